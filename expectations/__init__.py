@@ -1,0 +1,1 @@
+"""Great Expectations suites as code, one file per table, and the step that runs them."""

@@ -1,0 +1,118 @@
+"""The one place where the torch side talks to Delta: delta-rs, no JVM.
+
+Reads go through Arrow; a write replaces what it owns (a date, or rows by key) in one atomic commit.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import TableNotFoundError
+
+from recsys_jobs.errors import JobError
+from recsys_jobs.settings import lake_root
+from recsys_jobs.tables import Table
+
+_ARROW = {
+    "string": pa.string(),
+    "boolean": pa.bool_(),
+    "int": pa.int32(),
+    "long": pa.int64(),
+    "float": pa.float32(),
+    "double": pa.float64(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+}
+
+
+def arrow_type(spark_type: str) -> pa.DataType:
+    """The Arrow type of a Spark SQL type name, `array<…>` included."""
+    if spark_type.startswith("array<"):
+        return pa.list_(arrow_type(spark_type[len("array<") : -1]))
+    return _ARROW[spark_type]
+
+
+def arrow_schema(table: Table) -> pa.Schema:
+    """The table's schema in Arrow."""
+    return pa.schema([pa.field(c.name, arrow_type(c.type), c.nullable) for c in table.columns])
+
+
+def table_path(table: Table, lake: Path | None = None) -> str:
+    """Where the table stands."""
+    return str((lake or lake_root()) / table.name)
+
+
+def open_table(table: Table, lake: Path | None = None) -> DeltaTable | None:
+    """The Delta table, or None while nothing was ever written to it."""
+    try:
+        return DeltaTable(table_path(table, lake))
+    except TableNotFoundError:
+        return None
+
+
+def read(
+    table: Table,
+    where: ds.Expression | None = None,
+    columns: list[str] | None = None,
+    lake: Path | None = None,
+) -> pa.Table:
+    """Rows that match `where`, sorted by key; an empty table while none was written."""
+    delta = open_table(table, lake)
+    if delta is None:
+        return arrow_schema(table).empty_table().select(columns or table.names)
+    wanted = columns or table.names
+    fetched = list(dict.fromkeys([*wanted, *table.key]))
+    rows = delta.to_pyarrow_dataset().to_table(filter=where, columns=fetched)
+    return rows.sort_by([(name, "ascending") for name in table.key]).select(wanted)
+
+
+def read_date(table: Table, day: date, columns: list[str] | None = None, lake: Path | None = None) -> pa.Table:
+    """The partition of one date (`run_date` or `as_of`), sorted by key."""
+    return read(table, pc.field(table.partitioned_by[0]) == pa.scalar(day), columns, lake)
+
+
+def version(table: Table, lake: Path | None = None) -> int | None:
+    """The Delta version of the table now, for lineage; None while it does not exist."""
+    delta = open_table(table, lake)
+    return None if delta is None else delta.version()
+
+
+def replace_date(table: Table, day: date, rows: pa.Table, lake: Path | None = None) -> None:
+    """Replace one date's partition by `rows`, in one commit."""
+    column = table.partitioned_by[0]
+    _write(table, rows, lake, mode="overwrite", predicate=f"{column} = '{day.isoformat()}'")
+
+
+def append(table: Table, rows: pa.Table, lake: Path | None = None) -> None:
+    """Add `rows`, in one commit."""
+    _write(table, rows, lake, mode="append")
+
+
+def upsert(table: Table, rows: pa.Table, lake: Path | None = None) -> None:
+    """Insert `rows`, replacing those with equal keys, in one commit."""
+    delta = open_table(table, lake)
+    if delta is None:
+        return append(table, rows, lake)
+    same = " AND ".join(f"old.{name} = new.{name}" for name in table.key)
+    merge = delta.merge(_shaped(table, rows), predicate=same, source_alias="new", target_alias="old")
+    merge.when_matched_update_all().when_not_matched_insert_all().execute()
+
+
+def _write(table: Table, rows: pa.Table, lake: Path | None, **how: str) -> None:
+    partitions = list(table.partitioned_by) or None
+    write_deltalake(table_path(table, lake), _shaped(table, rows), partition_by=partitions, **how)  # type: ignore[call-overload]
+
+
+def _shaped(table: Table, rows: pa.Table) -> pa.Table:
+    """`rows` with exactly the table's columns and types; JobError where they do not fit."""
+    if table.writer != "delta-rs":
+        raise JobError(f"{table.name} is written by {table.writer} alone")
+    try:
+        return rows.select(table.names).cast(arrow_schema(table))
+    except (KeyError, pa.ArrowInvalid, ValueError) as error:
+        raise JobError(f"rows do not fit table {table.name}: {error}") from None

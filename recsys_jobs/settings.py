@@ -1,0 +1,140 @@
+"""What a run is configured with, and where it reads and writes. Standard library only.
+
+A configuration is a frozen dataclass that a plain function returns; `RECSYS_CONFIG` names one
+(`default`, `demo`) or a TOML file whose keys override `default`. Places come from the environment.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tomllib
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from recsys_jobs.errors import UsageError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The whole configuration of a night; every field may be set by a TOML file of the same keys."""
+
+    # ingest
+    max_quarantined: float = 0.05  # share of a file's lines above which the file is refused
+    # snapshots
+    min_rating: float = 0.0  # a review below it is no positive; 0 keeps every review
+    user_core: int = 5  # k-core: events a user needs
+    item_core: int = 5  # k-core: events an item needs
+    validation_share: float = 0.1  # of the core's events, the last in time
+    min_users: int = 200  # holdout users a decision needs
+    max_holdout_share: float = 0.2  # of all events
+    listed_edges: bool = True  # also_bought and its kin: a crawl of unknown date
+    edges_per_item: int = 50  # strongest co-review edges kept an item
+    history_for_edges: int = 50  # last events of a user that make co-review edges
+    # images
+    image_side: int = 224  # stored images fit into a square of this side, in pixels
+    image_max_bytes: int = 20_000_000
+    image_max_pixels: int = 50_000_000
+    image_workers: int = 16
+    image_timeout: float = 10.0  # seconds for a connection, and for each wait on it
+    image_deadline: float = 30.0  # seconds for one image from start to end
+    image_retries: int = 2
+    image_host_failures: int = 5  # in a row, after which a host is left alone for the night
+    image_allowed_hosts: tuple[str, ...] = ()  # hosts that may be private or loopback, as host or host:port
+    # embeddings
+    text_encoder: str = "minilm"
+    image_encoder: str = "efficientnet_lite0"
+    precision: str = "float32"
+    reviews_per_user: int = 5  # last reviews that stand for a user
+    reviews_per_item: int = 5  # last reviews that stand for an item without a description
+    # training, gate, publishing
+    recipe: str = "sage_fm"
+    floor: str = "ease_text"
+    floor_max_items: int = 20_000
+    seed: int = 0
+    k: int = 20  # published slate length
+    similar_k: int = 20
+    gate_margin: float = 0.05  # share of the floor's NDCG by which a model may be worse
+    min_coverage_ratio: float = 0.5  # of the floor's catalogue coverage
+    min_published_coverage: float = 0.01  # share of the eligible items that some slate must show
+
+
+def default() -> Settings:
+    """The production configuration."""
+    return Settings()
+
+
+def demo() -> Settings:
+    """The sample's configuration: production, on a catalogue of a few hundred items."""
+    return Settings(user_core=3, item_core=3, k=10, similar_k=10)
+
+
+CONFIGURATIONS = {"default": default, "demo": demo}
+
+
+def load_settings(name: str | None = None) -> Settings:
+    """Return the configuration called `name`, else `RECSYS_CONFIG`'s, else `default`.
+
+    Raises UsageError for an unknown name, an unreadable file, or an unknown or mistyped key.
+    """
+    name = name or os.environ.get("RECSYS_CONFIG") or "default"
+    if name in CONFIGURATIONS:
+        return CONFIGURATIONS[name]()
+    return _from_toml(Path(name))
+
+
+def _from_toml(path: Path) -> Settings:
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        known = ", ".join(CONFIGURATIONS)
+        raise UsageError(f"no configuration {str(path)!r}: name one of {known}, or a TOML file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, IsADirectoryError) as error:
+        raise UsageError(f"{path}: not a TOML file: {error}") from None
+    return dataclasses.replace(default(), **{key: _checked(path, key, value) for key, value in values.items()})
+
+
+def _checked(path: Path, key: str, value: object) -> object:
+    """Return `value` as the type of the field `key`."""
+    defaults = dataclasses.asdict(default())
+    if key not in defaults:
+        raise UsageError(f"{path}: unknown setting {key!r}; known: {', '.join(sorted(defaults))}")
+    wanted = type(defaults[key])
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if wanted is tuple and isinstance(value, list) and all(isinstance(x, str) for x in value):
+        return tuple(value)
+    if type(value) is not wanted:
+        raise UsageError(f"{path}: {key} must be {wanted.__name__}, not {value!r}")
+    return value
+
+
+def landing_zone() -> Path:
+    """Where raw dumps land (`RECSYS_LANDING`, else `var/landing`)."""
+    return Path(os.environ.get("RECSYS_LANDING") or ROOT / "var" / "landing").absolute()
+
+
+def lake_root() -> Path:
+    """Where the Delta tables stand (`RECSYS_LAKE`, else `var/lake`)."""
+    return Path(os.environ.get("RECSYS_LAKE") or ROOT / "var" / "lake").absolute()
+
+
+def var_dir() -> Path:
+    """Where everything else that a run writes goes (`RECSYS_VAR`, else `var`)."""
+    return Path(os.environ.get("RECSYS_VAR") or ROOT / "var").absolute()
+
+
+def tracking_uri() -> str:
+    """MLflow's address (`MLFLOW_TRACKING_URI`, else a SQLite file under `var/mlflow`)."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{var_dir() / 'mlflow' / 'mlflow.db'}"
+
+
+def parse_date(text: str) -> date:
+    """Return the date written as YYYY-MM-DD; UsageError otherwise."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is not a date: write YYYY-MM-DD, as in 2014-03-01") from None

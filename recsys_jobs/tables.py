@@ -1,0 +1,353 @@
+"""Every table of the lake: name, key, columns, units, partitioning and its one writer.
+
+Stages meet only here. The module needs nothing but the standard library, so that Airflow,
+Spark, Great Expectations and torch code can all import it at no cost.
+
+Types are spelled as in Spark SQL. Times are UTC. A `run_date` or `as_of` of D stands for the cut
+that has the events before the end of D. Ranks start at 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: `type` in Spark SQL's spelling, `note` the unit or meaning.
+
+    `provenance` marks what differs between two equal nights (wall times, run ids, versions);
+    a comparison of two lakes ignores such columns.
+    """
+
+    name: str
+    type: str
+    note: str = ""
+    nullable: bool = True
+    provenance: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """One Delta table under `<lake>/<name>`; `writer` is the only engine that may write it."""
+
+    name: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    writer: str  # "spark" or "delta-rs"
+    partitioned_by: tuple[str, ...] = ()
+    published: bool = False  # offered to SQL users by `make sql`
+
+    @property
+    def ddl(self) -> str:
+        """The schema as Spark SQL DDL."""
+        return ", ".join(f"{c.name} {c.type}{'' if c.nullable else ' NOT NULL'}" for c in self.columns)
+
+    @property
+    def names(self) -> list[str]:
+        """The column names, in order."""
+        return [c.name for c in self.columns]
+
+
+def _key(name: str, type_: str = "string", note: str = "") -> Column:
+    return Column(name, type_, note, nullable=False)
+
+
+INGEST_FILES = Table(
+    "ingest_files",
+    key=("path", "fingerprint"),
+    columns=(
+        _key("path", note="relative to the landing zone, so that a moved zone is the same zone"),
+        _key("fingerprint", note="sha256 of the file's bytes"),
+        _key("dataset"),
+        _key("kind", note="reviews or items"),
+        Column("format", "string", "amazon2014, amazon2018, amazon2023; null where refused unread"),
+        Column("landed_on", "date", "from the date= folder; null where unknown"),
+        _key("bytes", "long", "size on disk"),
+        _key("rows_read", "long", "lines that are not blank"),
+        _key("rows_good", "long"),
+        _key("rows_quarantined", "long"),
+        _key("rows_duplicate", "long"),
+        _key("state", note="accepted, refused, superseded"),
+        Column("message", "string", "why a file was refused, and where"),
+        Column("ingested_at", "timestamp", provenance=True),
+    ),
+    writer="spark",
+    published=True,
+)
+
+QUARANTINE = Table(
+    "quarantine",
+    key=("path", "fingerprint", "position"),
+    columns=(
+        _key("path"),
+        _key("fingerprint"),
+        _key("dataset"),
+        _key("position", "long", "line number, from 1, blank lines counted"),
+        _key("reason", note="a code: invalid_json, wrong_type, missing_id, bad_rating, …"),
+        Column("detail", "string", "the field and value that were wrong, where one can say"),
+        Column("raw", "string", "the whole line as it stood; invalid UTF-8 replaced"),
+    ),
+    writer="spark",
+    published=True,
+)
+
+REVIEWS = Table(
+    "reviews",
+    key=("dataset", "user_id", "item_id", "reviewed_at"),
+    columns=(
+        _key("dataset"),
+        _key("user_id"),
+        _key("item_id"),
+        _key("rating", "double", "stars, 1 to 5"),
+        Column("title", "string", "as landed, markup and all"),
+        Column("text", "string", "as landed, markup and all"),
+        _key("reviewed_at", "timestamp", "UTC"),
+        Column("verified", "boolean"),
+        _key("review_hash", note="sha256 of the row; among equal keys the smallest wins"),
+        Column("text_hash", "string", "sha256 of title, newline, text; null where both are blank"),
+        _key("path", note="the landed file it came from"),
+    ),
+    writer="spark",
+    published=True,
+)
+
+ITEMS = Table(
+    "items",
+    key=("dataset", "item_id", "landed_on", "item_hash"),
+    columns=(
+        _key("dataset"),
+        _key("item_id"),
+        Column("landed_on", "date", "null where unknown, which counts as always known"),
+        _key("item_hash", note="sha256 of the version's fields below"),
+        Column("title", "string"),
+        Column("description", "string", "paragraphs joined by newlines"),
+        Column("brand", "string"),
+        Column("categories", "array<string>"),
+        Column("price", "double", "as listed, in the dump's currency"),
+        Column("image_urls", "array<string>", "best first"),
+        Column("also_bought", "array<string>"),
+        Column("also_viewed", "array<string>"),
+        Column("bought_together", "array<string>"),
+        Column("text_hash", "string", "sha256 of title, newline, description; null where both are blank"),
+        _key("path", note="the landed file it came from"),
+    ),
+    writer="spark",
+    published=True,
+)
+
+ITEM_IMAGES = Table(
+    "item_images",
+    key=("item_id", "source"),
+    columns=(
+        _key("item_id"),
+        _key("source", note="an http(s) URL, or the file's path relative to the landing zone"),
+        _key("state", note="ok, missing, unreachable, blocked, corrupt, too_large"),
+        Column("content_hash", "string", "sha256 of the stored JPEG; null unless ok"),
+        Column("width", "int", "pixels, as landed"),
+        Column("height", "int", "pixels, as landed"),
+        Column("detail", "string", "what went wrong, in words"),
+        Column("checked_on", "date", "run date of the last attempt", provenance=True),
+    ),
+    writer="delta-rs",
+    published=True,
+)
+
+CUTS = Table(
+    "cuts",
+    key=("run_date",),
+    columns=(
+        _key("run_date", "date"),
+        _key("exam_cut", "date", "H, the day before the holdout begins"),
+        _key("holdout_users", "long", "users with a history at H and a new pair in (H, D]"),
+        _key("holdout_events", "long", "new pairs of those users"),
+        _key("events", "long", "pairs before the end of D"),
+        _key("decidable", "boolean", "whether holdout_users reaches min_users"),
+    ),
+    writer="spark",
+    partitioned_by=("run_date",),
+    published=True,
+)
+
+INTERACTIONS = Table(
+    "interactions",
+    key=("as_of", "user_id", "item_id"),
+    columns=(
+        _key("as_of", "date"),
+        _key("user_id"),
+        _key("item_id"),
+        _key("interacted_at", "timestamp", "the pair's first event"),
+        _key("rating", "double", "of the first event"),
+        _key("in_core", "boolean", "in the k-core of this cut"),
+        _key("split", note="train or validation (the last part of the core); train outside the core"),
+        _key("review_hash", note="of the first event; closes the total order of events"),
+        Column("text_hash", "string", "of the first event's review"),
+    ),
+    writer="spark",
+    partitioned_by=("as_of",),
+    published=True,
+)
+
+ITEM_EDGES = Table(
+    "item_edges",
+    key=("as_of", "src", "dst", "kind"),
+    columns=(
+        _key("as_of", "date"),
+        _key("src", note="src < dst: edges have no direction and stand once"),
+        _key("dst"),
+        _key("kind", note="also_bought, also_viewed, bought_together, co_review"),
+        _key("weight", "double", "co-occurrences: users for co_review, listings (1 or 2) for the others"),
+    ),
+    writer="spark",
+    partitioned_by=("as_of",),
+    published=True,
+)
+
+CONTENTS = Table(
+    "contents",
+    key=("as_of", "item_id", "modality"),
+    columns=(
+        _key("as_of", "date"),
+        _key("item_id", note="every item eligible at the cut"),
+        _key("modality", note="text or image"),
+        Column("content_hash", "string", "what stands for the item; null where there is nothing"),
+        Column("reason", "string", "why there is none; no_description: the text is a title alone"),
+        Column("dataset", "string", "of the item version in force at the cut; null without one"),
+        Column("item_hash", "string", "of the item version in force at the cut; null without one"),
+    ),
+    writer="spark",
+    partitioned_by=("as_of",),
+    published=True,
+)
+
+EMBEDDINGS = Table(
+    "embeddings",
+    key=("encoder", "content_hash"),
+    columns=(
+        _key("encoder", note="weights' hash, preprocessing and precision in one name"),
+        _key("content_hash"),
+        _key("vector", "array<float>"),
+    ),
+    writer="delta-rs",
+    partitioned_by=("encoder",),
+)
+
+MODEL_METRICS = Table(
+    "model_metrics",
+    key=("run_date", "model_fingerprint", "protocol", "slice", "metric", "k"),
+    columns=(
+        _key("run_date", "date"),
+        _key("model_name"),
+        _key("recipe"),
+        _key("model_fingerprint"),
+        _key("protocol", note="global_time: full ranking of the eligible items, history masked"),
+        _key("slice", note="all, core, cold_users, cold_items, …"),
+        _key("metric"),
+        _key("k", "int"),
+        _key("value", "double"),
+        Column("low", "double", "lower end of the 95 % bootstrap interval"),
+        Column("high", "double", "upper end"),
+        _key("users", "long", "users the value rests on"),
+    ),
+    writer="delta-rs",
+    partitioned_by=("run_date",),
+    published=True,
+)
+
+PROMOTIONS = Table(
+    "promotions",
+    key=("decision_id",),
+    columns=(
+        _key("decision_id", note="hash of kind, date, recipes, fingerprints: the same decision stands once"),
+        _key("kind", note="gate, challenge, promote, rollback, by_hand"),
+        _key("effective_date", "date"),
+        _key("recipe"),
+        _key("model_fingerprint", note="of the exam fit that was judged"),
+        Column("floor", "string", "the floor's recipe"),
+        Column("floor_fingerprint", "string"),
+        Column("difference", "double", "NDCG at K, recipe minus floor, on the same users"),
+        Column("low", "double"),
+        Column("high", "double"),
+        Column("users", "long"),
+        _key("decision", note="passed, failed, undecided"),
+        _key("publishes", note="the recipe whose slate the night publishes"),
+        _key("reason", note="one sentence"),
+        Column("lineage", "string", "JSON: run ids, Delta versions, code version, seed", provenance=True),
+        Column("decided_at", "timestamp", provenance=True),
+    ),
+    writer="delta-rs",
+    published=True,
+)
+
+_MODEL_COLUMNS = (
+    _key("model_name", note="the registered model, or the floor's recipe"),
+    Column("model_version", "int", "registry version; null for a floor, which is not registered", provenance=True),
+    _key("model_fingerprint"),
+)
+
+RECOMMENDATIONS = Table(
+    "recommendations",
+    key=("run_date", "user_id", "rank"),
+    columns=(
+        _key("run_date", "date"),
+        _key("user_id"),
+        _key("rank", "int"),
+        _key("item_id"),
+        _key("score", "double", "the model's; comparable within a user only"),
+        *_MODEL_COLUMNS,
+    ),
+    writer="delta-rs",
+    partitioned_by=("run_date",),
+    published=True,
+)
+
+SIMILAR_ITEMS = Table(
+    "similar_items",
+    key=("run_date", "item_id", "rank"),
+    columns=(
+        _key("run_date", "date"),
+        _key("item_id"),
+        _key("rank", "int"),
+        _key("similar_item_id"),
+        _key("score", "double", "cosine of the model's item vectors, or the floor's item weight"),
+        *_MODEL_COLUMNS,
+    ),
+    writer="delta-rs",
+    partitioned_by=("run_date",),
+    published=True,
+)
+
+POPULAR_ITEMS = Table(
+    "popular_items",
+    key=("run_date", "rank"),
+    columns=(
+        _key("run_date", "date"),
+        _key("rank", "int"),
+        _key("item_id"),
+        _key("users", "long", "people with an event before the cut"),
+    ),
+    writer="delta-rs",
+    partitioned_by=("run_date",),
+    published=True,
+)
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        INGEST_FILES,
+        QUARANTINE,
+        REVIEWS,
+        ITEMS,
+        ITEM_IMAGES,
+        CUTS,
+        INTERACTIONS,
+        ITEM_EDGES,
+        CONTENTS,
+        EMBEDDINGS,
+        MODEL_METRICS,
+        PROMOTIONS,
+        RECOMMENDATIONS,
+        SIMILAR_ITEMS,
+        POPULAR_ITEMS,
+    )
+}
