@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -19,3 +24,14 @@ def shared_data() -> Path:
             f"no real data at {folder}: set RECSYS_SHARED_DATA to the folder that holds landing/ and benchmarks/"
         )
     return folder
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    """The one Spark session of all tests: a start costs ten seconds and more."""
+    os.environ.setdefault("RECSYS_SPARK_MASTER", "local[2]")
+    from spark.session import get_spark
+
+    session = get_spark("tests")
+    yield session
+    session.stop()

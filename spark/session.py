@@ -1,0 +1,68 @@
+"""The one Spark session of a job: Delta from local JARs, small and quiet on one machine, any master elsewhere."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recsys_jobs.settings import var_dir
+from spark.toolchain import delta_jars, ensure_java
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+LOG4J = Path(__file__).with_name("log4j2.properties")
+
+
+def get_spark(app: str) -> SparkSession:
+    """Start the session called `app`, or return the one that runs.
+
+    The master is `RECSYS_SPARK_MASTER`, else every core of this machine; `RECSYS_SPARK_MEMORY` (2g) is the driver's
+    heap, fixed when the JVM starts. Raises JobError where Java or Delta's JARs are missing.
+    """
+    ensure_java()
+    jars = delta_jars()
+    from pyspark.sql import SparkSession
+
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    master = os.environ.get("RECSYS_SPARK_MASTER") or "local[*]"
+    builder = SparkSession.builder.appName(app).master(master)
+    options = _delta(jars) | _semantics() | (_one_machine() if master.startswith("local") else {})
+    if master.startswith("local"):
+        os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # or Spark warns of a choice that does not matter here
+    for key, value in options.items():
+        builder = builder.config(key, value)
+    return builder.getOrCreate()
+
+
+def _delta(jars: list[Path]) -> dict[str, str]:
+    return {
+        "spark.jars": ",".join(str(jar) for jar in jars),
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.databricks.delta.snapshotPartitions": "1",  # the default of 50 is 50 tasks to read a small log
+        "spark.sql.warehouse.dir": str(var_dir() / "spark-warehouse"),
+    }
+
+
+def _semantics() -> dict[str, str]:
+    """What results depend on."""
+    return {
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.ansi.enabled": "true",  # a bad cast is an error; where it may fail, the code says try_cast
+    }
+
+
+def _one_machine() -> dict[str, str]:
+    """Small data on few cores: few partitions, nothing listening beyond this machine, nothing on the screen."""
+    return {
+        "spark.driver.memory": os.environ.get("RECSYS_SPARK_MEMORY") or "2g",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{LOG4J} -Duser.timezone=UTC",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.sql.shuffle.partitions": "4",
+    }
