@@ -97,7 +97,8 @@ def upsert(table: Table, rows: pa.Table, lake: Path | None = None) -> None:
     """Insert `rows`, replacing those with equal keys, in one commit."""
     delta = open_table(table, lake)
     if delta is None:
-        return append(table, rows, lake)
+        append(table, rows, lake)
+        return
     same = " AND ".join(f"old.{name} = new.{name}" for name in table.key)
     merge = delta.merge(_shaped(table, rows), predicate=same, source_alias="new", target_alias="old")
     merge.when_matched_update_all().when_not_matched_insert_all().execute()

@@ -12,6 +12,7 @@ import tomllib
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from recsys_jobs.errors import UsageError
 
@@ -97,7 +98,7 @@ def _from_toml(path: Path) -> Settings:
     return dataclasses.replace(default(), **{key: _checked(path, key, value) for key, value in values.items()})
 
 
-def _checked(path: Path, key: str, value: object) -> object:
+def _checked(path: Path, key: str, value: object) -> Any:
     """Return `value` as the type of the field `key`."""
     defaults = dataclasses.asdict(default())
     if key not in defaults:

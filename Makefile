@@ -1,0 +1,54 @@
+# The front door. Everything a run writes goes under var/ unless the environment says otherwise.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# cpu, or gpu on a machine with CUDA (faiss-gpu in place of faiss-cpu)
+EXTRA ?= cpu
+BIN := .venv/bin
+READY := .venv/.ready-$(EXTRA)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check nightly sql show ui bench clean
+
+help: ## what there is
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+setup: $(READY) ## environment, Delta JARs and Java, once
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and "Python 3.11 is needed, this is %d.%d: make PYTHON=/path/to/python3.11" % sys.version_info[:2])'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[$(EXTRA),dev]'
+	$(BIN)/python -m spark.toolchain
+	@touch $@
+
+demo: $(READY) ## sample dumps, two nights through Airflow, a summary
+	@$(BIN)/recsys demo
+
+test: $(READY) ## every test
+	@$(BIN)/python -m pytest
+
+check: $(READY) ## the fast part: lint, types, import contracts, unit tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q -m 'not slow' tests/unit
+
+nightly: $(READY) ## one night: DATE=2014-03-01 [LANDING=dir] [RECIPE=name] [ALLOW_REFUSED=1]
+	@$(if $(DATE),,$(error which night? make nightly DATE=2014-03-01 [LANDING=dir]))
+	@RECSYS_LANDING="$${LANDING:-$$RECSYS_LANDING}" $(BIN)/recsys night "$$DATE" --recipe="$$RECIPE" $(if $(ALLOW_REFUSED),--allow-refused)
+
+sql: $(READY) ## read-only SQL over the published tables: Q="select …" [FORMAT=csv]
+	@RECSYS_QUERY="$$Q" $(BIN)/recsys sql --format="$${FORMAT:-table}"
+
+show: $(READY) ## a user's history and slate with titles: [WHO=id] [DATE=2014-03-01]
+	@$(BIN)/recsys show $(if $(WHO),"$$WHO") $(if $(DATE),--date="$$DATE")
+
+ui: $(READY) ## Airflow, MLflow and the data docs on localhost
+	@$(BIN)/recsys ui
+
+bench: $(READY) ## speed, each figure beside its floor or a peer in the same run
+	@for each in ingest topk epoch; do $(BIN)/python -m benchmarks.$$each || exit 1; done
+
+clean: ## remove what runs wrote (var/), keep the environment
+	rm -rf var

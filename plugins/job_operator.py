@@ -1,0 +1,87 @@
+"""The operator that launches one job of the pipeline as a process of its own.
+
+A job is `python -m <module> <arguments>`, all strings: the scheduler needs none of its libraries,
+and the same line typed in a terminal does the same.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+_GRACE = 20  # seconds between SIGTERM and SIGKILL
+
+
+class JobOperator(BaseOperator):
+    """Run `python -m module *arguments`; stream its output into the task's log; end it with the task.
+
+    A job that ends with a verdict (one line `error: …`, exit status 1 or 2) fails the task for good:
+    a retry would meet the same gate. A job that dies otherwise (killed, out of memory, a service
+    that is down) fails the attempt, and the task's retries apply. `environment` is added to the
+    scheduler's own. The last line of output is the task's XCom.
+    """
+
+    template_fields: Sequence[str] = ("module", "arguments", "environment")
+    ui_color = "#e6f1f2"
+
+    def __init__(
+        self, *, module: str, arguments: Sequence[str] = (), environment: dict[str, str] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.module = module
+        self.arguments = list(arguments)
+        self.environment = environment or {}
+        self._process: subprocess.Popen[str] | None = None
+
+    def execute(self, context: Any) -> str:
+        self._process = self._launch()
+        last: deque[str] = deque(maxlen=1)
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.log.info("%s", line.rstrip("\n"))
+            last.extend([line.strip()] if line.strip() else [])
+        status = self._process.wait()
+        self._judge(status, last[0] if last else "")
+        return last[0] if last else ""
+
+    def on_kill(self) -> None:
+        """End the job and whatever it started: first politely, then for certain."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        os.killpg(self._process.pid, signal.SIGTERM)
+        try:
+            self._process.wait(_GRACE)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _launch(self) -> subprocess.Popen[str]:
+        arguments = [argument for argument in self.arguments if argument]
+        command = [sys.executable, "-m", "plugins.tether", str(os.getpid()), self.module, *arguments]
+        self.log.info("python -m %s", " ".join([self.module, *arguments]))
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **self.environment, "PYTHONUNBUFFERED": "1"},
+            start_new_session=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+
+    def _judge(self, status: int, last_line: str) -> None:
+        if status == 0:
+            return
+        if status in (1, 2) and last_line.startswith("error: "):
+            raise AirflowFailException(last_line)
+        ended = f"was ended by signal {-status}" if status < 0 else f"ended with exit status {status}"
+        raise AirflowException(f"python -m {self.module} {ended}; its last line was: {last_line}")

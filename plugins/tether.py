@@ -1,0 +1,29 @@
+"""Run a module as `__main__`, tied to the life of the process that launched it.
+
+Linux delivers SIGTERM to this process when its parent dies, however the parent dies: a task that
+the scheduler kills with SIGKILL cannot clean up after itself, so its job watches for it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import runpy
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1
+
+
+def tie_to_parent(parent: int) -> None:
+    """Ask the kernel for SIGTERM at the parent's death; leave at once if it is dead already."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    tie_to_parent(int(sys.argv[1]))
+    module, sys.argv = sys.argv[2], sys.argv[2:]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)

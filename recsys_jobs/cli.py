@@ -1,0 +1,155 @@
+"""The one console command, `recsys`. Subcommands import what they need when they run, so that help is quick."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable
+
+from recsys_jobs.errors import run_main
+from recsys_jobs.settings import parse_date
+
+_EPILOG = """\
+places and configuration come from the environment:
+  RECSYS_LANDING        where raw dumps land                    (default: var/landing)
+  RECSYS_LAKE           where the Delta tables stand            (default: var/lake)
+  RECSYS_CONFIG         a configuration's name or a TOML file   (default: default)
+  RECSYS_DEVICE         auto, cpu or cuda                       (default: auto)
+  RECSYS_SPARK_MASTER   Spark's master                          (default: local[*])
+  MLFLOW_TRACKING_URI   MLflow's server or database             (default: SQLite under var/mlflow)
+exit status: 0 done, 1 the work failed, 2 the call was wrong
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line of `recsys`."""
+    top = argparse.ArgumentParser(
+        prog="recsys",
+        description="A nightly multimodal recommender: from raw review dumps to a top-K table.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_demo(commands)
+    _add_night(commands)
+    _add_sample(commands)
+    _add_sql(commands)
+    _add_show(commands)
+    _add_ui(commands)
+    return top
+
+
+def _command(
+    commands: argparse._SubParsersAction, name: str, what: str, run: Callable, more: str = ""
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(
+        name,
+        help=what,
+        description=f"{what[0].upper()}{what[1:]}. {more}".strip(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    command.set_defaults(run=run)
+    return command
+
+
+def _add_demo(commands: argparse._SubParsersAction) -> None:
+    _command(
+        commands,
+        "demo",
+        "make the sample dumps, run two nights on them through Airflow, and sum up",
+        _demo,
+        "Everything goes under var/demo; a second call finds what the first one did.",
+    )
+
+
+def _add_night(commands: argparse._SubParsersAction) -> None:
+    night = _command(
+        commands, "night", "run one night through Airflow", _night, "Running the same date again is safe and cheap."
+    )
+    night.add_argument("date", help="the run date, YYYY-MM-DD: the night has the events before the end of it")
+    night.add_argument("--recipe", default="", help="fit this recipe instead of the one in force")
+    night.add_argument("--allow-refused", action="store_true", help="go on without the files that were refused")
+
+
+def _add_sample(commands: argparse._SubParsersAction) -> None:
+    sample = _command(commands, "sample", "write sample dumps: people with tastes, items with photos", _sample)
+    sample.add_argument("--out", required=True, help="the landing zone to write")
+    sample.add_argument("--users", type=int, help="how many people (default: a demo in minutes)")
+    sample.add_argument("--seed", type=int, default=0, help="same seed and size, same bytes (default: 0)")
+    sample.add_argument("--until", help="write the dated folders up to this date, YYYY-MM-DD")
+
+
+def _add_sql(commands: argparse._SubParsersAction) -> None:
+    sql = _command(
+        commands,
+        "sql",
+        "answer one SELECT from the published tables",
+        _sql,
+        'Example: recsys sql "select * from recommendations_latest where rank = 1 limit 5"',
+    )
+    sql.add_argument(
+        "query", nargs="?", default=os.environ.get("RECSYS_QUERY"), help="the SELECT (default: RECSYS_QUERY)"
+    )
+    sql.add_argument("--format", choices=("table", "csv"), default="table", help="how to print it (default: table)")
+
+
+def _add_show(commands: argparse._SubParsersAction) -> None:
+    show = _command(commands, "show", "one user's history and slate, with titles", _show)
+    show.add_argument("user", nargs="?", help="the user's id (default: a user with a middling history)")
+    show.add_argument("--date", help="the run date, YYYY-MM-DD (default: the latest)")
+
+
+def _add_ui(commands: argparse._SubParsersAction) -> None:
+    _command(
+        commands,
+        "ui",
+        "serve Airflow, MLflow and the data docs on localhost until Ctrl-C",
+        _ui,
+        "Prints the addresses and how to log in.",
+    )
+
+
+def _demo(_: argparse.Namespace) -> None:
+    from recsys_jobs.demo import run_demo
+
+    run_demo()
+
+
+def _night(arguments: argparse.Namespace) -> None:
+    from recsys_jobs.night import run_night
+
+    run_night(parse_date(arguments.date), arguments.recipe, arguments.allow_refused)
+
+
+def _sample(arguments: argparse.Namespace) -> None:
+    from recsys_jobs.sample import write_sample
+
+    until = parse_date(arguments.until) if arguments.until else None
+    write_sample(arguments.out, users=arguments.users, seed=arguments.seed, until=until)
+
+
+def _sql(arguments: argparse.Namespace) -> None:
+    from recsys_jobs.errors import UsageError
+    from recsys_jobs.sql import show
+
+    if not arguments.query:
+        raise UsageError('no query: recsys sql "select …", or make sql Q="select …"')
+    show(arguments.query, as_csv=arguments.format == "csv")
+
+
+def _show(arguments: argparse.Namespace) -> None:
+    from recsys_jobs.slate import show_slate
+
+    show_slate(arguments.user, parse_date(arguments.date) if arguments.date else None)
+
+
+def _ui(_: argparse.Namespace) -> None:
+    from recsys_jobs.ui import serve
+
+    serve()
+
+
+def main() -> None:
+    """Entry point of the console command."""
+    arguments = parser().parse_args()
+    run_main(lambda: arguments.run(arguments))
