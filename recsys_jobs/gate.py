@@ -1,0 +1,77 @@
+"""The nightly gate: may the recipe in force publish, or does the floor? Pure numbers in, decision out.
+
+A model passes if its NDCG at the published K is not inferior to the floor's by more than a named
+margin (the lower end of the paired bootstrap interval decides), its slates cover at least half of
+what the floor's cover, and its scores are finite. Too few users to tell: undecided.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the exam says of one model: mean NDCG at K, catalogue coverage (0 to 1), finite scores."""
+
+    recipe: str
+    ndcg: float
+    coverage: float
+    finite: bool
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Mean paired difference in NDCG at K, recipe minus floor, with its 95 % interval, over `users`."""
+
+    value: float
+    low: float
+    high: float
+    users: int
+
+
+@dataclass(frozen=True)
+class Decision:
+    """passed, failed or undecided; the recipe whose slate is published; the reason in one sentence."""
+
+    decision: str
+    publishes: str
+    reason: str
+
+
+def decide(
+    model: Measured, floor: Measured, difference: Difference, *, min_users: int, margin: float, min_coverage: float
+) -> Decision:
+    """Judge `model` against `floor`.
+
+    `margin` is the share of the floor's NDCG that may be lost, `min_coverage` the share of the
+    floor's coverage that must be reached, `min_users` the users a judgement needs.
+    """
+    if difference.users < min_users:
+        why = f"{difference.users} holdout users are too few to judge by ({min_users} needed)"
+        return Decision("undecided", floor.recipe, f"undecided: {why}; {floor.recipe} is published")
+    for failing in (_not_finite(model), _inferior(floor, difference, margin), _narrow(model, floor, min_coverage)):
+        if failing:
+            return Decision("failed", floor.recipe, f"{model.recipe} failed: {failing}; {floor.recipe} is published")
+    return Decision("passed", model.recipe, f"{model.recipe} passed: {_told(difference)} against {floor.recipe}")
+
+
+def _not_finite(model: Measured) -> str:
+    return "" if model.finite else "some scores are not finite"
+
+
+def _inferior(floor: Measured, difference: Difference, margin: float) -> str:
+    allowed = -margin * floor.ndcg
+    if difference.low >= allowed:
+        return ""
+    return f"{_told(difference)}, and the interval reaches below the margin of {allowed:+.4f}"
+
+
+def _narrow(model: Measured, floor: Measured, min_coverage: float) -> str:
+    if model.coverage >= min_coverage * floor.coverage:
+        return ""
+    return f"its slates cover {model.coverage:.1%} of the items, the floor's {floor.coverage:.1%}"
+
+
+def _told(difference: Difference) -> str:
+    return f"NDCG differs by {difference.value:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}] on {difference.users} users"
