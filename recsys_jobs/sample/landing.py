@@ -1,0 +1,231 @@
+"""Writes the world into a landing zone: dated folders of gzipped JSON lines, and photos.
+
+    <out>/sample_shop/date=YYYY-MM-DD/{reviews,items}/seed<S>_users<N>.jsonl.gz
+    <out>/sample_shop/images/<item_id>.jpg
+
+A folder's bytes depend on seed and size alone, so a later call with a later date adds the folders
+that are missing and leaves the others as they are. Every file is written aside and renamed, the
+reviews last. Memory is bounded by one block of people, whatever their number.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+from tqdm import tqdm
+
+from recsys_jobs.errors import UsageError
+from recsys_jobs.sample import photos
+from recsys_jobs.sample.dates import FIRST_FOLDER, LAST_DAY, date_of, day_of, folder_day, folder_days
+from recsys_jobs.sample.events import IS_AGAIN, IS_DUPLICATE, IS_RETOLD, Events, events, folder_E
+from recsys_jobs.sample.records import Record, item_id, item_record, review_records
+from recsys_jobs.sample.text import item_words
+from recsys_jobs.sample.world import BLOCK, Catalogue, catalogue, people, stream
+
+DATASET = "sample_shop"
+LINES_A_BROKEN_ONE = 80  # after so many lines stands a broken one: 1.2 % at most, in any file
+ROLE_NAMES = {IS_DUPLICATE: "exact duplicates", IS_RETOLD: "retold reviews", IS_AGAIN: "repeated pairs"}
+
+_PHOTOS = 3  # the photos' stream of random numbers
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What one call wrote."""
+
+    people: int
+    items: int  # item versions
+    reviews: int  # lines, oddities and broken ones included
+    photos: int
+    folders: int
+    planted: dict[str, int]  # oddities by name
+
+    def __str__(self) -> str:
+        planted = ", ".join(f"{count:,} {name}" for name, count in sorted(self.planted.items()))
+        return (
+            f"{DATASET}: {self.folders:,} folders, {self.people:,} people, {self.items:,} item versions, "
+            f"{self.reviews:,} review lines, {self.photos:,} photos; planted: {planted or 'nothing'}"
+        )
+
+
+class LineFile:
+    """A gzip of JSON lines that breaks one line in so many, and appears under its name when published.
+
+    Without a line there is no file and no folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.lines, self.broken = path, 0, 0
+        self._aside = path.with_name(f".{path.name}.tmp")
+        self._open: list[BinaryIO] = []  # the gzip, and the file it writes to
+
+    def add(self, record: Record) -> None:
+        """Write the record, and sometimes a damaged copy after it."""
+        self._write(json.dumps(record, ensure_ascii=False))
+        if (self.lines - self.broken) % LINES_A_BROKEN_ONE == 0:
+            self._write(damaged(record, self.broken))
+            self.broken += 1
+
+    def _write(self, line: str) -> None:
+        if not self._open:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            raw = self._aside.open("wb")
+            # neither time nor name in the header: equal content is equal bytes
+            packed = gzip.GzipFile(filename="", mode="wb", compresslevel=4, fileobj=raw, mtime=0)
+            self._open = [cast(BinaryIO, packed), raw]
+        self._open[0].write(line.encode() + b"\n")
+        self.lines += 1
+
+    def publish(self) -> None:
+        """Close the file and give it its name."""
+        if self._close():
+            self._aside.replace(self.path)
+
+    def discard(self) -> None:
+        """Close the file and leave nothing of it."""
+        if self._close():
+            self._aside.unlink(missing_ok=True)
+
+    def _close(self) -> bool:
+        """Close what is open; whether there was a line."""
+        for file in self._open:
+            file.close()
+        return self.lines > 0
+
+
+def damaged(record: Record, turn: int) -> str:
+    """The record as a line that no pipeline may accept: cut off, without ids, or rated 9 stars."""
+    line = json.dumps(record, ensure_ascii=False)
+    if turn % 3 == 1:
+        return json.dumps({key: value for key, value in record.items() if key not in ("asin", "parent_asin")})
+    if turn % 3 == 2 and "user_id" in record:
+        return json.dumps({**record, "rating": 9.0})
+    return line[: len(line) // 2]
+
+
+@contextmanager
+def line_files(paths: dict[int, Path]) -> Iterator[dict[int, LineFile]]:
+    """Open a file for each day; publish them in order of days, or leave none behind after an error."""
+    files = {day: LineFile(paths[day]) for day in sorted(paths)}
+    try:
+        yield files
+    except BaseException:
+        for file in files.values():
+            file.discard()
+        raise
+    for file in files.values():
+        file.publish()
+
+
+def write(out: Path, users: int, seed: int, until: date, with_photos: bool = True) -> Summary:
+    """Write what is missing of the sample, up to and with the folder of `until`.
+
+    UsageError where the arguments make no sense, or where another sample is there already.
+    """
+    _check(out, users, seed, until)
+    root, name = out / DATASET, f"seed{seed}_users{users}.jsonl.gz"
+    _check_same(root, name)
+    world, planted = catalogue(users, seed), Counter[str]()
+    count = _write_photos(root / "images", world, seed, until) if with_photos else 0
+    versions = _write_items(root, name, world, users, until, planted)
+    missing = _missing(root, "reviews", name, until)
+    lines = _write_reviews(missing, world, users, seed, planted) if missing else 0
+    return Summary(users if missing else 0, versions, lines, count, len(missing), dict(planted))
+
+
+def _check(out: Path, users: int, seed: int, until: date) -> None:
+    if users < 1:
+        raise UsageError(f"--users {users}: a sample needs at least one person")
+    if seed < 0:
+        raise UsageError(f"--seed {seed}: write a number from 0")
+    if not FIRST_FOLDER <= until <= LAST_DAY:
+        raise UsageError(f"--until {until}: the sample's folders go from {FIRST_FOLDER} to {LAST_DAY}")
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"--out {out}: a file; name a folder")
+
+
+def _check_same(root: Path, name: str) -> None:
+    """UsageError where the folder holds anything but this sample: two would mix unseen."""
+    for path in sorted(root.glob("date=*/*/*")):
+        if path.name not in (name, f".{name}.tmp"):
+            raise UsageError(f"{path}: another sample lands here, not {name}; empty {root} or choose another --out")
+
+
+def _missing(root: Path, kind: str, name: str, until: date) -> dict[int, Path]:
+    """The path of each day's file of that kind that is not there yet."""
+    paths = {day: root / f"date={date_of(day)}" / kind / name for day in folder_days(until)}
+    return {day: path for day, path in paths.items() if not path.exists()}
+
+
+def _write_photos(folder: Path, world: Catalogue, seed: int, until: date) -> int:
+    """Write the missing photos of the items listed by `until`; return how many."""
+    folder.mkdir(parents=True, exist_ok=True)
+    listed = np.flatnonzero(world.photographed_I & (world.launch_I <= day_of(until))).tolist()
+    missing = [item for item in listed if not (folder / f"{item_id(item)}.jpg").exists()]
+    for item in tqdm(missing, desc="photos", unit="photo", disable=None):
+        words = item_words(world, item)
+        photo = photos.render(words.kind, words.colour, words.pattern, stream(seed, _PHOTOS, item))
+        aside = folder / f".{item_id(item)}.tmp"
+        aside.write_bytes(photos.jpeg(photo))
+        aside.replace(folder / f"{item_id(item)}.jpg")
+    return len(missing)
+
+
+def _write_items(root: Path, name: str, world: Catalogue, users: int, until: date, planted: Counter[str]) -> int:
+    """Write the missing item files; return the number of versions in them."""
+    landings: dict[int, list[tuple[int, bool]]] = {}
+    for item, (launch, edit) in enumerate(zip(world.launch_I.tolist(), world.edit_I.tolist(), strict=True)):
+        landings.setdefault(folder_day(launch), []).append((item, False))
+        if edit >= 0:
+            landings.setdefault(edit, []).append((item, True))
+    missing = {day: path for day, path in _missing(root, "items", name, until).items() if day in landings}
+    with line_files(missing) as files:
+        for day, file in files.items():
+            for item, edited in landings[day]:
+                file.add(item_record(world, item, users, edited))
+    written = np.array([version for day in missing for version in landings[day]], dtype=np.int64).reshape(-1, 2)
+    _count_item_oddities(world, written, planted)
+    planted["broken lines"] += sum(file.broken for file in files.values())
+    return len(written)
+
+
+def _count_item_oddities(world: Catalogue, versions: np.ndarray, planted: Counter[str]) -> None:
+    """Add to `planted` what is odd about these versions: rows of item, edited (0 or 1)."""
+    new = versions[versions[:, 1] == 0, 0]
+    planted["edited titles"] += len(versions) - len(new)
+    planted["items without description"] += int((~world.described_I[new]).sum())
+    planted["items without photo"] += int((~world.photographed_I[new]).sum())
+    planted["items never picked"] += int((world.sale_I[new] > world.launch_I[new]).sum())
+
+
+def _write_reviews(paths: dict[int, Path], world: Catalogue, users: int, seed: int, planted: Counter[str]) -> int:
+    """Write the review files, one block of people after the other; return the number of lines."""
+    with line_files(paths) as files:
+        for block in tqdm(range(-(-users // BLOCK)), desc="people", unit="block", disable=None):
+            crowd, rng = people(block, users, seed)
+            happened = events(world, crowd, rng)
+            landing = folder_E(happened)
+            wanted = np.flatnonzero(np.isin(landing, list(files)))
+            for day, record in zip(
+                landing[wanted].tolist(), review_records(world, crowd, happened, wanted.tolist()), strict=True
+            ):
+                files[day].add(record)
+            _count_event_oddities(happened, wanted, planted)
+    planted["broken lines"] += sum(file.broken for file in files.values())
+    return sum(file.lines for file in files.values())
+
+
+def _count_event_oddities(happened: Events, wanted: np.ndarray, planted: Counter[str]) -> None:
+    """Add to `planted` the events that are companions of others."""
+    for role, count in zip(*np.unique(happened.role_E[wanted], return_counts=True), strict=True):
+        if role in ROLE_NAMES:
+            planted[ROLE_NAMES[role]] += int(count)
