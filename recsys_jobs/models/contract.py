@@ -1,0 +1,42 @@
+"""What every fitted model offers to ranking, evaluation and publishing.
+
+U users, I items, B batch of users, F factors, D width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Factors:
+    """A model folded into one inner product: user_UF @ item_IF.T ranks every user's items as the model does.
+
+    The values may differ from `score_block` by a constant of the user, which changes no ranking.
+    """
+
+    user_UF: Tensor  # float32
+    item_IF: Tensor  # float32
+
+
+class Model(Protocol):
+    """A fitted model over all the users and items of the dataset that it was fitted on."""
+
+    def score_block(self, user_B: Tensor) -> Tensor:
+        """Return the scores [B, I], float32, unmasked, of the users with these indices (int64)."""
+        ...
+
+    def factors(self) -> Factors | None:
+        """Return the folded model, or None where it does not fold."""
+        ...
+
+    def item_vectors(self) -> Tensor | None:
+        """Return vectors [I, D] whose cosine says how alike two items are, or None."""
+        ...
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return what the family's `load(weights, dataset, recipe)` needs to make this model again."""
+        ...
