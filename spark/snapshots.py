@@ -1,0 +1,192 @@
+"""The snapshots of a night, at the run date D and at its exam cut H: `python -m spark.snapshots --run-date D`.
+
+Reads `reviews`, `items`, `item_images`; writes `interactions`, `item_edges`, `contents` at both cuts in one commit a
+table, and `cuts` last: a night's snapshots are complete when its row of `cuts` stands. Nothing is written before it
+is known that both cores hold something.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from recsys_jobs.errors import JobError, run_main
+from recsys_jobs.settings import Settings, lake_root, load_settings, parse_date
+from recsys_jobs.tables import (
+    CONTENTS,
+    CUTS,
+    INTERACTIONS,
+    ITEM_EDGES,
+    ITEM_IMAGES,
+    ITEMS,
+    RECOMMENDATIONS,
+    REVIEWS,
+)
+from spark.contents import contents, eligible, in_force, keep_pictures
+from spark.cuts import Day, ExamCut, calendar, exam_cut
+from spark.edges import co_review, listed
+from spark.interactions import at_cuts, first_events, with_core
+from spark.kcore import Peeling, k_core
+from spark.session import get_spark
+from spark.store import read, replace
+
+log = logging.getLogger(__name__)
+
+
+def snapshot(spark: SparkSession, run_date: date, settings: Settings, lake: Path) -> ExamCut:
+    """Write the night's snapshots and return its exam cut; JobError where there is no event, or no core at a cut."""
+    pairs = first_events(read(spark, REVIEWS, lake), run_date).cache()
+    exam = _exam_cut(pairs, run_date, settings, lake)
+    cuts = sorted({exam.day, run_date})
+    interactions = _interactions(at_cuts(pairs, cuts), cuts, settings).cache()
+    versions = in_force(read(spark, ITEMS, lake), cuts).cache()
+    items = eligible(interactions, versions).cache()
+
+    _log_interactions(interactions)
+    replace(INTERACTIONS, interactions, cuts, lake)
+    edges = _edges(interactions, versions, items, settings).cache()
+    _log_counts(ITEM_EDGES.name, edges, F.col("kind"))
+    replace(ITEM_EDGES, edges, cuts, lake)
+    standing = _contents(spark, items, versions, cuts, lake).cache()
+    _log_counts(CONTENTS.name, standing, F.concat_ws(" ", "modality", F.coalesce("reason", F.lit("there"))))
+    replace(CONTENTS, standing, cuts, lake)
+    replace(CUTS, _cuts_row(spark, run_date, exam), [run_date], lake)
+    for frame in (pairs, interactions, versions, items, edges, standing):
+        frame.unpersist()
+    return exam
+
+
+def _exam_cut(pairs: DataFrame, run_date: date, settings: Settings, lake: Path) -> ExamCut:
+    """H by the night's settings; a row a day comes to the driver."""
+    days = [Day(*row) for row in calendar(pairs).collect()]
+    if not days:
+        raise JobError(
+            f"no review before the end of {run_date} in {lake / REVIEWS.name}: "
+            "ingest older dumps, or choose a later run date"
+        )
+    exam = exam_cut(days, run_date, settings.min_users, settings.max_holdout_share)
+    log.info(
+        "cuts: D = %s, H = %s; the holdout has %d new pairs of %d users (%d are needed: %s)",
+        *(run_date, exam.day, exam.held, exam.users, settings.min_users),
+        "decidable" if exam.decidable else "undecided",
+    )
+    return exam
+
+
+def _interactions(pairs: DataFrame, cuts: Sequence[date], settings: Settings) -> DataFrame:
+    """`interactions` at the cuts; JobError where a core is empty."""
+    positives = pairs.where(F.col("rating") >= settings.min_rating)
+    core, peeled = k_core(positives, settings.user_core, settings.item_core)
+    for cut in cuts:
+        peeling = peeled.get(cut, Peeling())
+        if not peeling.left:
+            raise JobError(_empty_core(pairs.where(F.col("as_of") == F.lit(cut)), cut, cuts[-1], peeling, settings))
+        log.info("k-core of %s: %s", cut, _describe(peeling, settings))
+    return with_core(pairs, core, settings.validation_share)
+
+
+def _empty_core(pairs: DataFrame, cut: date, run_date: date, peeling: Peeling, settings: Settings) -> str:
+    """What came in, what removed it, which setting to change."""
+    rows = pairs.agg(
+        F.count("*").alias("pairs"),
+        F.countDistinct("user_id").alias("users"),
+        F.countDistinct("item_id").alias("items"),
+        F.count_if(F.col("rating") < settings.min_rating).alias("low"),
+    ).first()
+    assert rows is not None, "an aggregate without groups has one row"
+    which = f"{cut}" if cut == run_date else f"{cut}, the exam cut of {run_date},"
+    low = f"{rows['low']:,} pairs are rated below min_rating = {settings.min_rating:g}, " if rows["low"] else ""
+    settings_to_lower = "min_rating, user_core or item_core" if rows["low"] else "user_core or item_core"
+    return (
+        f"the k-core of {which} is empty: {rows['pairs']:,} pairs of {rows['users']:,} users and {rows['items']:,} "
+        f"items came in, {low}{_describe(peeling, settings)}; lower {settings_to_lower} (RECSYS_CONFIG)"
+    )
+
+
+def _describe(peeling: Peeling, settings: Settings) -> str:
+    rounds = f"{peeling.rounds} round{'' if peeling.rounds == 1 else 's'}"
+    left = f"left {peeling.left:,}" if peeling.left else "left none"
+    return (
+        f"{rounds} of user_core = {settings.user_core} and item_core = {settings.item_core} removed "
+        f"{peeling.below_user_core:,} pairs of users and {peeling.below_item_core:,} pairs of items below them "
+        f"and {left}"
+    )
+
+
+def _edges(interactions: DataFrame, versions: DataFrame, items: DataFrame, settings: Settings) -> DataFrame:
+    edges = co_review(interactions, settings.history_for_edges, settings.edges_per_item)
+    return edges.union(listed(versions, items)) if settings.listed_edges else edges
+
+
+def _contents(
+    spark: SparkSession, items: DataFrame, versions: DataFrame, cuts: Sequence[date], lake: Path
+) -> DataFrame:
+    fresh = contents(items, versions, read(spark, ITEM_IMAGES, lake))
+    finished = _finished(spark, cuts, lake)
+    if not finished:
+        return fresh
+    log.info("contents: finished nights keep the pictures of %s", ", ".join(map(str, finished)))
+    return keep_pictures(fresh, read(spark, CONTENTS, lake).where(F.col("as_of").isin(finished)))
+
+
+def _finished(spark: SparkSession, cuts: Sequence[date], lake: Path) -> list[date]:
+    """Those of `cuts` on which a published night stands, as its run date or as its exam cut."""
+    published = {row["run_date"] for row in read(spark, RECOMMENDATIONS, lake).select("run_date").distinct().collect()}
+    if not published:
+        return []
+    nights = read(spark, CUTS, lake).where(F.col("run_date").isin(sorted(published))).select("exam_cut")
+    stands_on = published | {row["exam_cut"] for row in nights.distinct().collect()}
+    return [cut for cut in cuts if cut in stands_on]
+
+
+def _cuts_row(spark: SparkSession, run_date: date, exam: ExamCut) -> DataFrame:
+    row = (run_date, exam.day, exam.users, exam.held, exam.pairs, exam.decidable)
+    return spark.createDataFrame([row], CUTS.ddl)
+
+
+def _log_interactions(interactions: DataFrame) -> None:
+    core = F.col("in_core")
+    counts = interactions.groupBy("as_of").agg(
+        F.count("*").alias("rows"),
+        F.countDistinct("user_id").alias("users"),
+        F.countDistinct("item_id").alias("items"),
+        F.count_if(core).alias("core"),
+        F.countDistinct(F.when(core, F.col("user_id"))).alias("core_users"),
+        F.countDistinct(F.when(core, F.col("item_id"))).alias("core_items"),
+        F.count_if(F.col("split") == "validation").alias("validation"),
+    )
+    for row in counts.orderBy("as_of").collect():
+        log.info(
+            "interactions at %s: %d rows, %d users, %d items; core %d rows, %d users, %d items, %d for validation", *row
+        )
+
+
+def _log_counts(name: str, frame: DataFrame, what: Column) -> None:
+    counts = frame.groupBy("as_of", what.alias("what")).count().orderBy("as_of", "what").collect()
+    for cut in sorted({row["as_of"] for row in counts}):
+        parts = [f"{row['count']:,} {row['what']}" for row in counts if row["as_of"] == cut]
+        log.info("%s at %s: %s", name, cut, ", ".join(parts))
+
+
+def main() -> None:
+    """The step's command line."""
+    parser = argparse.ArgumentParser(prog="python -m spark.snapshots", description=__doc__.splitlines()[0])
+    parser.add_argument("--run-date", required=True, metavar="YYYY-MM-DD", help="the night's date D")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    run_date, settings = parse_date(arguments.run_date), load_settings()
+    spark = get_spark("snapshots")
+    try:
+        snapshot(spark, run_date, settings, lake_root())
+    finally:
+        spark.stop()
+
+
+if __name__ == "__main__":
+    run_main(main)
