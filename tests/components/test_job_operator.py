@@ -1,0 +1,118 @@
+"""The operator launches real processes, tells how they ended, and leaves none behind."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+JOBS = {
+    "good": "print('read 3 rows'); print('done')",
+    "verdict": "import sys; sys.stderr.write('error: file x.gz ends early\\n'); sys.exit(1)",
+    "crash": "raise RuntimeError('out of luck')",
+    "arguments": "import sys; print(sys.argv[1:])",
+    "sleeper": """
+        import subprocess, sys, time
+        child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])
+        print(f'started {child.pid}', flush=True)
+        time.sleep(600)
+    """,
+}
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of tiny jobs on the path of whatever the operator launches."""
+    for name, body in JOBS.items():
+        (tmp_path / f"job_{name}.py").write_text(textwrap.dedent(body), encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
+    return tmp_path
+
+
+def operator(module: str, *arguments: str):  # noqa: ANN201 - the import is slow, and needs AIRFLOW_HOME set
+    from plugins.job_operator import JobOperator
+
+    return JobOperator(task_id="job", module=module, arguments=list(arguments))
+
+
+def test_output_goes_to_the_log_and_the_last_line_is_the_result(jobs: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        assert operator("job_good").execute({}) == "done"
+
+
+def test_arguments_are_strings_and_empty_ones_are_left_out(jobs: Path) -> None:
+    assert operator("job_arguments", "--a", "", "b; rm -rf c").execute({}) == "['--a', 'b; rm -rf c']"
+
+
+def test_a_verdict_is_final_and_says_what_was_wrong(jobs: Path) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    with pytest.raises(AirflowFailException, match="^error: file x.gz ends early$"):
+        operator("job_verdict").execute({})
+
+
+def test_a_crash_may_be_tried_again(jobs: Path) -> None:
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+    with pytest.raises(AirflowException, match="exit status 1; its last line was: RuntimeError: out of luck") as caught:
+        operator("job_crash").execute({})
+    assert not isinstance(caught.value, AirflowFailException)
+
+
+def test_a_killed_task_ends_its_job_and_what_the_job_started(jobs: Path) -> None:
+    from airflow.sdk.exceptions import AirflowException
+
+    task = operator("job_sleeper")
+    timer = threading.Timer(1.5, task.on_kill)
+    timer.start()
+    with pytest.raises(AirflowException, match="ended by signal 15; its last line was: started") as caught:
+        task.execute({})
+    assert _gone(int(str(caught.value).split()[-1]))
+
+
+def test_a_job_does_not_outlive_a_task_that_was_killed_with_sigkill(jobs: Path) -> None:
+    script = "from plugins.job_operator import JobOperator; JobOperator(task_id='j', module='job_sleeper').execute({})"
+    root = Path(__file__).resolve().parents[2]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), os.environ["PYTHONPATH"]])}
+    task = subprocess.Popen([sys.executable, "-c", script], env=environment)
+    job = _wait_for(lambda: _children(task.pid))
+    os.kill(task.pid, signal.SIGKILL)
+    task.wait()
+    assert _gone(job)
+
+
+def _children(pid: int) -> int | None:
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+    ready = [int(p) for p in found if b"job_sleeper" in Path(f"/proc/{p}/cmdline").read_bytes()]
+    return ready[0] if ready else None
+
+
+def _wait_for(look, seconds: float = 60):  # noqa: ANN001, ANN202
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if (found := look()) is not None:
+            time.sleep(1)  # past the line in which the job ties itself to its parent
+            return found
+        time.sleep(0.1)
+    raise AssertionError("the job never started")
+
+
+def _gone(pid: int, seconds: float = 10) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        state = Path(f"/proc/{pid}/stat")
+        if not state.exists() or state.read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0] == "Z":
+            return True
+        time.sleep(0.1)
+    return False
