@@ -1,0 +1,103 @@
+"""From bytes that claim to be an image to a small JPEG that is one.
+
+The picture is really decoded, so what reaches the store can be read by whoever comes after. Equal
+bytes give equal JPEGs on one version of Pillow; another version's codecs may differ in a bit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+import threading
+import zlib
+from dataclasses import dataclass
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from recsys_jobs.images.outcome import CORRUPT, MISSING, TOO_LARGE, NoImage
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
+QUALITY = 90
+LARGE = 4_000_000  # pixels above which images are decoded one at a time, so that threads do not add up their memory
+
+# What Pillow's decoders are known to raise on hostile bytes.
+DECODER_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    EOFError,
+    TypeError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
+
+_one_large = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A re-encoded image; width and height are those of the original, in pixels."""
+
+    jpeg: bytes
+    width: int
+    height: int
+
+
+def normalise(data: bytes, side: int, max_pixels: int) -> Picture:
+    """Decode a JPEG, PNG, WebP or GIF (its first frame) and encode it anew.
+
+    The result is RGB, upright (EXIF orientation applied), on white where it was transparent, shrunk
+    to fit a square of `side` pixels, without metadata. Raises NoImage: corrupt, too_large, or missing
+    for the 1 x 1 pixel that shops send in place of a picture.
+    """
+    width, height = _measure(data, max_pixels)
+    turn = _one_large if width * height > LARGE else contextlib.nullcontext()
+    try:
+        with turn, Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            image.draft("RGB", (2 * side, 2 * side))  # a JPEG may be decoded at a half, quarter or eighth
+            image.load()
+            small = _shrink(image, side)
+    except DECODER_ERRORS as error:
+        raise NoImage(CORRUPT, f"does not decode: {error}") from None
+    return Picture(_encode(small), width, height)
+
+
+def _measure(data: bytes, max_pixels: int) -> tuple[int, int]:
+    """Width and height from the header, before a single pixel is decoded."""
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            width, height = image.size
+            if width * height > max_pixels:
+                raise NoImage(TOO_LARGE, f"{width} x {height} pixels")
+            image.verify()
+    except UnidentifiedImageError:
+        raise NoImage(CORRUPT, f"no JPEG, PNG, WebP or GIF: {len(data)} bytes that begin {data[:16]!r}") from None
+    except Image.DecompressionBombError as error:
+        raise NoImage(TOO_LARGE, str(error)) from None
+    except DECODER_ERRORS as error:
+        raise NoImage(CORRUPT, f"does not verify: {error}") from None
+    if max(width, height) < 2:
+        raise NoImage(MISSING, "a placeholder of 1 x 1 pixel")
+    return width, height
+
+
+def _shrink(image: Image.Image, side: int) -> Image.Image:
+    """Fit into the square, then turn upright; only the pixels are kept, on white."""
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    image = image if image.mode == mode else image.convert(mode)
+    image.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    with contextlib.suppress(*DECODER_ERRORS):  # nonsense in EXIF is common and says nothing about the picture
+        image = ImageOps.exif_transpose(image)
+    canvas = Image.new("RGB", image.size, "white")
+    canvas.paste(image, mask=image if image.mode == "RGBA" else None)
+    return canvas
+
+
+def _encode(image: Image.Image) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=QUALITY, subsampling="4:2:0", optimize=False, progressive=False)
+    return out.getvalue()
