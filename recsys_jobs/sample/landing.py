@@ -36,6 +36,7 @@ LINES_A_BROKEN_ONE = 80  # after so many lines stands a broken one: 1.2 % at mos
 ROLE_NAMES = {IS_DUPLICATE: "exact duplicates", IS_RETOLD: "retold reviews", IS_AGAIN: "repeated pairs"}
 
 _PHOTOS = 3  # the photos' stream of random numbers
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class LineFile:
 
     def add(self, record: Record) -> None:
         """Write the record, and sometimes a damaged copy after it."""
-        self._write(json.dumps(record, ensure_ascii=False))
+        self._write(_to_json(record))
         if (self.lines - self.broken) % LINES_A_BROKEN_ONE == 0:
             self._write(damaged(record, self.broken))
             self.broken += 1
@@ -104,11 +105,11 @@ class LineFile:
 
 def damaged(record: Record, turn: int) -> str:
     """The record as a line that no pipeline may accept: cut off, without ids, or rated 9 stars."""
-    line = json.dumps(record, ensure_ascii=False)
+    line = _to_json(record)
     if turn % 3 == 1:
-        return json.dumps({key: value for key, value in record.items() if key not in ("asin", "parent_asin")})
+        return _to_json({key: value for key, value in record.items() if key not in ("asin", "parent_asin")})
     if turn % 3 == 2 and "user_id" in record:
-        return json.dumps({**record, "rating": 9.0})
+        return _to_json({**record, "rating": 9.0})
     return line[: len(line) // 2]
 
 

@@ -102,9 +102,9 @@ SELF_CLAUSES = (
     "And {colour} is my colour.",
     "My home is full of {colour} things.",
 )
-HAPPY = ("Would buy it again.", "Very happy with it.", "Five minutes and I was in love.", "Thank you so much!")
+HAPPY = ("Would buy it again.", "Very happy with it.", "Love at first sight.", "Thank you so much!")
 MIDDLING = ("It is all right.", "Does what it should.", "Fine for the price.")
-UNHAPPY = ("Not what I hoped for.", "It went straight back.", "Sadly it did not last.")
+UNHAPPY = ("Not what I wanted.", "It went straight back.", "Sadly it broke soon.")
 REVIEW_TITLES = ("Just right", "Good {kind}", "As described", "Worth a look", "My {kind}", "So-so", "Well made")
 
 
