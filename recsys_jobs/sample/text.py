@@ -41,7 +41,7 @@ SCENES = {
     "baking": "flour, dough and warm bread",
     "cycling": "long rides and steep climbs",
     "yoga": "slow stretches on the mat",
-    "surfing": "salt, wax and the next wave",
+    "surfing": "salt and the next wave",
     "railways": "steam engines and branch lines",
     "poetry": "verses read aloud by candlelight",
 }
