@@ -153,3 +153,7 @@ def main() -> None:
     """Entry point of the console command."""
     arguments = parser().parse_args()
     run_main(lambda: arguments.run(arguments))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Plots that go where people look: MLflow's run page and the report. Matplotlib without a display."""
+
+from __future__ import annotations
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+from collections.abc import Sequence  # noqa: E402
+
+import matplotlib.pyplot as plt  # noqa: E402
+import mlflow  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+
+COLOURS = ("#1f6f78", "#c8553d", "#e0a458", "#5b507a", "#7a8b8b")
+_SIZE = (6.4, 3.6)  # inches
+
+
+def log_training(history: Sequence[dict[str, float]]) -> None:
+    """Log what a fit's history shows: the loss beside the validation metric, the attention weights."""
+    if not history:
+        return
+    _log(training_curves(history), "plots/training.png")
+    if any(key.startswith("attention_") for key in history[0]):
+        _log(attention_curves(history), "plots/attention.png")
+
+
+def training_curves(history: Sequence[dict[str, float]]) -> Figure:
+    """Loss (left axis) and validation metrics (right axis) by epoch."""
+    figure, left = plt.subplots(figsize=_SIZE)
+    epochs = [entry["epoch"] for entry in history]
+    left.plot(epochs, [entry["loss"] for entry in history], color=COLOURS[0], label="loss")
+    left.set(xlabel="epoch", ylabel="training loss", title="What the fit went through")
+    names = [name for name in history[0] if name.startswith("validation_")]
+    right = left.twinx()
+    for colour, name in zip(COLOURS[1:], names, strict=False):
+        right.plot(
+            epochs, [entry.get(name) for entry in history], color=colour, marker="o", label=name.replace("_", " ")
+        )
+    right.set_ylabel("validation")
+    figure.legend(loc="upper center", ncols=3, frameon=False, bbox_to_anchor=(0.5, 0.02))
+    return figure
+
+
+def attention_curves(history: Sequence[dict[str, float]]) -> Figure:
+    """Mean attention weight of each modality by epoch, users beside items: what the model looks at."""
+    figure, panels = plt.subplots(1, 2, figsize=(8.4, 3.6), sharey=True)
+    for panel, side in zip(panels, ("user", "item"), strict=True):
+        names = [name for name in history[0] if name.startswith(f"attention_{side}_")]
+        for colour, name in zip(COLOURS, names, strict=False):
+            modality = name.removeprefix(f"attention_{side}_")
+            panel.plot([e["epoch"] for e in history], [e[name] for e in history], color=colour, label=modality)
+        panel.set(title=f"{side}s", xlabel="epoch", ylim=(0, 1))
+        panel.legend(frameon=False)
+    panels[0].set_ylabel("mean attention weight")
+    return figure
+
+
+def metric_bars(rows: Sequence[dict[str, float | str]], metric: str) -> Figure:
+    """One metric of several models with 95 % intervals; `rows` have model, value, low, high."""
+    figure, panel = plt.subplots(figsize=_SIZE)
+    for place, row in enumerate(rows):
+        value, low, high = (float(row[key]) for key in ("value", "low", "high"))
+        panel.barh(place, value, color=COLOURS[place % len(COLOURS)], height=0.6)
+        panel.errorbar(value, place, xerr=[[max(value - low, 0)], [max(high - value, 0)]], color="black", capsize=4)
+    panel.set_yticks(range(len(rows)), [str(row["model"]) for row in rows])
+    panel.invert_yaxis()
+    panel.set(title=f"{metric}, with 95 % bootstrap intervals", xlim=(0, None))
+    return figure
+
+
+def png(figure: Figure, path: str) -> None:
+    """Write the figure and close it."""
+    figure.savefig(path, dpi=120, bbox_inches="tight")
+    plt.close(figure)
+
+
+def _log(figure: Figure, path: str) -> None:
+    mlflow.log_figure(figure, path, save_kwargs={"dpi": 120, "bbox_inches": "tight"})
+    plt.close(figure)

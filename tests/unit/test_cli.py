@@ -1,0 +1,45 @@
+"""Help reads like help and is quick; mistakes are one line and exit status 2."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from recsys_jobs.cli import parser
+
+HEAVY = ("torch", "pyarrow", "pandas", "mlflow", "duckdb", "airflow", "pyspark")
+
+
+def recsys(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "recsys_jobs.cli", *arguments], capture_output=True, text=True, check=False
+    )
+
+
+def test_help_names_every_command_and_place() -> None:
+    text = parser().format_help()
+    for word in ("demo", "night", "sample", "sql", "show", "ui", "RECSYS_LANDING", "RECSYS_LAKE", "exit status"):
+        assert word in text
+
+
+def test_the_command_line_loads_nothing_heavy() -> None:
+    code = f"import sys, recsys_jobs.cli; print([m for m in {HEAVY!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("night", "soon"), "error: 'soon' is not a date: write YYYY-MM-DD, as in 2014-03-01"),
+        (("sql",), 'error: no query: recsys sql "select …", or make sql Q="select …"'),
+        (("dance",), "invalid choice: 'dance'"),
+    ],
+)
+def test_a_wrong_call_is_one_line_and_status_2(arguments: tuple[str, ...], says: str) -> None:
+    done = recsys(*arguments)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
