@@ -1,0 +1,40 @@
+"""Where torch runs and in which precision: the one place that reads `RECSYS_DEVICE`."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from recsys_jobs.errors import UsageError
+
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def choose_device() -> torch.device:
+    """The device that `RECSYS_DEVICE` asks for: `auto` (the default: cuda where there is one), `cpu` or `cuda`.
+
+    Raises UsageError for another value, and for `cuda` on a machine without one.
+    """
+    asked = os.environ.get("RECSYS_DEVICE") or "auto"
+    if asked not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"RECSYS_DEVICE is {asked!r}: write auto, cpu or cuda")
+    if asked == "cuda" and not torch.cuda.is_available():
+        raise UsageError("RECSYS_DEVICE is cuda, but torch sees no CUDA device here: write cpu or auto")
+    return torch.device("cuda" if asked != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def use_all_cores() -> None:
+    """Let torch use every core this process may run on, unless `OMP_NUM_THREADS` says otherwise."""
+    if not os.environ.get("OMP_NUM_THREADS"):
+        torch.set_num_threads(len(os.sched_getaffinity(0)))
+
+
+def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:
+    """Mixed precision on `device`; does nothing for `float32`. UsageError for an unknown precision."""
+    if precision not in PRECISIONS:
+        raise UsageError(f"precision is {precision!r}: write one of {', '.join(PRECISIONS)}")
+    if precision == "float32":
+        return nullcontext()
+    return torch.autocast(device.type, dtype=PRECISIONS[precision])

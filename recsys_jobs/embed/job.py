@@ -1,0 +1,93 @@
+"""Embeds what one night needs and nobody encoded before."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from recsys_jobs.embed import needed, store
+from recsys_jobs.embed.registry import encoder_name
+from recsys_jobs.errors import JobError
+from recsys_jobs.settings import Settings, load_settings
+
+# Contents a commit: what a killed job loses is at most this much work.
+CHUNK = {"text": 8192, "image": 2048}
+
+log = logging.getLogger(__name__)
+
+Encode = Callable[[list[Any]], np.ndarray]  # N raw contents -> vectors [N, D]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What one run found and did: needed = known + encoded."""
+
+    needed: int
+    known: int
+    encoded: int
+    seconds: float
+
+
+def run(run_date: date, modality: str) -> Counts:
+    """Make the night's vectors of one modality, `text` or `image`, complete in `embeddings`.
+
+    Each chunk is one commit, so a job that was killed goes on where it stopped. A night whose vectors are all
+    there does not load the model.
+    """
+    start = time.monotonic()
+    settings = load_settings()
+    encoder = encoder_name(settings, modality)
+    with needed.open_tables() as tables:
+        wanted, missing = needed.count_needed(tables, run_date, modality, encoder, settings)
+        if missing:
+            chunks = (
+                needed.missing_texts(tables, CHUNK["text"])
+                if modality == "text"
+                else needed.missing_images(tables, run_date, CHUNK["image"])
+            )
+            _encode_all(chunks, _load(settings, modality), encoder, tqdm(total=missing, desc=modality, unit=modality))
+    counts = Counts(wanted, wanted - missing, missing, time.monotonic() - start)
+    _report(counts, modality, encoder)
+    return counts
+
+
+def _encode_all(chunks: Iterator[tuple[list[str], list[Any]]], encode: Encode, encoder: str, progress: tqdm) -> None:
+    with progress:
+        for hashes, contents in chunks:
+            vectors_ND = encode(contents)
+            if not np.isfinite(vectors_ND).all():
+                bad = hashes[int(np.argmin(np.isfinite(vectors_ND).all(axis=1)))]
+                raise JobError(f"{encoder} gives content {bad} a vector that is not finite: use precision float32")
+            store.append_new(encoder, hashes, vectors_ND)
+            progress.update(len(hashes))
+
+
+def _load(settings: Settings, modality: str) -> Encode:
+    """The encoder itself; torch is imported here, so that a night with nothing new does without."""
+    from recsys_jobs.devices import use_all_cores
+
+    use_all_cores()
+    if modality == "text":
+        from recsys_jobs.embed.text import encode_texts, load_text_encoder
+
+        text_encoder = load_text_encoder(settings)
+        return lambda texts: encode_texts(text_encoder, texts)
+    from recsys_jobs.embed.image import encode_images, load_image_encoder
+
+    image_encoder = load_image_encoder(settings)
+    return lambda blobs: encode_images(image_encoder, blobs)
+
+
+def _report(counts: Counts, modality: str, encoder: str) -> None:
+    pace = f"{counts.encoded / counts.seconds:,.0f}/s" if counts.encoded else "nothing new"
+    log.info(
+        f"{modality}: needed {counts.needed:,}, known {counts.known:,}, "
+        f"encoded {counts.encoded:,} in {counts.seconds:.1f} s ({pace}) by {encoder}"
+    )

@@ -1,0 +1,52 @@
+"""Reads model folders: safetensors only, no code from strangers, nothing left at random."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from recsys_jobs.errors import JobError
+
+
+def load_model(folder: Path, device: torch.device) -> Any:
+    """The transformers model in `folder`, in float32 and evaluation mode; precision is the caller's autocast.
+
+    JobError where the folder is no model, or its weights do not fill the model: transformers would fill the
+    rest at random, which gives other vectors each night. A missing pooler alone is dropped instead.
+    """
+    from transformers import AutoModel
+    from transformers.utils import logging as transformers_logging
+
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity(logging.ERROR)
+    try:
+        model, report = AutoModel.from_pretrained(
+            folder,
+            dtype=torch.float32,
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise JobError(f"{folder}: not a model that can be loaded: {str(error).splitlines()[0]}") from None
+    _refuse_random(folder, model, sorted(report["missing_keys"]))
+    return model.to(device).eval()
+
+
+def pooled(output: Any) -> Tensor:
+    """The pooled vectors [B, D] of a model's output, whether it is a tensor already or holds one."""
+    return output if isinstance(output, Tensor) else output.pooler_output
+
+
+def _refuse_random(folder: Path, model: Any, missing: list[str]) -> None:
+    pooler = [name for name in missing if "pooler." in name]
+    if len(pooler) < len(missing):
+        wanted = next(name for name in missing if name not in pooler)
+        raise JobError(f"{folder}: the weights lack {len(missing)} of the model's tensors, {wanted} among them")
+    if pooler:
+        model.pooler = None

