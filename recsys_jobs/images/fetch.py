@@ -66,7 +66,7 @@ class Fetcher:
             except NoImage as none:
                 reason = none
             except NETWORK_ERRORS as error:
-                reason = NoImage(UNREACHABLE, f"{type(error).__name__}: {error}")
+                reason = NoImage(UNREACHABLE, self._in_words(error))
             else:
                 self._breaker.reached(target.server)
                 return answer
@@ -79,15 +79,17 @@ class Fetcher:
         self._breaker.failed(target.server)
         raise reason
 
+    def _in_words(self, error: Exception) -> str:
+        if self._backend.deadline.passed:
+            return f"not done within {self._settings.image_deadline:g} seconds"
+        return f"{type(error).__name__}: {error}"
+
     def _wait(self, seconds: float) -> bool:
         """Sleep, unless the deadline would pass meanwhile."""
-        try:
-            enough = self._backend.deadline.left() > seconds
-        except httpcore.ReadTimeout:
+        if self._backend.deadline.ends - time.monotonic() <= seconds:
             return False
-        if enough:
-            time.sleep(seconds)
-        return enough
+        time.sleep(seconds)
+        return True
 
     def _get(self, target: Target) -> bytes | Target:
         """One request: the body, or where the server sends us."""

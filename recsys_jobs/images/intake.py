@@ -181,17 +181,18 @@ def _not_here(source: Source) -> Outcome:
 
 def _settled(run: Run, items: Iterator[Item], take: Callable[[Source], Outcome]) -> Iterator[list[Row]]:
     """The new rows of each item, as they come; an empty list for an item with nothing left to try."""
-    running: set[Future[list[Row]]] = set()
+    running: list[Future[list[Row]]] = []
     pool = ThreadPoolExecutor(run.settings.image_workers, "image")
     try:
         for item in items:
             try:
                 yield settle(run, item, _not_here)
             except _NeedsWork:
-                running.add(pool.submit(settle, run, item, take))
+                running.append(pool.submit(settle, run, item, take))
             if len(running) >= AHEAD * run.settings.image_workers:
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                yield from (future.result() for future in done)
+                wait(running, return_when=FIRST_COMPLETED)
+                yield from (future.result() for future in running if future.done())
+                running = [future for future in running if not future.done()]
         yield from (future.result() for future in running)
     finally:
         pool.shutdown(cancel_futures=True)

@@ -60,6 +60,11 @@ class Deadline(threading.local):
         finally:
             self.ends = math.inf
 
+    @property
+    def passed(self) -> bool:
+        """Whether the time is over."""
+        return time.monotonic() >= self.ends
+
     def left(self, timeout: float | None = None) -> float:
         """Seconds to wait at most; ReadTimeout where none are left."""
         left = min(math.inf if timeout is None else timeout, self.ends - time.monotonic())
