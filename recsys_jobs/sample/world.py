@@ -23,8 +23,10 @@ So the three sources weigh the same, to within a seventh, and a model that lacks
 a third of what there is to know beside popularity. Popularity falls as (rank + 10)^-0.8: Zipf's law
 with a flattened head, as real catalogues have it, so that the most popular of 600 items holds one
 event in a hundred. (Nobody picks an item twice and not all is on sale, so in a finite shop the
-shares of loved values come out somewhat lower than p.) The constants were fixed by this reasoning, before any model saw the sample,
-and are never to be tuned to one: that would prove nothing.
+shares of loved values come out somewhat lower than p.)
+
+The constants were fixed by this reasoning, before any model saw the sample, and are never to be
+tuned to one: that would prove nothing.
 
 Suffixes: U people of a block, I items, E events.
 """
