@@ -6,7 +6,7 @@ U users, I items, B batch of users, F factors, D width.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -39,4 +39,15 @@ class Model(Protocol):
 
     def weights(self) -> dict[str, Tensor]:
         """Return what the family's `load(weights, dataset, recipe)` needs to make this model again."""
+        ...
+
+
+@runtime_checkable
+class ItemToItem(Protocol):
+    """What a model without item vectors may offer instead: how alike it finds two items."""
+
+    items: int
+
+    def similar_block(self, item_B: Tensor) -> Tensor:
+        """Return how alike these items and all items are [B, I], float32; 0 where nothing is known."""
         ...

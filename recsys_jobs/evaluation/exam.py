@@ -1,0 +1,172 @@
+"""The exam that every model sits: one holdout, full ranking, what a user had is masked.
+
+Slates come from the same `top_k` that publishes. Values are per user first, means and bootstrap
+intervals after. U examined users, T targets (held-out pairs), I items, K places, M metrics.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from recsys_jobs.dataset import Bools, Dataset, Floats, Ints
+from recsys_jobs.evaluation import metrics
+from recsys_jobs.evaluation.bootstrap import Values, mean_intervals
+from recsys_jobs.models.contract import Model
+from recsys_jobs.ranking import top_k
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """What users took next: pairs of indices into the dataset's users and items, in any order.
+
+    `dropped` counts the pairs that are not among them because the item was not eligible at the cut.
+    """
+
+    user_T: Ints
+    item_T: Ints
+    dropped: int = 0
+
+
+class MetricRow(NamedTuple):
+    """One number of `model_metrics`; `low` and `high` are None where the number is no mean over users."""
+
+    slice: str
+    metric: str
+    k: int
+    value: float
+    low: float | None
+    high: float | None
+    users: int
+
+
+@dataclass(frozen=True)
+class ExamResult:
+    """One model's exam: the users examined, ascending, their values, and the rows for `model_metrics`."""
+
+    user_U: Ints
+    values: dict[tuple[str, int], Values]  # (metric, k) -> [U], slice `all`
+    rows: list[MetricRow]
+    finite: bool  # every score shown is a finite number
+    targets: int
+    dropped: int  # pairs left out: the item was not eligible at the cut, or owned already
+
+    def per_user(self, metric: str, k: int) -> Values:
+        """Return a metric's value for each examined user; the order is that of every other model's exam."""
+        return self.values[metric, k]
+
+
+def examine(
+    model: Model,
+    dataset: Dataset,
+    holdout: Holdout,
+    *,
+    k_values: list[int],
+    seed: int = 0,
+    blocked_items: Ints | None = None,
+) -> ExamResult:
+    """Measure a model fitted on `dataset` (the cut H) once on the holdout.
+
+    A slice of users has those users' targets; a slice of items has the users with a target among
+    them, and those targets alone.
+    """
+    user_T, item_T = _targets(dataset, holdout)
+    user_U, row_T = np.unique(user_T, return_inverse=True)
+    slate_UK, finite = _slates(model, dataset, user_U, max(k_values), blocked_items)
+    items = len(dataset.items)
+    rows: list[MetricRow] = []
+    values: dict[tuple[str, int], Values] = {}
+    for name, in_slice_T in _slices(dataset, user_T, item_T).items():
+        found = _per_user(slate_UK, row_T[in_slice_T], item_T[in_slice_T], items, k_values)
+        values = values or found
+        rows += _mean_rows(name, found, seed)
+    rows += _slate_rows(slate_UK, dataset, k_values, seed)
+    return ExamResult(user_U, values, rows, finite, len(user_T), holdout.dropped + len(holdout.user_T) - len(user_T))
+
+
+def _targets(dataset: Dataset, holdout: Holdout) -> tuple[Ints, Ints]:
+    """The holdout's pairs that the user does not own yet, each once."""
+    items = len(dataset.items)
+    key_T = np.setdiff1d(holdout.user_T * items + holdout.item_T, dataset.pair_keys())
+    return key_T // items, key_T % items
+
+
+def _slates(model: Model, dataset: Dataset, user_U: Ints, k: int, blocked_items: Ints | None) -> tuple[Ints, bool]:
+    """Return the users' slates [U, K], and whether all their scores are finite."""
+    slate_UK = np.full((len(user_U), min(k, len(dataset.items))), -1)
+    finite, start = True, 0
+    for slates in top_k(model, dataset, k, users=user_U, blocked_items=blocked_items):
+        stop, width = start + len(slates.user_B), slates.item_BK.shape[1]
+        slate_UK[start:stop, :width] = slates.item_BK
+        finite &= bool((np.isfinite(slates.score_BK) | (slates.item_BK < 0)).all())
+        start = stop
+    return slate_UK, finite
+
+
+def _slices(dataset: Dataset, user_T: Ints, item_T: Ints) -> dict[str, Bools]:
+    """Return which targets belong to each slice; `all` comes first."""
+    core_U = np.zeros(len(dataset.users), dtype=bool)
+    core_I = np.zeros(len(dataset.items), dtype=bool)
+    core_U[dataset.event_user_E[dataset.in_core_E]] = True
+    core_I[dataset.event_item_E[dataset.in_core_E]] = True
+    return {
+        "all": np.ones(len(user_T), dtype=bool),
+        "core": core_U[user_T],
+        "cold_users": ~core_U[user_T],
+        "cold_items": ~core_I[item_T],
+        "no_image": ~dataset.image_present_I[item_T],
+        "no_text": dataset.text_from_reviews_I[item_T] | ~dataset.text_present_I[item_T],  # no description
+    }
+
+
+def _per_user(
+    slate_UK: Ints, row_T: Ints, item_T: Ints, items: int, k_values: list[int]
+) -> dict[tuple[str, int], Values]:
+    """Return each ranking metric of the users who have a target here."""
+    asked_U, targets_U = np.unique(row_T, return_counts=True)
+    hit_UK = metrics.hits(slate_UK, row_T, item_T, items)[asked_U]
+    return {(name, k): metric(hit_UK, targets_U, k) for name, metric in metrics.PER_USER.items() for k in k_values}
+
+
+def _mean_rows(name: str, values: dict[tuple[str, int], Values], seed: int) -> list[MetricRow]:
+    """Return the means over users with their intervals; nothing for a slice without users."""
+    values_UM = np.stack(list(values.values()), axis=1)
+    if not len(values_UM):
+        return []
+    found_M = mean_intervals(values_UM, seed=seed)
+    return [
+        MetricRow(name, metric, k, found.value, found.low, found.high, found.users)
+        for (metric, k), found in zip(values, found_M, strict=True)
+    ]
+
+
+def _slate_rows(slate_UK: Ints, dataset: Dataset, k_values: list[int], seed: int) -> list[MetricRow]:
+    """Return what the slates are like, whatever was hit: coverage, Gini, novelty, diversity by text."""
+    if not len(slate_UK):
+        return []
+    items, rows = len(dataset.items), []
+    owners_I = np.bincount(dataset.event_item_E, minlength=items)
+    vector_ID = _centred(dataset.text_IT, dataset.text_present_I)
+    for k in k_values:
+        shown_UK = slate_UK[:, :k]
+        for name, value in (("coverage", metrics.coverage(shown_UK, items)), ("gini", metrics.gini(shown_UK, items))):
+            rows.append(MetricRow("all", name, k, value, None, None, len(shown_UK)))
+        novelty_U = metrics.novelty(shown_UK, owners_I, len(dataset.users))
+        rows += _mean_rows("all", {("novelty", k): _known(novelty_U)}, seed)
+        rows += _mean_rows("all", {("diversity", k): _known(metrics.diversity(shown_UK, vector_ID))}, seed)
+    return rows
+
+
+def _centred(vector_ID: Floats, present_I: Bools) -> Floats:
+    """Vectors less their mean, zero where there is none: text encoders give all texts one common direction."""
+    if not present_I.any():
+        return vector_ID
+    mean_D = vector_ID[present_I].mean(0)
+    return np.where(present_I[:, None], vector_ID - mean_D, 0).astype(np.float32)
+
+
+def _known(values_U: NDArray[np.float64]) -> Values:
+    return values_U[~np.isnan(values_U)]
