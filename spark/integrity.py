@@ -1,0 +1,105 @@
+"""What can be said of a landed file before it is parsed: one pass over its bytes, in constant memory."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+CHUNK = 1 << 20  # bytes
+HEAD_LINES, HEAD_BYTES = 100, CHUNK  # of the text's start, kept to recognise the format by
+MAX_LINE = 256 << 20  # bytes; Spark holds a line in memory, so a longer one is not let near it
+
+
+class BrokenFileError(Exception):
+    """The bytes are not a whole dump; says what is wrong and where in the file."""
+
+
+@dataclass
+class Inspection:
+    """What the pass found; `problem` is None for a whole file."""
+
+    size: int = 0  # bytes on disk
+    fingerprint: str = ""  # sha256 of the bytes on disk
+    lines: int = 0  # blank ones counted, and a last one without a newline
+    head: bytes = b""  # the start of the text
+    problem: str | None = None
+    text_bytes: int = field(default=0, repr=False)
+    _open_line: int = field(default=0, repr=False)  # bytes since the last newline
+
+    def take(self, text: bytes) -> None:
+        """Count one piece of the text; BrokenFileError at a line beyond MAX_LINE."""
+        if len(self.head) < HEAD_BYTES:
+            self.head += text[: HEAD_BYTES - len(self.head)]
+        self.lines += text.count(b"\n")
+        self.text_bytes += len(text)
+        last = text.rfind(b"\n")
+        self._open_line = self._open_line + len(text) if last < 0 else len(text) - last - 1
+        if self._open_line > MAX_LINE:
+            raise BrokenFileError(f"line {self.lines + 1} is longer than {MAX_LINE >> 20} MiB")
+
+    def head_lines(self) -> list[bytes]:
+        """The first lines that are not blank; the last may be cut off."""
+        return [line for line in self.head.split(b"\n") if line.strip()][:HEAD_LINES]
+
+
+def fingerprint(path: Path) -> str:
+    """sha256 of the file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def inspect(path: Path) -> Inspection:
+    """Fingerprint, count and check one file; a broken one comes back with its `problem`."""
+    found = Inspection()
+    digest = hashlib.sha256()
+    chunks = _chunks(path, digest, found)
+    try:
+        for text in _unzipped(chunks, found) if path.name.endswith(".gz") else chunks:
+            found.take(text)
+    except BrokenFileError as error:
+        found.problem = str(error)
+        for _ in chunks:  # the fingerprint is that of the whole file, whatever its state
+            pass
+    found.lines += 1 if found._open_line and not found.problem else 0
+    found.fingerprint = digest.hexdigest()
+    return found
+
+
+def _chunks(path: Path, digest: hashlib._Hash, found: Inspection) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+            found.size += len(chunk)
+            yield chunk
+
+
+def _unzipped(chunks: Iterator[bytes], found: Inspection) -> Iterator[bytes]:
+    """The text of a gzip stream of one or more members, in pieces of at most CHUNK bytes.
+
+    A file of no bytes has no text. Raises BrokenFileError where the stream ends early or is not gzip.
+    """
+    member = None
+    for chunk in chunks:
+        held = False  # whether zlib still holds text of bytes that it has taken
+        while chunk or held:
+            member = member or zlib.decompressobj(wbits=31)  # 31: gzip, header and checksum checked
+            try:
+                text = member.decompress(chunk, CHUNK)  # bounded: a bomb inflates a thousandfold
+            except zlib.error as error:
+                raise BrokenFileError(_where("is not a sound gzip stream", found) + f" ({error})") from None
+            chunk = member.unconsumed_tail or member.unused_data
+            held = len(text) == CHUNK and not member.eof
+            member = None if member.eof else member
+            yield text
+    if member is not None:
+        raise BrokenFileError(_where("its gzip stream ends early", found))
+
+
+def _where(what: str, found: Inspection) -> str:
+    return (
+        f"{what}: after line {found.lines:,}, {found.text_bytes:,} bytes into the text, "
+        f"at or before byte {found.size:,} of the file"
+    )

@@ -1,0 +1,83 @@
+"""What has landed: the files of the landing zone, and what their places say about them."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from recsys_jobs.errors import JobError
+
+log = logging.getLogger(__name__)
+
+KINDS = ("reviews", "items")
+ENDINGS = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
+LAYOUT = "<landing>/<dataset>/[date=YYYY-MM-DD/]{reviews,items}/*.json[l][.gz]"
+
+
+@dataclass(frozen=True, order=True)
+class LandedFile:
+    """One landed file. `path` is relative to the landing zone, with forward slashes."""
+
+    path: str
+    dataset: str
+    kind: str  # reviews or items
+    landed_on: date | None  # from the date= folder; None where unknown
+
+    @property
+    def zipped(self) -> bool:
+        """Whether its name says gzip, which is what Spark goes by."""
+        return self.path.endswith(".gz")
+
+
+def discover(landing: Path) -> list[LandedFile]:
+    """Every landed file, sorted by path.
+
+    Raises JobError where there is no landing zone, or a folder in it holds nothing that belongs there. Names that
+    start with a dot or an underscore are not looked at: uploads in progress are called so.
+    """
+    if not landing.is_dir():
+        raise JobError(f"no landing zone at {landing}: set RECSYS_LANDING to a folder laid out as {LAYOUT}")
+    files = [file for dataset in _folders(landing) for file in _in_dataset(landing, dataset)]
+    if not files:
+        raise JobError(f"nothing landed in {landing}: files are looked for as {LAYOUT}")
+    return sorted(files)
+
+
+def _in_dataset(landing: Path, dataset: Path) -> list[LandedFile]:
+    """The files of one dataset's folder; JobError where there is none."""
+    dated = {folder: _landed_on(folder) for folder in _folders(dataset) if folder.name.startswith("date=")}
+    found = [
+        LandedFile(file.relative_to(landing).as_posix(), dataset.name, kind, day)
+        for parent, day in ({dataset: None} | dated).items()
+        for kind in KINDS
+        for file in _dumps(parent / kind)
+    ]
+    if not found:
+        raise JobError(f"{dataset} holds no dump: files are looked for as {LAYOUT}; move the folder or lay it out so")
+    return found
+
+
+def _dumps(folder: Path) -> list[Path]:
+    """The dumps in a folder; what else lies there is named in the log and left alone."""
+    if not folder.is_dir():
+        return []
+    visible = [path for path in folder.iterdir() if not path.name.startswith((".", "_"))]
+    dumps = [path for path in visible if path.name.endswith(ENDINGS) and path.is_file()]
+    for path in sorted(set(visible) - set(dumps)):
+        log.warning("not a dump by its name, left alone: %s (dumps end in %s)", path, ", ".join(ENDINGS))
+    return dumps
+
+
+def _folders(parent: Path) -> list[Path]:
+    with os.scandir(parent) as entries:
+        return sorted(Path(e.path) for e in entries if e.is_dir() and not e.name.startswith((".", "_")))
+
+
+def _landed_on(folder: Path) -> date:
+    try:
+        return date.fromisoformat(folder.name.removeprefix("date="))
+    except ValueError:
+        raise JobError(f"{folder} does not name a date: write date=YYYY-MM-DD, as in date=2014-03-01") from None

@@ -1,0 +1,34 @@
+"""Why a line is in quarantine: every code, and what it means. A line has the first reason that holds."""
+
+from __future__ import annotations
+
+NOT_UTF8 = "not_utf8"
+TOO_LONG = "too_long"
+INVALID_JSON = "invalid_json"
+WRONG_TYPE = "wrong_type"
+MISSING_ID = "missing_id"
+BAD_ID = "bad_id"
+MISSING_TIME = "missing_time"
+EARLY_TIME = "early_time"
+FUTURE_TIME = "future_time"
+MISSING_RATING = "missing_rating"
+BAD_RATING = "bad_rating"
+
+MAX_LINE = 10_000_000  # bytes; a whole book is a tenth of it
+MAX_RAW = 1_000_000  # characters of a rejected line that are kept
+ID_PATTERN = "[A-Za-z0-9_-]{1,64}"  # ids become file names (images), so no dots or slashes
+AMAZON_OPENS = "1995-07-01"  # no review is older
+
+REASONS: dict[str, str] = {
+    NOT_UTF8: "the bytes are not UTF-8",
+    TOO_LONG: f"longer than {MAX_LINE:,} bytes; only the first {MAX_RAW:,} characters are kept",
+    INVALID_JSON: "not one whole JSON object, or in an items file of 2014 not one Python literal",
+    WRONG_TYPE: "an id that is no string, a time or a rating that is no number",
+    MISSING_ID: "no user (reviews) or no item id: absent, null or blank",
+    BAD_ID: f"an id that does not match {ID_PATTERN}, such as ../../x",
+    MISSING_TIME: "no time of the review",
+    EARLY_TIME: f"before Amazon opened ({AMAZON_OPENS}): negative times, and milliseconds cut short",
+    FUTURE_TIME: "later than one day after the file landed, or than tomorrow",
+    MISSING_RATING: "no rating",
+    BAD_RATING: "a rating outside 1 to 5",
+}
