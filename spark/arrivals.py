@@ -1,0 +1,61 @@
+"""Which landed files are to be read tonight, and which are refused before anything parses them. No Spark."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from spark.formats import Format, recognise
+from spark.integrity import Inspection, fingerprint, inspect
+from spark.landing import LandedFile
+from spark.registry import Record, Registry, in_force
+
+_LOOKS_LIKE = {
+    "reviews": "a review (reviewerID, overall, unixReviewTime …, or user_id, parent_asin, rating, timestamp …)",
+    "items": "an item (asin or parent_asin)",
+}
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A file to be read: its place, what the pass over its bytes found, and its format (None for an empty file)."""
+
+    landed: LandedFile
+    found: Inspection
+    format: Format | None
+    problem: str | None = None  # why it is refused
+
+
+def arrivals(landing: Path, landed: list[LandedFile], registry: Registry) -> list[Arrival]:
+    """The files that are not in the lake as they are, each inspected; refused ones are tried again every night.
+
+    With a file that supersedes another come the files of its dataset that hold duplicates: a row of theirs may have
+    given way to one that leaves now.
+    """
+    known = in_force(registry)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # zlib and hashlib let other threads run
+        entered = list(pool.map(lambda file: _entered(landing / file.path, known.get(file.path)), landed))
+        new = [file for file, is_in in zip(landed, entered, strict=True) if not is_in]
+        leaving = {(file.dataset, file.kind) for file in new if file.path in known}
+        again = [file for file in landed if file not in new and _may_return(known[file.path], leaving)]
+        return list(pool.map(lambda file: _arrival(landing, file), sorted([*new, *again])))
+
+
+def _entered(path: Path, record: Record | None) -> bool:
+    """Whether the lake holds the file as it is; its bytes are hashed where the size does not say no."""
+    return record is not None and record.bytes == path.stat().st_size and record.fingerprint == fingerprint(path)
+
+
+def _may_return(record: Record, leaving: set[tuple[str, str]]) -> bool:
+    return record.rows_duplicate > 0 and (record.dataset, record.kind) in leaving
+
+
+def _arrival(landing: Path, file: LandedFile) -> Arrival:
+    found = inspect(landing / file.path)
+    fmt = None if found.problem else recognise(found.head_lines(), file.kind)
+    problem = found.problem
+    if not problem and not fmt and found.head_lines():
+        problem = f"no line among the first {len(found.head_lines())} looks like {_LOOKS_LIKE[file.kind]}"
+    return Arrival(file, found, fmt, problem)

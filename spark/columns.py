@@ -1,0 +1,99 @@
+"""Small column expressions that reviews and items share: parsing a line, problems, ids, lists, hashes."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from spark.reasons import (
+    BAD_ID,
+    ID_PATTERN,
+    INVALID_JSON,
+    MAX_LINE,
+    MAX_RAW,
+    MISSING_ID,
+    NOT_UTF8,
+    TOO_LONG,
+    WRONG_TYPE,
+)
+
+SHOWN = 200  # characters of a wrong value that a detail shows
+JSON_OPTIONS = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
+Problem = tuple[Column, str, Column]  # holds when, reason, detail
+
+
+def parse(json: Column, fields: str) -> Column:
+    """The lines' objects as structs in arrays of one: the brackets make a second object on the line an error."""
+    readable = F.octet_length("value") <= MAX_LINE
+    wrapped = F.concat(F.lit("["), json, F.lit("]"))
+    return F.when(readable, F.from_json(wrapped, f"ARRAY<STRUCT<{fields}>>", JSON_OPTIONS))
+
+
+def unreadable(parsed: Column) -> list[Problem]:
+    """What keeps a line from being one object."""
+    size = F.octet_length("value")
+    whole = (F.size(parsed) == 1) & F.get(parsed, F.lit(0)).isNotNull()
+    return [
+        (size > MAX_LINE, TOO_LONG, F.concat(size.cast("string"), F.lit(" bytes"))),
+        (~F.is_valid_utf8("value"), NOT_UTF8, F.lit(None)),
+        (~F.coalesce(whole, F.lit(False)), INVALID_JSON, F.lit(None)),
+    ]
+
+
+def bad_id(name: str, raw: Column, json: Column) -> list[Problem]:
+    """What can be wrong with an id; a number loses its leading zeros, so it is none."""
+    quoted = F.contains(json, F.concat(F.lit('"'), raw, F.lit('"')))
+    bare = raw.rlike(r"^(-?[0-9.eE+]+|true|false)\z") & ~quoted
+    return [
+        (blank(raw), MISSING_ID, F.lit(name)),
+        (raw.rlike(r"^\s*[\[{]") | bare, WRONG_TYPE, shown(name, raw)),
+        (~raw.rlike(rf"^{ID_PATTERN}\z"), BAD_ID, shown(name, raw)),
+    ]
+
+
+def first_problem(problems: list[Problem]) -> Column:
+    """The first that holds, as struct<reason, detail>; null where none does."""
+    found = [(holds, F.struct(F.lit(why).alias("reason"), said.cast("string"))) for holds, why, said in problems]
+    chain = F.when(*found[0])
+    for holds, problem in found[1:]:
+        chain = chain.when(holds, problem)
+    return chain.cast("struct<reason:string,detail:string>")
+
+
+def raw_line() -> Column:
+    """The line as quarantine keeps it."""
+    return F.make_valid_utf8(F.substring("value", 1, MAX_RAW))
+
+
+def shown(name: str, raw: Column) -> Column:
+    """`name=value`, the value cut short."""
+    return F.concat(F.lit(f"{name}="), F.substring(raw, 1, SHOWN))
+
+
+def blank(text: Column) -> Column:
+    """Null, or nothing but white space."""
+    return ~F.coalesce(text, F.lit("")).rlike(r"\S")
+
+
+def text_hash(title: Column, text: Column) -> Column:
+    """sha256 of title, newline, text; null where both are blank."""
+    joined = F.concat(F.coalesce(title, F.lit("")), F.lit("\n"), F.coalesce(text, F.lit("")))
+    return F.when(~blank(joined), F.sha2(joined, 256))
+
+
+def as_list(raw: Column) -> Column:
+    """A field that is a list in one dump and one string in the next, as array<string>; empty where absent."""
+    listed = F.from_json(F.when(raw.rlike(r"^\s*\["), raw), "ARRAY<STRING>", JSON_OPTIONS)
+    single = F.when(blank(raw), F.array().cast("array<string>")).otherwise(F.array(raw))
+    return F.filter(F.coalesce(listed, single), lambda one: ~blank(one))
+
+
+def flattened(raw: Column) -> Column:
+    """As `as_list`, of lists in lists too."""
+    nested = F.from_json(F.when(raw.rlike(r"^\s*\[\s*\["), raw), "ARRAY<ARRAY<STRING>>", JSON_OPTIONS)
+    return F.array_distinct(F.coalesce(F.flatten(nested), as_list(raw)))
+
+
+def as_ids(*lists: Column) -> Column:
+    """The ids of the lists, each once, in order."""
+    return F.array_distinct(F.filter(F.concat(*lists), lambda one: one.rlike(rf"^{ID_PATTERN}\z")))

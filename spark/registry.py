@@ -1,0 +1,86 @@
+"""What the lake knows of every landed file: the rows of `ingest_files`, and how they change."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass, replace
+from datetime import date, datetime
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from recsys_jobs.tables import INGEST_FILES
+from spark import store
+
+ACCEPTED, REFUSED, SUPERSEDED = "accepted", "refused", "superseded"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One row of `ingest_files`, its fields in the table's order.
+
+    For an accepted file rows_read = rows_good + rows_quarantined + rows_duplicate, where rows_good is what stands in
+    the table under its path. A row is a duplicate where another row of the same key stands instead: of the same file,
+    or of any other. So the counts of a file may change when a later file brings a row that wins.
+    """
+
+    path: str
+    fingerprint: str
+    dataset: str
+    kind: str
+    format: str | None
+    landed_on: date | None
+    bytes: int
+    rows_read: int
+    rows_good: int
+    rows_quarantined: int
+    rows_duplicate: int
+    state: str
+    message: str | None
+    ingested_at: datetime
+
+
+Registry = dict[tuple[str, str], Record]  # by path and fingerprint
+
+
+def load(spark: SparkSession, lake: Path) -> Registry:
+    """The registry as it stands: one row a file, so the driver holds it."""
+    rows = store.read(spark, INGEST_FILES, lake).collect()
+    records = [Record(**row.asDict()) for row in rows]
+    return {(record.path, record.fingerprint): record for record in records}
+
+
+def save(spark: SparkSession, registry: Registry, lake: Path) -> None:
+    """Replace the registry in one commit."""
+    rows = [astuple(registry[key]) for key in sorted(registry)]
+    frame = spark.createDataFrame(rows, INGEST_FILES.ddl).coalesce(1)
+    frame.write.format("delta").mode("overwrite").save(str(lake / INGEST_FILES.name))
+
+
+def in_force(registry: Registry) -> dict[str, Record]:
+    """The accepted record of each path."""
+    return {record.path: record for record in registry.values() if record.state == ACCEPTED}
+
+
+def add(registry: Registry, record: Record) -> Registry:
+    """The registry with `record` in it, which puts out of force what it takes the place of.
+
+    A refused file takes the place of refusals only: what was accepted before it under the same path stays.
+    """
+    gone = {ACCEPTED, REFUSED} if record.state == ACCEPTED else {REFUSED}
+    rest = {
+        key: replace(old, state=SUPERSEDED) if old.path == record.path and old.state in gone else old
+        for key, old in registry.items()
+    }
+    return rest | {(record.path, record.fingerprint): record}
+
+
+def recounted(registry: Registry, kind: str, good: dict[str, int]) -> Registry:
+    """The registry with the accepted files of `kind` holding the rows that stand in the table, by path."""
+    return {key: _recounted(old, good) if old.kind == kind else old for key, old in registry.items()}
+
+
+def _recounted(old: Record, good: dict[str, int]) -> Record:
+    if old.state != ACCEPTED:
+        return old
+    rows = good.get(old.path, 0)
+    return replace(old, rows_good=rows, rows_duplicate=old.rows_read - old.rows_quarantined - rows)

@@ -1,0 +1,124 @@
+"""The parsed lines of a night's files, written once; everything that follows reads them there."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+
+from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
+
+from recsys_jobs.tables import QUARANTINE
+from spark import unify
+from spark.lines import Source, read_lines
+
+PARSERS = {"reviews": unify.reviews, "items": unify.items}
+
+
+@dataclass
+class Tally:
+    """One file's lines: all of them, the blank ones, and the rejected ones by reason."""
+
+    lines: int = 0
+    blank: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    first_rejected: int | None = None  # line number
+
+    @property
+    def read(self) -> int:
+        """Lines that are not blank."""
+        return self.lines - self.blank
+
+    @property
+    def quarantined(self) -> int:
+        return self.rejected.total()
+
+
+@dataclass(frozen=True)
+class Staged:
+    """The staged lines of one kind of file, and where each block of each file begins."""
+
+    lines: DataFrame
+    blocks: DataFrame  # file, block, first (seq), before (lines of the file in earlier blocks)
+    tallies: dict[int, Tally]  # by file number
+
+    def good(self, files: list[int]) -> DataFrame:
+        """The sound rows of these files."""
+        return self.lines.where(F.col("reason").isNull() & ~F.col("is_blank") & F.col("file").isin(files))
+
+    def rejected(self, files: list[int]) -> DataFrame:
+        """The rejected lines of these files, each with its `position` in the file."""
+        bad = self.lines.where(F.col("reason").isNotNull() & F.col("file").isin(files))
+        placed = bad.join(F.broadcast(self.blocks), ["file", "block"])
+        return placed.withColumn("position", F.col("seq") - F.col("first") + F.col("before") + 1)
+
+
+@contextmanager
+def workplace(lake: Path) -> Iterator[Path]:
+    """A folder beside the tables, for this night alone; what a killed night left there goes too."""
+    folder = lake / "_staging" / "ingest"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def stage(spark: SparkSession, kind: str, sources: list[Source], folder: Path) -> Staged:
+    """Parse the sources once and count what came of their lines."""
+    place = str(folder / kind)
+    parsed = PARSERS[kind](read_lines(spark, sources))
+    parsed.write.option("compression", "lz4").parquet(place)
+    lines = spark.read.schema(parsed.schema).parquet(place)
+    counted = _count_blocks(lines)
+    tallies = {source.file: Tally() for source in sources}
+    for block in counted:
+        tallies[block.file].lines += block.lines
+        tallies[block.file].blank += block.blank
+    staged = Staged(lines, _blocks(spark, counted), tallies)
+    if any(block.rejected for block in counted):
+        _count_reasons(staged)
+    return staged
+
+
+def quarantine(rejected: DataFrame, fingerprints: DataFrame) -> DataFrame:
+    """Rejected lines as rows of the table; `fingerprints` has file and fingerprint."""
+    return rejected.join(F.broadcast(fingerprints), "file").select(QUARANTINE.names)
+
+
+def _count_blocks(lines: DataFrame) -> list[Row]:
+    """(file, block, first, lines, blank, rejected), one row a block: Spark reads 128 MB in one."""
+    counted = lines.groupBy("file", "block").agg(
+        F.min("seq").alias("first"),
+        F.count("*").alias("lines"),
+        F.count_if("is_blank").alias("blank"),
+        F.count("reason").alias("rejected"),
+    )
+    return sorted(counted.collect(), key=lambda row: (row.file, row.block))
+
+
+def _blocks(spark: SparkSession, counted: list[Row]) -> DataFrame:
+    rows = []
+    for _, blocks in groupby(counted, key=lambda row: row.file):
+        before = 0
+        for block in blocks:
+            rows.append((block.file, block.block, block.first, before))
+            before += block.lines
+    return spark.createDataFrame(rows, "file INT, block BIGINT, first BIGINT, before BIGINT")
+
+
+def _count_reasons(staged: Staged) -> None:
+    """Fill in the tallies' reasons: one row a file and reason."""
+    found = staged.rejected(list(staged.tallies)).groupBy("file", "reason")
+    firsts: dict[int, list[int]] = defaultdict(list)
+    for row in found.agg(F.count("*").alias("rows"), F.min("position").alias("first")).collect():
+        staged.tallies[row.file].rejected[row.reason] = row.rows
+        firsts[row.file].append(row.first)
+    for file, positions in firsts.items():
+        staged.tallies[file].first_rejected = min(positions)

@@ -1,0 +1,216 @@
+"""One schema from three dumps: lines of reviews and items, DataFrame in, DataFrame out.
+
+A line comes as (file, path, dataset, landed_on, latest, block, seq, value, json): its place, the last moment a review
+may have, the bytes as they stood, and the text to parse. It leaves with the table's columns, and with `reason`,
+`detail` and `raw` where something is wrong with it. Fields are read as strings whatever JSON type they have, so that
+one bad field does not hide the rest; types are then tried one by one.
+"""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from spark import reasons
+from spark.columns import (
+    JSON_OPTIONS,
+    Problem,
+    as_ids,
+    as_list,
+    bad_id,
+    blank,
+    first_problem,
+    flattened,
+    parse,
+    raw_line,
+    shown,
+    text_hash,
+    unreadable,
+)
+
+PLACE = ["file", "path", "dataset", "landed_on", "block", "seq"]
+VERDICT = ["is_blank", "reason", "detail", "raw"]
+
+_REVIEW = (
+    "reviewerID STRING, user_id STRING, asin STRING, parent_asin STRING, overall STRING, rating STRING, "
+    "summary STRING, title STRING, reviewText STRING, text STRING, unixReviewTime STRING, timestamp STRING, "
+    "verified STRING, verified_purchase STRING"
+)
+_ITEM = (
+    "asin STRING, parent_asin STRING, title STRING, description STRING, brand STRING, store STRING, "
+    "category STRING, categories STRING, price STRING, imUrl STRING, image STRING, imageURL STRING, "
+    "imageURLHighRes STRING, images STRING, related STRING, also_buy STRING, also_view STRING, bought_together STRING"
+)
+_RELATED = "STRUCT<also_bought: ARRAY<STRING>, also_viewed: ARRAY<STRING>, bought_together: ARRAY<STRING>>"
+_MILLISECONDS_FROM = 1e11  # as seconds the year 5138, as milliseconds 1973
+_PRICE = r"^\s*\$?\s*([0-9][0-9,]*(?:\.[0-9]+)?)\s*\z"
+
+
+def reviews(lines: DataFrame) -> DataFrame:
+    """Lines of reviews in the table's columns, and what is wrong with each.
+
+    `review_hash` is the sha256 of dataset, user, item, milliseconds, rating, verified, the lengths of title and text
+    ("-" where null) and the hash of title, newline, text, joined by newlines: no two different rows read the same.
+    """
+    row = _fields(lines, _REVIEW).select(
+        *PLACE,
+        "latest",
+        "value",
+        "json",
+        "parsed",
+        F.coalesce("row.reviewerID", "row.user_id").alias("user_id"),
+        F.coalesce("row.parent_asin", "row.asin").alias("item_id"),
+        F.coalesce("row.overall", "row.rating").alias("raw_rating"),
+        F.coalesce("row.overall", "row.rating").try_cast("double").alias("rating"),
+        F.coalesce("row.summary", "row.title").alias("title"),
+        F.coalesce("row.reviewText", "row.text").alias("text"),
+        F.coalesce("row.unixReviewTime", "row.timestamp").alias("raw_time"),
+        _milliseconds(F.coalesce("row.unixReviewTime", "row.timestamp")).alias("time"),
+        F.coalesce("row.verified", "row.verified_purchase").try_cast("boolean").alias("verified"),
+    )
+    problems = [
+        *unreadable(F.col("parsed")),
+        *bad_id("user_id", F.col("user_id"), F.col("json")),
+        *bad_id("item_id", F.col("item_id"), F.col("json")),
+        *_bad_time(),
+        *_bad_rating(),
+    ]
+    judged = _judged(row, problems)
+    hashed = judged.withColumn("text_hash", text_hash(F.col("title"), F.col("text")))
+    return hashed.select(
+        *PLACE,
+        *VERDICT,
+        "user_id",
+        "item_id",
+        "rating",
+        "title",
+        "text",
+        F.when(_good(), F.timestamp_millis(F.col("time").cast("bigint"))).alias("reviewed_at"),
+        "verified",
+        _review_hash().alias("review_hash"),
+        "text_hash",
+    )
+
+
+def items(lines: DataFrame) -> DataFrame:
+    """Lines of items in the table's columns, and what is wrong with each.
+
+    `item_hash` is the sha256 of the fields from title to bought_together as one JSON object, nulls left out. Lists
+    are never null. A price is kept where it is one number; dumps have page markup in its place.
+    """
+    row = _fields(lines, _ITEM).withColumn("item_id", F.coalesce("row.parent_asin", "row.asin"))
+    problems = [*unreadable(F.col("parsed")), *bad_id("item_id", F.col("item_id"), F.col("json"))]
+    judged = _judged(row, problems).withColumn("related", F.from_json("row.related", _RELATED, JSON_OPTIONS))
+    version = judged.select(
+        *PLACE,
+        *VERDICT,
+        "item_id",
+        F.col("row.title").alias("title"),
+        _paragraphs(F.col("row.description")).alias("description"),
+        _not_blank(F.coalesce("row.brand", "row.store")).alias("brand"),
+        flattened(F.coalesce("row.category", "row.categories")).alias("categories"),
+        _price(F.col("row.price")).alias("price"),
+        _image_urls().alias("image_urls"),
+        as_ids(as_list(F.col("row.also_buy")), _related("also_bought")).alias("also_bought"),
+        as_ids(as_list(F.col("row.also_view")), _related("also_viewed")).alias("also_viewed"),
+        as_ids(as_list(F.col("row.bought_together")), _related("bought_together")).alias("bought_together"),
+    )
+    fields = [name for name in version.columns if name not in {*PLACE, *VERDICT, "item_id"}]
+    return version.select(
+        *PLACE,
+        *VERDICT,
+        "item_id",
+        F.sha2(F.to_json(F.struct(*fields)), 256).alias("item_hash"),
+        *fields,
+        text_hash(F.col("title"), F.col("description")).alias("text_hash"),
+    )
+
+
+def _fields(lines: DataFrame, fields: str) -> DataFrame:
+    parsed = lines.withColumn("parsed", parse(F.col("json"), fields))
+    return parsed.withColumn("row", F.get("parsed", F.lit(0)))
+
+
+def _judged(row: DataFrame, problems: list[Problem]) -> DataFrame:
+    """Adds `is_blank`, `reason`, `detail` and `raw`; a blank line has no problem."""
+    blank_line = F.col("value").rlike(r"^\s*\z")
+    judged = row.withColumn("is_blank", blank_line).withColumn("problem", first_problem(problems))
+    bad = F.col("problem").isNotNull() & ~F.col("is_blank")
+    return judged.select(
+        "*",
+        F.when(bad, F.col("problem.reason")).alias("reason"),
+        F.when(bad, F.col("problem.detail")).alias("detail"),
+        F.when(bad, raw_line()).alias("raw"),
+    )
+
+
+def _good() -> Column:
+    return F.col("reason").isNull() & ~F.col("is_blank")
+
+
+def _milliseconds(raw: Column) -> Column:
+    number = raw.try_cast("double")
+    return F.when(F.abs(number) >= _MILLISECONDS_FROM, number).otherwise(number * 1000)
+
+
+def _bad_time() -> list[Problem]:
+    raw, time = F.col("raw_time"), F.col("time")
+    opens = F.unix_millis(F.lit(reasons.AMAZON_OPENS).cast("timestamp")).cast("double")
+    return [
+        (blank(raw), reasons.MISSING_TIME, F.lit(None)),
+        (time.isNull() | F.isnan(time), reasons.WRONG_TYPE, shown("time", raw)),
+        (time < opens, reasons.EARLY_TIME, shown("time", raw)),
+        (time >= F.unix_millis("latest").cast("double"), reasons.FUTURE_TIME, shown("time", raw)),
+    ]
+
+
+def _bad_rating() -> list[Problem]:
+    raw, rating = F.col("raw_rating"), F.col("rating")
+    return [
+        (blank(raw), reasons.MISSING_RATING, F.lit(None)),
+        (rating.isNull() | F.isnan(rating), reasons.WRONG_TYPE, shown("rating", raw)),
+        (~rating.between(1, 5), reasons.BAD_RATING, shown("rating", raw)),
+    ]
+
+
+def _review_hash() -> Column:
+    def said(value: Column) -> Column:
+        return F.coalesce(value.cast("string"), F.lit("-"))
+
+    title, text = F.length("title"), F.length("text")
+    plain = [F.col(name) for name in ("dataset", "user_id", "item_id", "time", "rating", "verified")]
+    parts = [said(one) for one in [*plain, title, text, F.col("text_hash")]]
+    return F.sha2(F.concat_ws("\n", *parts), 256)
+
+
+def _not_blank(text: Column) -> Column:
+    return F.when(~blank(text), F.trim(text))
+
+
+def _paragraphs(raw: Column) -> Column:
+    return _not_blank(F.array_join(as_list(raw), "\n"))
+
+
+def _price(raw: Column) -> Column:
+    return F.replace(F.regexp_extract(raw, _PRICE, 1), F.lit(","), F.lit("")).try_cast("double")
+
+
+def _image_urls() -> Column:
+    """Every http(s) URL, each once: large ones before the thumbnails of 2018."""
+    pictures = F.when(
+        F.col("row.images").rlike(r"^\s*\{"),  # one object of lists
+        F.from_json("row.images", "STRUCT<large: ARRAY<STRING>>", JSON_OPTIONS)["large"],
+    ).otherwise(F.transform(as_list(F.col("row.images")), _picture_url))
+    old = [as_list(F.col(f"row.{name}")) for name in ("imUrl", "imageURLHighRes", "imageURL", "image")]
+    none = F.array().cast("array<string>")
+    urls = F.concat(F.coalesce(pictures, none), *old)
+    return F.array_distinct(F.filter(urls, lambda one: one.rlike("^https?://")))
+
+
+def _picture_url(one: Column) -> Column:
+    sizes = [F.get_json_object(one, f"$.{size}") for size in ("large", "hi_res", "thumb")]
+    return F.when(one.startswith("{"), F.coalesce(*sizes)).otherwise(one)
+
+
+def _related(name: str) -> Column:
+    return F.coalesce(F.col(f"related.{name}"), F.array().cast("array<string>"))
