@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 import io
 import struct
-import threading
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -19,7 +19,7 @@ from recsys_jobs.images.outcome import CORRUPT, MISSING, TOO_LARGE, NoImage
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
 QUALITY = 90
-LARGE = 4_000_000  # pixels above which images are decoded one at a time, so that threads do not add up their memory
+LARGE = 4_000_000  # pixels above which images are decoded one at a time
 
 # What Pillow's decoders are known to raise on hostile bytes.
 DECODER_ERRORS = (
@@ -35,7 +35,8 @@ DECODER_ERRORS = (
     zlib.error,
 )
 
-_one_large = threading.Lock()
+# One thread rather than one lock: the allocator keeps freed memory by thread, and sixteen would add up.
+_one_by_one = ThreadPoolExecutor(1, "large-image")
 
 
 @dataclass(frozen=True)
@@ -55,15 +56,20 @@ def normalise(data: bytes, side: int, max_pixels: int) -> Picture:
     for the 1 x 1 pixel that shops send in place of a picture.
     """
     width, height = _measure(data, max_pixels)
-    turn = _one_large if width * height > LARGE else contextlib.nullcontext()
+    if width * height > LARGE:
+        return Picture(_one_by_one.submit(_recode, data, side).result(), width, height)
+    return Picture(_recode(data, side), width, height)
+
+
+def _recode(data: bytes, side: int) -> bytes:
+    """Decode, shrink, encode."""
     try:
-        with turn, Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             image.draft("RGB", (2 * side, 2 * side))  # a JPEG may be decoded at a half, quarter or eighth
             image.load()
-            small = _shrink(image, side)
+            return _encode(_shrink(image, side))
     except DECODER_ERRORS as error:
         raise NoImage(CORRUPT, f"does not decode: {error}") from None
-    return Picture(_encode(small), width, height)
 
 
 def _measure(data: bytes, max_pixels: int) -> tuple[int, int]:

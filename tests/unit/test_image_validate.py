@@ -121,6 +121,12 @@ def test_a_decompression_bomb_is_refused_by_its_header() -> None:
     assert state_of(bomb(4_000, 4_000)) == "too_large"  # above our bound, far below Pillow's
 
 
+def test_a_large_image_is_treated_like_any_other() -> None:
+    data = encoded(photo(2_500, 2_000), "PNG")
+    assert small(data).size == (64, 51)
+    assert state_of(data[:-100]) == "corrupt"
+
+
 def test_the_bound_on_pixels_is_exact() -> None:
     data = encoded(photo(100, 100), "PNG")
     assert normalise(data, SIDE, 10_000).width == 100
