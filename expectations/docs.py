@@ -7,8 +7,6 @@ configuration file; only results and pages are on disk, and the pages are writte
 from __future__ import annotations
 
 import fcntl
-import logging
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -17,8 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recsys_jobs.settings import var_dir
-
-os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # read at import: nothing leaves the machine
 
 if TYPE_CHECKING:
     from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
@@ -40,17 +36,20 @@ def open_context() -> AbstractDataContext:
 
 @cache
 def _context(folder: Path) -> AbstractDataContext:
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it tells of its own insides by the hundred
     import great_expectations as gx
-    from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+        ProgressBarsConfig,
+    )
 
     config = DataContextConfig(
         store_backend_defaults=InMemoryStoreBackendDefaults(),
         data_docs_sites={_SITE: _site(folder)},
         analytics_enabled=False,
-        progress_bars={"globally": False},
+        progress_bars=ProgressBarsConfig(globally=False),
     )
-    config.stores["validation_results_store"]["store_backend"] = _files(folder / "results")  # type: ignore[index]
+    config.stores["validation_results_store"]["store_backend"] = _files(folder / "results")
     return gx.get_context(project_config=config, mode="ephemeral")
 
 
@@ -89,7 +88,7 @@ def publish(result: ExpectationSuiteValidationResult, run_date: date) -> Path:
         context.validation_results_store.store_validation_results(result, key)
         context.build_data_docs(site_names=[_SITE], resource_identifiers=[key])
     (place,) = context.get_docs_sites_urls(resource_identifier=key, site_names=[_SITE])
-    return Path(place["site_url"].removeprefix("file://"))
+    return Path(str(place["site_url"]).removeprefix("file://"))
 
 
 @contextmanager

@@ -1,184 +1,83 @@
-"""The gate: run a table's suite on a frame, leave the report in the data docs, stop the night on failure.
+"""The gate: a table's suite holds, or the night stops here.
 
-A Spark frame is judged in one pass where Great Expectations allows it: expectations first count what breaks them
-(their counts share one aggregation), and rows are fetched for those that failed alone.
+In a step, `validate` takes the frame that the step wrote. On its own, `python -m expectations.gate TABLE
+--run-date D` takes the table as it stands in the lake.
 """
 
 from __future__ import annotations
 
+import argparse
 import logging
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import date
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from expectations import docs, interactions, items, reviews
-from recsys_jobs.errors import JobError
-from recsys_jobs.tables import INTERACTIONS, ITEMS, REVIEWS, Table
+from expectations import embeddings, interactions, items, reviews, stored
+from expectations.recommendations import audit_recommendations
+from recsys_jobs.errors import run_main
+from recsys_jobs.settings import load_settings, parse_date
+from recsys_jobs.tables import CONTENTS, EMBEDDINGS, INTERACTIONS, ITEMS, RECOMMENDATIONS, REVIEWS, TABLES, Table
 
 if TYPE_CHECKING:
     from great_expectations import ExpectationSuite
-    from great_expectations.core.expectation_validation_result import (
-        ExpectationSuiteValidationResult,
-        ExpectationValidationResult,
-    )
-    from great_expectations.datasource.fluent.interfaces import Batch
 
-log = logging.getLogger(__name__)
-
-Frame: TypeAlias = Any  # a pandas or a Spark DataFrame: pyspark is not ours to import
+    from expectations.judge import Frame
 
 SUITES: dict[str, Callable[[date], ExpectationSuite]] = {
     REVIEWS.name: reviews.suite,
     ITEMS.name: items.suite,
     INTERACTIONS.name: interactions.suite,
+    EMBEDDINGS.name: embeddings.suite,
 }
-SAMPLE_ROWS = 5
-VALUE_WIDTH = 80  # characters of a value that a log line shows
-_COUNTS = {"result_format": "BASIC", "partial_unexpected_count": 0}  # fetching no rows costs Spark no job
-_ROWS = {"result_format": "BASIC", "partial_unexpected_count": SAMPLE_ROWS, "include_unexpected_rows": True}
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What one suite said of one frame."""
-
-    suite: str
-    failed: list[str]  # "expectation(columns)" of each that failed
-    page: Path  # its page in the data docs
+def main() -> None:
+    """Gate one table of the lake as it stands; exit status 1 where it fails."""
+    parser = argparse.ArgumentParser(prog="python -m expectations.gate", description=main.__doc__)
+    parser.add_argument("table", choices=[*SUITES, RECOMMENDATIONS.name])
+    parser.add_argument("--run-date", required=True, help="the night, as in 2014-03-01")
+    args = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    gate_stored(TABLES[args.table], parse_date(args.run_date))
 
 
 def validate(table: Table, frame: Frame, run_date: date, *, suite: ExpectationSuite | None = None) -> None:
     """Check `frame` with `suite`, else the table's own; JobError naming the expectations it fails.
 
     Args:
-        frame: a Spark or pandas DataFrame.
+        frame: a Spark or pandas DataFrame; for `embeddings` the one that `embeddings.describe` makes.
         run_date: the night, or the cut of a snapshot; the report is filed under it.
     """
+    from expectations.judge import demand, judge
+
     demand(table, run_date, [judge(suite or SUITES[table.name](run_date), frame, run_date)])
 
 
-def demand(table: Table, run_date: date, verdicts: list[Verdict]) -> None:
-    """JobError in one line if any of the verdicts has a failed expectation."""
-    failed = [name for verdict in verdicts for name in verdict.failed]
-    if not failed:
-        return
-    pages = ", ".join(str(verdict.page) for verdict in verdicts if verdict.failed)
-    raise JobError(f"{table.name} of {run_date} fails its gate: {', '.join(failed)}; rows above, report in {pages}")
+def gate_stored(table: Table, run_date: date) -> None:
+    """Check the table as it stands in the lake: the date's snapshot where it has one, else all of it."""
+    from expectations.judge import columns
+
+    if table is RECOMMENDATIONS:
+        return _gate_recommendations(run_date)
+    if table is EMBEDDINGS:
+        return validate(table, embeddings.describe(stored.batches(table)), run_date)
+    suite = SUITES[table.name](run_date)
+    rows = stored.rows(table, columns(suite), run_date if table.partitioned_by else None)
+    return validate(table, rows.to_pandas(), run_date, suite=suite)
 
 
-def judge(suite: ExpectationSuite, frame: Frame, run_date: date) -> Verdict:
-    """Run `suite` on `frame`, publish the report and log it: one line, or the rows that break each expectation."""
-    began = time.monotonic()
-    with _held(frame, suite) as narrow:
-        result = _batch(suite.name, narrow).validate(suite, result_format=_COUNTS)
-    if not result.success:
-        _explain(result, suite, frame)
-    page = docs.publish(result, run_date)
-    failed = [one for one in result.results if not one.success]
-    for one in failed:
-        _log_failure(suite.name, one, page)
-    if not failed:
-        seconds = time.monotonic() - began
-        log.info(
-            "%s: %d expectations hold on %s rows (%.1f s); report in %s",
-            *(suite.name, len(result.results), _rows(result), seconds, page),
-        )
-    return Verdict(suite.name, [_name(one) for one in failed], page)
+def _gate_recommendations(run_date: date) -> None:
+    """The published slates against the snapshot of their date and the settings of now."""
+    settings = load_settings()
+    audit_recommendations(
+        stored.rows(RECOMMENDATIONS, RECOMMENDATIONS.names, run_date),
+        owned=stored.rows(INTERACTIONS, ["user_id", "item_id"], run_date),
+        eligible=stored.rows(CONTENTS, ["item_id"], run_date)["item_id"],
+        k=settings.k,
+        min_coverage=settings.min_published_coverage,
+        run_date=run_date,
+    )
 
 
-@contextmanager
-def _held(frame: Frame, suite: ExpectationSuite) -> Iterator[Frame]:
-    """The columns that `suite` reads, held in memory while it runs if Spark would compute them for each pass."""
-    if isinstance(frame, pd.DataFrame):
-        yield frame
-        return
-    narrow = frame.select(*_columns(suite)).persist()
-    try:
-        yield narrow
-    finally:
-        narrow.unpersist()
-
-
-def _columns(suite: ExpectationSuite) -> list[str]:
-    """The columns that the expectations name, in order."""
-    named: list[str] = []
-    for expectation in suite.expectations:
-        named += _named(expectation.configuration.kwargs)
-    return list(dict.fromkeys(named))
-
-
-def _named(kwargs: dict[str, Any]) -> list[str]:
-    one = [kwargs[key] for key in ("column", "column_A", "column_B") if key in kwargs]
-    return one + list(kwargs.get("column_list", []))
-
-
-def _batch(name: str, frame: Frame) -> Batch:
-    """`frame` as Great Expectations wants it; a source of the same name is replaced, and its frame let go."""
-    sources = docs.open_context().data_sources
-    if isinstance(frame, pd.DataFrame):
-        source: Any = sources.add_or_update_pandas("pandas")
-    else:
-        source = sources.add_or_update_spark("spark", persist=False)  # it would never let go of the frame
-    whole = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("frame")
-    return whole.get_batch({"dataframe": frame})
-
-
-def _explain(result: ExpectationSuiteValidationResult, suite: ExpectationSuite, frame: Frame) -> None:
-    """Put in the place of each failed result one that carries sample rows: whole ones, so from the whole frame."""
-    import great_expectations as gx
-
-    failed = {_identity(one.expectation_config) for one in result.results if not one.success}
-    again = [e.copy() for e in suite.expectations if _identity(e.configuration) in failed]
-    told = _batch(suite.name, frame).validate(gx.ExpectationSuite(suite.name, again), result_format=_ROWS)
-    by_config = {_identity(one.expectation_config): one for one in told.results}
-    result.results = [by_config.get(_identity(one.expectation_config), one) for one in result.results]
-
-
-def _identity(configuration: Any) -> str:
-    kwargs = {key: value for key, value in configuration.kwargs.items() if key != "batch_id"}
-    return f"{configuration.type} {sorted(kwargs.items())}"
-
-
-def _name(one: ExpectationValidationResult) -> str:
-    config = one.expectation_config
-    assert config is not None
-    return f"{config.type}({', '.join(_named(config.kwargs))})"
-
-
-def _rows(result: ExpectationSuiteValidationResult) -> str:
-    """The frame's rows, as any expectation on values has counted them."""
-    counts = (one.result.get("element_count") for one in result.results)
-    return str(next((count for count in counts if count is not None), "?"))
-
-
-def _log_failure(suite: str, one: ExpectationValidationResult, page: Path) -> None:
-    """The expectation, what was observed, the place of the report, and rows that break it, one a line."""
-    log.error("%s: %s fails: %s; report in %s", suite, _name(one), _observed(one), page)
-    for row in _sample(one.result.get("unexpected_rows")):
-        log.error("  %s", ", ".join(f"{name}={_short(value)}" for name, value in row.items()))
-
-
-def _observed(one: ExpectationValidationResult) -> str:
-    if one.exception_info.get("raised_exception"):
-        return f"it could not be computed: {one.exception_info.get('exception_message')}"
-    if "unexpected_count" in one.result:
-        return f"{one.result['unexpected_count']} of {one.result['element_count']} rows break it"
-    return f"observed {one.result.get('observed_value')!r}"
-
-
-def _sample(rows: Any) -> list[dict[str, Any]]:
-    if isinstance(rows, pd.DataFrame):
-        rows = rows.to_dict("records")
-    return list(rows or [])[:SAMPLE_ROWS]
-
-
-def _short(value: Any) -> str:
-    """The value in one line, line breaks escaped, cut where it is long."""
-    text = repr(value)
-    return text if len(text) <= VALUE_WIDTH else f"{text[:VALUE_WIDTH]}…"
+if __name__ == "__main__":
+    run_main(main)

@@ -170,7 +170,7 @@ def failures(table: Table, frame: Any) -> list[str]:
     assert "\n" not in message
     assert message.startswith(f"{table.name} of 2014-03-01 fails its gate: expect_")
     named = message.removeprefix(f"{table.name} of 2014-03-01 fails its gate: ").split("; rows above")[0]
-    return sorted(name + ")" for name in named.removesuffix(")").split("), "))
+    return sorted(f"{name})" for name in named.removesuffix(")").split("), "))
 
 
 @pytest.mark.parametrize("table", [REVIEWS, ITEMS, INTERACTIONS], ids=lambda table: table.name)

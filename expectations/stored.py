@@ -1,0 +1,35 @@
+"""Tables as they stand in the lake, for a gate that runs on its own: delta-rs and Arrow, no JVM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
+
+from recsys_jobs.errors import JobError
+from recsys_jobs.settings import lake_root
+from recsys_jobs.tables import Table
+
+
+def rows(table: Table, columns: list[str], day: date | None = None) -> pa.Table:
+    """The named columns of the whole table, or of the partition of `day`."""
+    of_day = None if day is None else pc.field(table.partitioned_by[0]) == pa.scalar(day)
+    return _open(table).to_table(columns=columns, filter=of_day)
+
+
+def batches(table: Table) -> Iterator[pa.RecordBatch]:
+    """All rows in pieces: vectors of a large table need not fit in memory together."""
+    return iter(_open(table).to_batches(columns=table.names))
+
+
+def _open(table: Table) -> ds.Dataset:
+    place = lake_root() / table.name
+    try:
+        return DeltaTable(str(place)).to_pyarrow_dataset()
+    except TableNotFoundError:
+        raise JobError(f"no table {table.name} in {lake_root()}: run the night's step that writes it first") from None
