@@ -145,7 +145,7 @@ def count_needed(
 def missing_texts(tables: duckdb.DuckDBPyConnection, chunk: int) -> Iterator[tuple[list[str], list[str]]]:
     """Hashes and raw texts of what `count_needed` found missing, by hash, `chunk` at a time.
 
-    JobError where a text is in neither items nor reviews.
+    JobError, at once, where a text is in neither items nor reviews.
     """
     tables.execute(_TEXTS)
     lost = tables.execute("SELECT min(content_hash), count(*) FROM missing ANTI JOIN found USING (content_hash)")
@@ -154,8 +154,8 @@ def missing_texts(tables: duckdb.DuckDBPyConnection, chunk: int) -> Iterator[tup
             f"{row[1]:,} texts of the snapshots are in neither items nor reviews of {lake_root()}, {row[0]} among "
             "them: the snapshots are older than these tables; run the snapshot step again"
         )
-    for rows in _chunks(tables, "SELECT content_hash, raw FROM found ORDER BY content_hash", chunk):
-        yield [row[0] for row in rows], [row[1] for row in rows]
+    query = "SELECT content_hash, raw FROM found ORDER BY content_hash"
+    return (([row[0] for row in rows], [row[1] for row in rows]) for rows in _chunks(tables, query, chunk))
 
 
 def missing_images(
