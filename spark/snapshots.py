@@ -1,8 +1,8 @@
 """The snapshots of a night, at the run date D and at its exam cut H: `python -m spark.snapshots --run-date D`.
 
 Reads `reviews`, `items`, `item_images`; writes `interactions`, `item_edges`, `contents` at both cuts in one commit a
-table, and `cuts` last: a night's snapshots are complete when its row of `cuts` stands. Nothing is written before it
-is known that both cores hold something.
+table, and `cuts` last: a night's snapshots are complete when its row of `cuts` stands. Nothing is written before both
+cores are known to hold something and the interactions have passed their gate.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from expectations.gate import validate
 from recsys_jobs.errors import JobError, run_main
 from recsys_jobs.settings import Settings, lake_root, load_settings, parse_date
 from recsys_jobs.tables import (
@@ -49,6 +50,8 @@ def snapshot(spark: SparkSession, run_date: date, settings: Settings, lake: Path
     items = eligible(interactions, versions).cache()
 
     _log_interactions(interactions)
+    for cut in cuts:
+        validate(INTERACTIONS, interactions.where(F.col("as_of") == F.lit(cut)), cut)
     replace(INTERACTIONS, interactions, cuts, lake)
     edges = _edges(interactions, versions, items, settings).cache()
     _log_counts(ITEM_EDGES.name, edges, F.col("kind"))
@@ -101,12 +104,15 @@ def _empty_core(pairs: DataFrame, cut: date, run_date: date, peeling: Peeling, s
     ).first()
     assert rows is not None, "an aggregate without groups has one row"
     which = f"{cut}" if cut == run_date else f"{cut}, the exam cut of {run_date},"
-    low = f"{rows['low']:,} pairs are rated below min_rating = {settings.min_rating:g}, " if rows["low"] else ""
-    settings_to_lower = "min_rating, user_core or item_core" if rows["low"] else "user_core or item_core"
-    return (
-        f"the k-core of {which} is empty: {rows['pairs']:,} pairs of {rows['users']:,} users and {rows['items']:,} "
-        f"items came in, {low}{_describe(peeling, settings)}; lower {settings_to_lower} (RECSYS_CONFIG)"
-    )
+    came_in = f"{rows['pairs']:,} pairs of {rows['users']:,} users and {rows['items']:,} items came in"
+    if rows["low"] == rows["pairs"]:
+        why = f"all of them rated below min_rating = {settings.min_rating:g}; lower min_rating"
+    elif rows["low"]:
+        low = f"{rows['low']:,} are rated below min_rating = {settings.min_rating:g}"
+        why = f"{low}, {_describe(peeling, settings)}; lower min_rating, user_core or item_core"
+    else:
+        why = f"{_describe(peeling, settings)}; lower user_core or item_core"
+    return f"the k-core of {which} is empty: {came_in}, {why} (RECSYS_CONFIG)"
 
 
 def _describe(peeling: Peeling, settings: Settings) -> str:
