@@ -25,7 +25,7 @@ from spark import registry, staging, store
 from spark.arrivals import Arrival, arrivals
 from spark.landing import KINDS, discover
 from spark.lines import Source
-from spark.publish import Change, change, commit, create, rows_by_path
+from spark.publish import Change, change, commit, rows_by_path
 from spark.registry import ACCEPTED, REFUSED, Record, Registry
 from spark.report import log_accounting
 from spark.session import get_spark
@@ -78,13 +78,12 @@ def ingest(
     """
     now = datetime.now(UTC)
     night = Night(spark, landing or landing_zone(), lake or lake_root(), run_date, now, settings, gate)
-    for table in (REVIEWS, ITEMS, QUARANTINE):
-        create(spark, table, night.lake)
     before = registry.load(spark, night.lake)
     arrived = arrivals(night.landing, discover(night.landing), before)
     if not arrived:
         log.info("nothing new in %s", night.landing)
         return []
+    log.info("%d new files, %.1f MB", len(arrived), sum(one.found.size for one in arrived) / 1e6)
     after = _enter(night, arrived, before)
     if after != before:
         registry.save(spark, after, night.lake)

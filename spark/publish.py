@@ -46,7 +46,7 @@ def change(spark: SparkSession, table: Table, fresh: DataFrame, paths: list[str]
 
 def commit(spark: SparkSession, table: Table, change: Change, lake: Path) -> None:
     """Write the change in one commit, so that a repeated night leaves the same rows."""
-    create(spark, table, lake)
+    _create(spark, table, lake)
     where = str(lake / table.name)
     if change.paths:
         change.rows.writeTo(f"delta.`{where.replace('`', '``')}`").overwrite(F.col("path").isin(change.paths))
@@ -54,8 +54,10 @@ def commit(spark: SparkSession, table: Table, change: Change, lake: Path) -> Non
         change.rows.write.format("delta").mode("append").save(where)
 
 
-def create(spark: SparkSession, table: Table, lake: Path) -> None:
+def _create(spark: SparkSession, table: Table, lake: Path) -> None:
     """The empty table, where there is none: it declares which columns are never null."""
+    if DeltaTable.isDeltaTable(spark, str(lake / table.name)):
+        return
     builder = DeltaTable.createIfNotExists(spark).location(str(lake / table.name))
     builder.addColumns(spark.createDataFrame([], table.ddl).schema).execute()
 
