@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
     from great_expectations.data_context import AbstractDataContext
 
-NIGHTS_LISTED = 200  # results on the index page, newest first; older pages stay on disk
 _SITE = "gates"
 
 
@@ -58,16 +57,17 @@ def _files(folder: Path) -> dict[str, Any]:
 
 
 def _site(folder: Path) -> dict[str, Any]:
-    """A site of results alone: a suite is code, and each result shows the suite it was checked with."""
+    """A site of results alone, with pages of our own."""
+    results = {
+        "renderer": {"module_name": "expectations.pages", "class_name": "EscapedResults"},
+        "view": {"module_name": "expectations.pages", "class_name": "SelfContainedPage"},
+    }
     return {
         "class_name": "SiteBuilder",
         "show_how_to_buttons": False,
         "store_backend": _files(folder),
-        "site_index_builder": {
-            "class_name": "DefaultSiteIndexBuilder",
-            "validation_results_limit": NIGHTS_LISTED,
-        },
-        "site_section_builders": {"expectations": "None", "profiling": "None"},
+        "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+        "site_section_builders": {"validations": results, "expectations": "None", "profiling": "None"},
     }
 
 
@@ -79,6 +79,8 @@ def publish(result: ExpectationSuiteValidationResult, run_date: date) -> Path:
         ValidationResultIdentifier,
     )
 
+    from expectations.pages import index
+
     context = open_context()
     run = RunIdentifier(run_name=run_date.isoformat(), run_time=datetime.now(UTC))
     result.meta |= {"run_id": run, "validation_time": run.run_time}
@@ -86,9 +88,17 @@ def publish(result: ExpectationSuiteValidationResult, run_date: date) -> Path:
     key = ValidationResultIdentifier(suite, run, result.batch_id)
     with _alone(docs_dir()):
         context.validation_results_store.store_validation_results(result, key)
-        context.build_data_docs(site_names=[_SITE], resource_identifiers=[key])
+        context.build_data_docs(site_names=[_SITE], resource_identifiers=[key], build_index=False)
+        _replace(docs_dir() / "index.html", index(docs_dir()))
     (place,) = context.get_docs_sites_urls(resource_identifier=key, site_names=[_SITE])
     return Path(str(place["site_url"]).removeprefix("file://"))
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write in one step: somebody may be reading it."""
+    half = path.with_suffix(".part")
+    half.write_text(text, encoding="utf-8")
+    half.replace(path)
 
 
 @contextmanager

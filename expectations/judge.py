@@ -122,8 +122,17 @@ def _explain(result: ExpectationSuiteValidationResult, suite: ExpectationSuite, 
     failed = {_identity(one.expectation_config) for one in result.results if not one.success}
     again = [e.copy() for e in suite.expectations if _identity(e.configuration) in failed]
     told = _batch(suite.name, frame).validate(gx.ExpectationSuite(suite.name, again), result_format=_ROWS)
-    by_config = {_identity(one.expectation_config): one for one in told.results}
+    by_config = {_identity(one.expectation_config): _abridged(one) for one in told.results}
     result.results = [by_config.get(_identity(one.expectation_config), one) for one in result.results]
+
+
+def _abridged(one: ExpectationValidationResult) -> ExpectationValidationResult:
+    """The result with its sample rows as text of bounded length: a review may be a book."""
+    rows = one.result.get("unexpected_rows")
+    if rows is not None:
+        records = rows.to_dict("records") if isinstance(rows, pd.DataFrame) else rows
+        one.result["unexpected_rows"] = [{name: _short(value) for name, value in row.items()} for row in records]
+    return one
 
 
 def _identity(configuration: Any) -> str:
@@ -146,8 +155,8 @@ def _rows(result: ExpectationSuiteValidationResult) -> str:
 def _log_failure(suite: str, one: ExpectationValidationResult, page: Path) -> None:
     """The expectation, what was observed, the place of the report, and rows that break it, one a line."""
     log.error("%s: %s fails: %s; report in %s", suite, _name(one), _observed(one), page)
-    for row in _sample(one.result.get("unexpected_rows")):
-        log.error("  %s", ", ".join(f"{name}={_short(value)}" for name, value in row.items()))
+    for row in one.result.get("unexpected_rows") or []:
+        log.error("  %s", ", ".join(f"{name}={text}" for name, text in row.items()))
 
 
 def _observed(one: ExpectationValidationResult) -> str:
@@ -163,12 +172,6 @@ def _raised(info: dict[str, Any]) -> str | None:
     """The first exception's message; Great Expectations files it alone, or by metric where metrics failed."""
     each = [info] if "raised_exception" in info else list(info.values())
     return next((str(one.get("exception_message")) for one in each if one.get("raised_exception")), None)
-
-
-def _sample(rows: Any) -> list[dict[str, Any]]:
-    if isinstance(rows, pd.DataFrame):
-        rows = rows.to_dict("records")
-    return list(rows or [])[:SAMPLE_ROWS]
 
 
 def _short(value: Any) -> str:

@@ -3,5 +3,5 @@ r"""What identifiers and hashes look like, in a spelling that Java's and Python'
 `(?![\s\S])` is the end of the value; `$` would let a line break pass behind it.
 """
 
-ID = r"^[A-Za-z0-9][A-Za-z0-9_.:\-]{0,99}(?![\s\S])"  # no separators: an id becomes part of a file's name
+ID = r"^[A-Za-z0-9_\-]{1,64}(?![\s\S])"  # no dots, no separators: an item's id becomes a file's name
 HASH = r"^[0-9a-f]{64}(?![\s\S])"  # sha256
