@@ -25,7 +25,7 @@ class Factors:
 class Model(Protocol):
     """A fitted model over all the users and items of the dataset that it was fitted on."""
 
-    def score_block(self, user_B: Tensor) -> Tensor:
+    def score_block(self, user_B: Tensor, /) -> Tensor:
         """Return the scores [B, I], float32, unmasked, of the users with these indices (int64)."""
         ...
 
@@ -48,6 +48,6 @@ class ItemToItem(Protocol):
 
     items: int
 
-    def similar_block(self, item_B: Tensor) -> Tensor:
+    def similar_block(self, item_B: Tensor, /) -> Tensor:
         """Return how alike these items and all items are [B, I], float32; 0 where nothing is known."""
         ...

@@ -1,0 +1,72 @@
+"""Models that are one sparse item-to-item matrix W: a user's scores are the sum of its items' rows, X W.
+
+U users, I items, B block of users or items, N stored weights.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+
+from recsys_jobs.dataset import Bools, Dataset
+from recsys_jobs.errors import JobError
+from recsys_jobs.models.contract import Factors
+
+
+class ItemToItemModel:
+    """A fitted item-to-item model (the contract of models/contract.py, and `similar_block`)."""
+
+    def __init__(self, history_UI: sparse.csr_matrix, weight_II: sparse.csr_matrix) -> None:
+        self.history_UI = history_UI
+        self.weight_II = weight_II
+        self.items = weight_II.shape[0]
+
+    def score_block(self, user_B: Tensor) -> Tensor:
+        """Return the scores [B, I] of users by everything they had; 0 where nothing is known."""
+        return torch.from_numpy((self.history_UI[user_B.numpy()] @ self.weight_II).toarray())
+
+    def similar_block(self, item_B: Tensor) -> Tensor:
+        """Return what each of these items alone says of all items [B, I]."""
+        return torch.from_numpy(self.weight_II[item_B.numpy()].toarray())
+
+    def factors(self) -> Factors | None:
+        """None: W has full rank, and a truncated one costs a tenth of the recall."""
+        return None
+
+    def item_vectors(self) -> Tensor | None:
+        """None: see `similar_block`."""
+        return None
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return W as CSR: pointers [I + 1], columns [N], values [N]."""
+        return {
+            "pointers": torch.from_numpy(self.weight_II.indptr.astype(np.int64)),
+            "columns": torch.from_numpy(self.weight_II.indices.astype(np.int64)),
+            "values": torch.from_numpy(self.weight_II.data.astype(np.float32)),
+        }
+
+
+def load(weights: dict[str, Tensor], dataset: Dataset, recipe: Any) -> ItemToItemModel:
+    """Return the model of `weights`; JobError where they are of another dataset."""
+    items = len(dataset.items)
+    if len(weights["pointers"]) != items + 1:
+        raise JobError(
+            f"the weights of {recipe.name} are for {len(weights['pointers']) - 1} items, not {items}: fit it again"
+        )
+    csr = weights["values"].numpy(), weights["columns"].numpy(), weights["pointers"].numpy()
+    return ItemToItemModel(events_matrix(dataset), sparse.csr_matrix(csr, shape=(items, items)))
+
+
+def events_matrix(dataset: Dataset, chosen_E: Bools | None = None) -> sparse.csr_matrix:
+    """Return X [U, I], float32, 1 where a user had an item; all events unless `chosen_E` picks some."""
+    user_E, item_E = dataset.event_user_E, dataset.event_item_E
+    if chosen_E is not None:
+        user_E, item_E = user_E[chosen_E], item_E[chosen_E]
+    shape = len(dataset.users), len(dataset.items)
+    matrix = sparse.csr_matrix((np.ones(len(user_E), dtype=np.float32), (user_E, item_E)), shape=shape)
+    matrix.sort_indices()
+    return matrix

@@ -1,0 +1,91 @@
+"""The floor of a catalogue too large for `ease_text`: sparse item neighbours by text and by co-reviews.
+
+W = C + beta N        C_ij = sum_u x_ui x_uj d_u^-a / (d_i d_j)^(1/2)        N_ij = max(m_i . m_j, 0)^power
+W_ij is scaled by d_j^b        scores = X_all W
+
+X has the last `history` core events of each user, d are degrees in it, at least 1; m are the items'
+text vectors (see item_text). Of each column of C and of N the `neighbours` largest entries stay, and
+beta makes their sums stand in the ratio `text_weight`. Memory is that of I * neighbours entries and one
+block of columns; time that of the users' squared histories and of one nearest-neighbour search by text.
+
+U users, I items, N stored entries, D width, B block of items.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy import sparse
+
+from recsys_jobs.dataset import Bools, Dataset
+from recsys_jobs.faiss_search import neighbour_index, search
+from recsys_jobs.models.item_text import unit_item_texts
+from recsys_jobs.models.item_to_item import ItemToItemModel, events_matrix, load
+from recsys_jobs.recipes import TextKnnRecipe
+
+__all__ = ["fit", "load"]
+_BLOCK = 8_192  # items
+
+
+def fit(dataset: Dataset, recipe: TextKnnRecipe, *, train_E: Bools | None = None) -> ItemToItemModel:
+    """Return the model fitted on the events `train_E`, on the whole core unless given."""
+    train_E = dataset.in_core_E if train_E is None else train_E
+    train_UI = events_matrix(dataset, last_events(dataset, train_E, recipe.history))
+    together_II = co_review_neighbours(train_UI, recipe)
+    alike_II = text_neighbours(unit_item_texts(dataset), recipe)
+    if together_II.sum() > 0 and alike_II.sum() > 0:
+        alike_II *= recipe.text_weight * together_II.sum() / alike_II.sum()
+    degree_I = np.maximum(np.bincount(train_UI.indices, minlength=train_UI.shape[1]), 1)
+    weight_II = (together_II + alike_II) @ sparse.diags_array(degree_I**recipe.item_exponent)
+    return ItemToItemModel(events_matrix(dataset), weight_II.tocsr().astype(np.float32))
+
+
+def last_events(dataset: Dataset, chosen_E: Bools, history: int) -> Bools:
+    """Return which of the chosen events are among the last `history` of their user."""
+    place_N = np.flatnonzero(chosen_E)
+    newest_N = place_N[::-1][np.argsort(dataset.event_user_E[place_N[::-1]], kind="stable")]  # of each user
+    user_N = dataset.event_user_E[newest_N]
+    age_N = np.arange(len(user_N)) - np.searchsorted(user_N, user_N)
+    last_E = np.zeros_like(chosen_E)
+    last_E[newest_N[age_N < history]] = True
+    return last_E
+
+
+def co_review_neighbours(train_UI: sparse.csr_matrix, recipe: TextKnnRecipe) -> sparse.csc_matrix:
+    """Return C with the largest entries of each column, a block of columns at a time."""
+    degree_U = np.maximum(np.diff(train_UI.indptr), 1)
+    degree_I = np.maximum(np.bincount(train_UI.indices, minlength=train_UI.shape[1]), 1)
+    scaled_UI = train_UI @ sparse.diags_array(degree_I**-0.5)
+    by_item_IU = (sparse.diags_array(degree_U**-recipe.user_exponent) @ scaled_UI).T.tocsr()
+    column_UI = scaled_UI.tocsc()
+    blocks = []
+    for start in range(0, train_UI.shape[1], _BLOCK):
+        together_IB = (by_item_IU @ column_UI[:, start : start + _BLOCK]).tocoo()
+        away_N = together_IB.row != together_IB.col + start
+        blocks.append(_largest(together_IB, away_N, recipe.neighbours))
+    return sparse.hstack(blocks, format="csc")
+
+
+def text_neighbours(unit_ID: torch.Tensor, recipe: TextKnnRecipe) -> sparse.csc_matrix:
+    """Return N with the largest entries of each column; FAISS finds them."""
+    items = len(unit_ID)
+    index = neighbour_index(unit_ID.numpy())
+    blocks = []
+    for start in range(0, items, _BLOCK):
+        query_BD = unit_ID[start : start + _BLOCK].numpy()
+        likeness_BK, row_BK = search(index, query_BD, min(recipe.neighbours + 1, items))
+        column_BK = np.broadcast_to(np.arange(len(query_BD))[:, None], row_BK.shape)
+        kept_BK = (likeness_BK > 0) & (row_BK >= 0) & (row_BK != column_BK + start)
+        value_N = likeness_BK[kept_BK] ** recipe.text_power
+        found = sparse.coo_matrix((value_N, (row_BK[kept_BK], column_BK[kept_BK])), shape=(items, len(query_BD)))
+        blocks.append(_largest(found, np.ones(len(value_N), dtype=bool), recipe.neighbours))
+    return sparse.hstack(blocks, format="csc")
+
+
+def _largest(matrix: sparse.coo_matrix, usable_N: Bools, kept: int) -> sparse.csc_matrix:
+    """Return the usable entries that are among the `kept` largest of their column, ties by row."""
+    row_N, column_N, value_N = matrix.row[usable_N], matrix.col[usable_N], matrix.data[usable_N]
+    order = np.lexsort((row_N, -value_N, column_N))
+    row_N, column_N, value_N = row_N[order], column_N[order], value_N[order]
+    kept_N = np.arange(len(column_N)) - np.searchsorted(column_N, column_N) < kept
+    return sparse.csc_matrix((value_N[kept_N], (row_N[kept_N], column_N[kept_N])), shape=matrix.shape)
