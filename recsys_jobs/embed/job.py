@@ -18,7 +18,7 @@ from recsys_jobs.errors import JobError
 from recsys_jobs.settings import Settings, load_settings
 
 # Contents a commit: what a killed job loses is at most this much work.
-CHUNK = {"text": 8192, "image": 2048}
+CHUNK = {"text": 2048, "image": 512}
 
 log = logging.getLogger(__name__)
 

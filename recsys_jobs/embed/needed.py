@@ -22,7 +22,7 @@ from recsys_jobs.errors import JobError
 from recsys_jobs.settings import Settings, lake_root, var_dir
 from recsys_jobs.tables import CONTENTS, CUTS, EMBEDDINGS, INTERACTIONS, ITEMS, REVIEWS
 
-MEMORY = "2GB"  # DuckDB's limit, beyond which it spills
+MEMORY = "1GB"  # DuckDB's limit, beyond which it spills
 
 # One more than what stands for a user or an item, because training hides the positive's own review.
 _NEEDED_REVIEWS = """
@@ -89,6 +89,7 @@ def open_tables() -> Iterator[duckdb.DuckDBPyConnection]:
     spill.mkdir(parents=True, exist_ok=True)
     # a folder of its own: two DuckDBs would write over each other's spill files
     with TemporaryDirectory(dir=spill) as own, duckdb.connect() as tables:
+        tables.execute("SET enable_progress_bar = false")  # it writes over the log's lines
         tables.execute("SET memory_limit = $limit", {"limit": MEMORY})
         tables.execute("SET temp_directory = $own", {"own": own})
         for table in (CONTENTS, CUTS, EMBEDDINGS, INTERACTIONS, ITEMS, REVIEWS):
@@ -109,6 +110,7 @@ def needed_reviews(events: pa.Table, contents: pa.Table, settings: Settings) -> 
     if len(cuts) != 1:
         raise ValueError(f"events must be those of one cut, not of {cuts}")
     with duckdb.connect() as tables:
+        tables.execute("SET enable_progress_bar = false")
         tables.register("interactions", events.append_column("position", pa.array(range(len(events)), pa.int64())))
         tables.register("contents", contents)
         _mark_reviews(tables, cuts[0], cuts[0], settings)

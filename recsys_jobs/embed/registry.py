@@ -18,7 +18,7 @@ from recsys_jobs.errors import JobError, UsageError
 from recsys_jobs.settings import Settings
 
 MODALITIES = ("text", "image")
-BUCKETS = (16, 32, 64, 128)  # token lengths that a batch may have; the last is the longest text an encoder reads
+BUCKETS = (16, 24, 32, 48, 64, 96, 128)  # token lengths that a batch may have; the last is the longest text an encoder reads
 SIDE = 224  # pixels of the square that efficientnet_lite0 reads
 PRECISIONS = ("float32", "bfloat16", "float16")
 

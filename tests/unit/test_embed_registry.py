@@ -86,8 +86,8 @@ def test_weights_as_a_pickle_are_refused(tmp_path: Path) -> None:
 
 
 def test_texts_are_cut_at_what_the_model_can_read(tmp_path: Path) -> None:
-    assert buckets(a_model_folder(tmp_path / "long", tokens=512)) == (16, 32, 64, 128)
-    assert buckets(a_model_folder(tmp_path / "clip", tokens=77)) == (16, 32, 64, 77)
+    assert buckets(a_model_folder(tmp_path / "long", tokens=512)) == (16, 24, 32, 48, 64, 96, 128)
+    assert buckets(a_model_folder(tmp_path / "clip", tokens=77)) == (16, 24, 32, 48, 64, 77)
     assert buckets(a_model_folder(tmp_path / "tiny", tokens=16)) == (16,)
 
 
