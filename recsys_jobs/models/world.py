@@ -1,0 +1,125 @@
+"""What a model may look at: a dataset seen through some of its events.
+
+Training sees the events outside validation, scoring all of them; nothing here is learned.
+U users, I items, E events, R reviews, L reviews kept of one owner, T text width, V image width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+from torch.nn import functional
+
+from recsys_jobs.dataset import Bools, Dataset, Ints
+from recsys_jobs.models.graph import Graph, build_graph
+
+
+class Reviews(NamedTuple):
+    """The last reviews of each owner, newest first, one more than stand for it: one may have to leave."""
+
+    row_OL: Tensor  # of review_RT, -1 where there are fewer
+    other_OL: Tensor  # the item that a user's review is of, the user that an item's review is by
+    take: int  # how many stand for the owner
+
+
+@dataclass(frozen=True)
+class World:
+    """Constants of one fit or one scoring, on one device; the sparse structures stay in scipy."""
+
+    history_UI: sparse.csr_matrix  # 1.0 where an event is seen
+    graph: Graph
+    text_IT: Tensor
+    text_present_I: Tensor
+    image_IV: Tensor
+    image_present_I: Tensor
+    review_RT: Tensor
+    user_reviews: Reviews
+    item_reviews: Reviews
+    from_reviews_I: Tensor
+    device: torch.device
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Users, items."""
+        users, items = self.history_UI.shape
+        return users, items
+
+
+def build_world(dataset: Dataset, seen_E: Bools, device: torch.device) -> World:
+    """Return the dataset as the events `seen_E` show it; edges that only other events made are gone."""
+    history_UI = _incidence(dataset, seen_E)
+    graph = build_graph(dataset, _incidence(dataset, np.ones_like(seen_E)), history_UI)
+    user_E, item_E, review_E = (a[seen_E] for a in (dataset.event_user_E, dataset.event_item_E, dataset.review_E))
+    takes = dataset.reviews_per_user, dataset.reviews_per_item
+    user_reviews = last_reviews(user_E, item_E, review_E, len(dataset.users), takes[0])
+    described_E = ~dataset.text_from_reviews_I[item_E]
+    own_review_E = np.where(described_E, -1, review_E)
+    item_reviews = last_reviews(item_E, user_E, own_review_E, len(dataset.items), takes[1])
+    return World(
+        history_UI,
+        graph,
+        torch.from_numpy(dataset.text_IT).to(device),
+        torch.from_numpy(dataset.text_present_I).to(device),
+        torch.from_numpy(dataset.image_IV).to(device),
+        torch.from_numpy(dataset.image_present_I).to(device),
+        torch.from_numpy(dataset.review_RT).to(device),
+        Reviews(user_reviews.row_OL.to(device), user_reviews.other_OL.to(device), takes[0]),
+        Reviews(item_reviews.row_OL.to(device), item_reviews.other_OL.to(device), takes[1]),
+        torch.from_numpy(dataset.text_from_reviews_I).to(device),
+        device,
+    )
+
+
+def _incidence(dataset: Dataset, seen_E: Bools) -> sparse.csr_matrix:
+    rows, columns = dataset.event_user_E[seen_E], dataset.event_item_E[seen_E]
+    shape = len(dataset.users), len(dataset.items)
+    matrix = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
+    matrix.sort_indices()
+    return matrix
+
+
+def last_reviews(owner_E: Ints, other_E: Ints, review_E: Ints, owners: int, take: int) -> Reviews:
+    """Return the last take + 1 reviews of each owner; events come in their total order, -1 is no review."""
+    kept = np.flatnonzero(review_E >= 0)
+    newest_first = kept[np.argsort(-owner_E[kept], kind="stable")[::-1]]  # owners ascending, events descending
+    owner = owner_E[newest_first]
+    position = np.arange(len(owner)) - np.searchsorted(owner, owner)
+    chosen = position <= take
+    row_OL = np.full((owners, take + 1), -1, np.int64)
+    other_OL = np.full((owners, take + 1), -1, np.int64)
+    row_OL[owner[chosen], position[chosen]] = review_E[newest_first[chosen]]
+    other_OL[owner[chosen], position[chosen]] = other_E[newest_first[chosen]]
+    return Reviews(torch.from_numpy(row_OL), torch.from_numpy(other_OL), take)
+
+
+def mean_review(world: World, reviews: Reviews, owner_B: Tensor, leave_B: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return the mean of the last reviews of each owner but that of `leave_B` [B, T], and where there is one [B]."""
+    row_BL = reviews.row_OL[owner_B]
+    usable_BL = row_BL >= 0
+    if leave_B is not None:
+        usable_BL &= reviews.other_OL[owner_B] != leave_B[:, None]
+    usable_BL &= usable_BL.cumsum(1) <= reviews.take
+    count_B = usable_BL.sum(1)
+    if not len(world.review_RT):
+        return world.review_RT.new_zeros(len(owner_B), world.review_RT.shape[1]), count_B > 0
+    weight_BL = usable_BL / count_B.clamp(min=1)[:, None]
+    mean_BT = functional.embedding_bag(row_BL.clamp(min=0), world.review_RT, mode="sum", per_sample_weights=weight_BL)
+    return mean_BT, count_B > 0
+
+
+def item_text(world: World, item_B: Tensor, leave_B: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return what stands for items as text [B, T], and where there is any [B].
+
+    That is title and description; where the description is missing, the mean of title and own
+    reviews (but that of user `leave_B`), or whichever of the two there is.
+    """
+    review_BT, reviewed_B = mean_review(world, world.item_reviews, item_B, leave_B)
+    titled_B = world.text_present_I[item_B]
+    total_BT = world.text_IT[item_B] * titled_B[:, None] + review_BT
+    count_B = titled_B.int() + reviewed_B.int()
+    return total_BT / count_B.clamp(min=1)[:, None], count_B > 0

@@ -1,0 +1,147 @@
+"""Recipes: a run's whole configuration as a frozen dataclass that a plain function returns. Standard library only.
+
+`family` says which code fits the recipe (recsys_jobs.training for `sage_fm`). A new family adds a
+dataclass of its own, a function for each named configuration, and a line in `RECIPES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from recsys_jobs.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What every recipe has: the name it is asked for by, and the family of code that fits it."""
+
+    name: str
+    family: str
+
+
+@dataclass(frozen=True)
+class SageFMRecipe(Recipe):
+    """Configuration of the multimodal fusion model; the defaults are the seed's (see models/sage_fm.py)."""
+
+    # model
+    width: int = 128  # common space of the modalities
+    graph_width: int = 128  # node inputs and every GraphSAGE layer
+    graph_layers: int = 2
+    fm_rank: int = 64
+    node_scale: float = 1.0  # length of a node's learned input at the start
+    linear_graph: bool = False  # no ReLU between the layers, which start as a plain average of node and neighbours
+    weighted_edges: bool = False  # neighbours count by edge weight, not alike
+    node_features: bool = False  # a node starts from its learned input plus its projected text and image
+    history_text: bool = False  # the texts of the items a user had are a fourth modality of the user
+    normalise: bool = False  # user and item vectors have length one; the FM starts as cosine / temperature
+    temperature: float = 0.12  # of that start
+    # what a training pair may not see
+    hold_out_edges: bool = False  # co-review edges lose the part that the step's own pairs gave them
+    node_dropout: float = 0.1  # share of node inputs replaced by their neighbours' mean, so that this path is learned
+    edge_dropout: float = 0.0  # share of edges left out of a step
+    # loss
+    loss: str = "bpr"  # bpr, or softmax over sampled items
+    negatives: int = 1  # a pair's own for bpr; shared by the whole batch for softmax
+    l2: float = 1e-6
+    # loop
+    learning_rate: float = 1e-3
+    learning_rate_decay: float = 1.0  # factor per epoch
+    clip_norm: float = 1.0
+    steps_per_epoch: int = 24
+    min_batch: int = 256  # pairs; small data takes fewer steps
+    max_epochs: int = 60
+    patience: int = 5  # epochs without a better validation NDCG
+    validation_users: int = 2_000
+    validation_k: int = 20
+    mixed_precision: str = "auto"  # auto: on cuda only; bfloat16: everywhere; off
+
+
+def sage_fm_seed() -> SageFMRecipe:
+    """The model as its seed describes it."""
+    return SageFMRecipe(name="sage_fm_seed", family="sage_fm")
+
+
+def sage_fm() -> SageFMRecipe:
+    """The seed's model with the changes that pay."""
+    return replace(
+        sage_fm_seed(),
+        name="sage_fm",
+        node_scale=0.2,
+        linear_graph=True,
+        weighted_edges=True,
+        node_features=True,
+        history_text=True,
+        normalise=True,
+        hold_out_edges=True,
+        loss="softmax",
+        negatives=2_048,
+        learning_rate=5e-3,
+    )
+
+
+def sage_fm_debug() -> SageFMRecipe:
+    """`sage_fm` in a second: a few dimensions, two epochs."""
+    return replace(sage_fm(), name="sage_fm_debug", width=8, graph_width=8, fm_rank=4, steps_per_epoch=4, max_epochs=2)
+
+
+@dataclass(frozen=True)
+class EaseTextRecipe(Recipe):
+    """Configuration of EASE with text (see models/ease_text.py for the equation)."""
+
+    ridge: float = 120.0  # lambda
+    text_weight: float = 1.0  # the text term's mean over the mean of the co-occurrences; 0 is plain EASE
+    text_power: float = 3.0
+    user_exponent: float = 0.5  # a
+    item_exponent: float = 0.3  # b
+    kept: int = 200  # largest entries kept of each column of B
+
+
+@dataclass(frozen=True)
+class TextKnnRecipe(Recipe):
+    """Configuration of the item-kNN by text and co-reviews (see models/text_knn.py for the equation)."""
+
+    neighbours: int = 100  # kept an item, of each kind
+    text_weight: float = 1.0  # the text term's sum over that of the co-occurrences
+    text_power: float = 3.0
+    user_exponent: float = 0.5
+    item_exponent: float = 0.3
+    history: int = 50  # last events of a user that count as co-occurring
+
+
+def ease_text() -> EaseTextRecipe:
+    """The floor."""
+    return EaseTextRecipe(name="ease_text", family="ease_text")
+
+
+def text_knn() -> TextKnnRecipe:
+    """The floor of a catalogue too large for the other."""
+    return TextKnnRecipe(name="text_knn", family="text_knn")
+
+
+def popularity() -> Recipe:
+    """How many people had an item."""
+    return Recipe(name="popularity", family="popularity")
+
+
+def random_scores() -> Recipe:
+    """Seeded noise: what shows that the exam can be failed."""
+    return Recipe(name="random", family="random")
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {
+    "sage_fm": sage_fm,
+    "sage_fm_seed": sage_fm_seed,
+    "sage_fm_debug": sage_fm_debug,
+    "ease_text": ease_text,
+    "text_knn": text_knn,
+    "popularity": popularity,
+    "random": random_scores,
+}
+
+
+def recipe(name: str) -> Recipe:
+    """Return the recipe called `name`; UsageError for an unknown one."""
+    if name not in RECIPES:
+        raise UsageError(f"unknown recipe {name!r}: name one of {', '.join(sorted(RECIPES))}")
+    return RECIPES[name]()

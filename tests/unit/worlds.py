@@ -1,0 +1,73 @@
+"""Small datasets whose right answers are known."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from recsys_jobs.dataset import Dataset
+
+TEXT, IMAGE = 6, 5
+
+
+def dataset(pairs: list[tuple[int, int]], users: int, items: int, validation: int = 0, **changes: Any) -> Dataset:
+    """Return a dataset of (user, item) events in order, the last `validation` of them held out.
+
+    Without contents and edges, unless `changes` name them.
+    """
+    events = len(pairs)
+    plain = Dataset(
+        users=[f"u{n:05d}" for n in range(users)],
+        items=[f"i{n:05d}" for n in range(items)],
+        event_user_E=np.array([user for user, _ in pairs], np.int64),
+        event_item_E=np.array([item for _, item in pairs], np.int64),
+        in_core_E=np.ones(events, np.bool_),
+        validation_E=np.arange(events) >= events - validation,
+        review_E=np.full(events, -1, np.int64),
+        review_RT=np.zeros((0, TEXT), np.float32),
+        text_IT=np.zeros((items, TEXT), np.float32),
+        text_present_I=np.zeros(items, np.bool_),
+        text_from_reviews_I=np.zeros(items, np.bool_),
+        image_IV=np.zeros((items, 0), np.float32),
+        image_present_I=np.zeros(items, np.bool_),
+        edge_src_K=np.zeros(0, np.int64),
+        edge_dst_K=np.zeros(0, np.int64),
+        edge_weight_K=np.zeros(0, np.float32),
+        reviews_per_user=2,
+        reviews_per_item=2,
+    )
+    return dataclasses.replace(plain, **changes)
+
+
+def with_everything(seed: int = 0, users: int = 30, items: int = 20, validation: int = 20) -> Dataset:
+    """Return a random dataset with reviews, texts, images and edges, some of each missing."""
+    random = np.random.default_rng(seed)
+    cells = random.permutation(users * items)[: users * 5]
+    pairs = [(int(cell) // items, int(cell) % items) for cell in cells]
+    src, dst = (a.astype(np.int64) for a in np.nonzero(np.triu(random.random((items, items)) < 0.2, 1)))
+    return dataset(
+        pairs,
+        users,
+        items,
+        validation,
+        review_E=np.where(random.random(len(pairs)) < 0.8, np.arange(len(pairs)), -1),
+        review_RT=random.normal(size=(len(pairs), TEXT)).astype(np.float32),
+        text_IT=random.normal(size=(items, TEXT)).astype(np.float32),
+        text_present_I=random.random(items) < 0.8,
+        text_from_reviews_I=random.random(items) < 0.4,
+        image_IV=random.normal(size=(items, IMAGE)).astype(np.float32),
+        image_present_I=random.random(items) < 0.6,
+        edge_src_K=src,
+        edge_dst_K=dst,
+        edge_weight_K=random.integers(1, 4, len(src)).astype(np.float32),
+    )
+
+
+def two_tastes(seed: int = 0, users: int = 80, items: int = 40, each: int = 6) -> Dataset:
+    """Return a checkerboard: even users have even items, odd users odd ones. The last event of each is held out."""
+    random = np.random.default_rng(seed)
+    taken = [random.choice(np.arange(user % 2, items, 2), each, replace=False) for user in range(users)]
+    pairs = [(user, int(taken[user][turn])) for turn in range(each) for user in range(users)]
+    return dataset(pairs, users, items, validation=users)
