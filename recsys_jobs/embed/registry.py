@@ -18,7 +18,9 @@ from recsys_jobs.errors import JobError, UsageError
 from recsys_jobs.settings import Settings
 
 MODALITIES = ("text", "image")
-BUCKETS = (16, 24, 32, 48, 64, 96, 128)  # token lengths that a batch may have; the last is the longest text an encoder reads
+# Token lengths that a batch may have; the last is the longest text an encoder reads. Padding to another length may
+# change a vector's last bits, so the encoder's name says how long and how many they are.
+BUCKETS = (16, 24, 32, 48, 64, 96, 128)
 SIDE = 224  # pixels of the square that efficientnet_lite0 reads
 PRECISIONS = ("float32", "bfloat16", "float16")
 
@@ -44,7 +46,7 @@ class Source:
 def encoder_name(settings: Settings, modality: str) -> str:
     """What the `encoder` column says: weights, configuration, preprocessing and precision.
 
-    For example `minilm@53aa51172d14/a1b2c3d4/clean1/len128/float32`: the first part of the sha256 of the
+    For example `minilm@53aa51172d14/a1b2c3d4/clean1/len128x7/float32`: the first part of the sha256 of the
     weights, then of the configuration files. Two nights with equal names may share every vector.
     Raises JobError where the name resolves to nothing, UsageError where it cannot be right.
     """
@@ -83,7 +85,8 @@ def read_json(path: Path) -> Any:
 
 def _preprocessing(source: Source, modality: str) -> list[str]:
     if modality == "text":
-        return [f"clean{cleaning.VERSION}", f"len{buckets(source.folder)[-1]}"]
+        lengths = buckets(source.folder)
+        return [f"clean{cleaning.VERSION}", f"len{lengths[-1]}x{len(lengths)}"]
     return [f"fit{SIDE}"] if source.wheel else ["processor"]
 
 

@@ -26,7 +26,7 @@ def test_the_name_of_the_default_text_encoder_says_weights_preprocessing_and_pre
     label, configuration, *rest = encoder_name(Settings(), "text").split("/")
     assert label == "minilm@53aa51172d14"
     assert len(configuration) == 8
-    assert rest == ["clean1", "len128", "float32"]
+    assert rest == ["clean1", "len128x7", "float32"]
 
 
 def test_the_name_of_the_default_image_encoder() -> None:
