@@ -52,7 +52,7 @@ class ExamResult:
     rows: list[MetricRow]
     finite: bool  # every score shown is a finite number
     targets: int
-    dropped: int  # pairs left out: the item was not eligible at the cut, or owned already
+    dropped: int  # pairs left out because the item was not eligible at the cut
 
     def per_user(self, metric: str, k: int) -> Values:
         """Return a metric's value for each examined user; the order is that of every other model's exam."""
@@ -84,7 +84,7 @@ def examine(
         values = values or found
         rows += _mean_rows(name, found, seed)
     rows += _slate_rows(slate_UK, dataset, k_values, seed)
-    return ExamResult(user_U, values, rows, finite, len(user_T), holdout.dropped + len(holdout.user_T) - len(user_T))
+    return ExamResult(user_U, values, rows, finite, len(user_T), holdout.dropped)
 
 
 def _targets(dataset: Dataset, holdout: Holdout) -> tuple[Ints, Ints]:

@@ -11,14 +11,12 @@ import torch
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.errors import JobError
 from recsys_jobs.models import ease_text, text_knn
-from recsys_jobs.models.floor import floor_recipe_name
 from recsys_jobs.models.inverse import inverse_from_factor
 from recsys_jobs.models.item_text import unit_item_texts
 from recsys_jobs.models.item_to_item import ItemToItemModel
 from recsys_jobs.ranking import similar_items
 from recsys_jobs.recipes import ease_text as ease_recipe
 from recsys_jobs.recipes import text_knn as knn_recipe
-from recsys_jobs.settings import default
 from tests.unit.worlds import dataset, two_tastes, with_everything
 
 # two users took items 0 and 1, one took 2 alone; item 3 is new and reads like item 2
@@ -177,10 +175,3 @@ def test_the_sparse_floor_is_its_equation() -> None:
     expected[0, 1] = expected[1, 0] = together * 2**0.5
     expected[2, 3] = expected[3, 2] = alike
     assert model.weight_II.toarray() == pytest.approx(expected, abs=1e-6)
-
-
-def test_a_catalogue_too_large_for_the_floor_gets_the_sparse_one(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level("INFO"):
-        assert floor_recipe_name(default(), 20_000) == "ease_text"
-        assert floor_recipe_name(default(), 20_001) == "text_knn"
-    assert "20001 items" in caplog.text
