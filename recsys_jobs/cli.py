@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 from recsys_jobs.errors import run_main
+from recsys_jobs.sample.dates import DEFAULT_USERS, SECOND_NIGHT
 from recsys_jobs.settings import parse_date
 
 _EPILOG = """\
@@ -74,9 +76,11 @@ def _add_night(commands: argparse._SubParsersAction) -> None:
 def _add_sample(commands: argparse._SubParsersAction) -> None:
     sample = _command(commands, "sample", "write sample dumps: people with tastes, items with photos", _sample)
     sample.add_argument("--out", required=True, help="the landing zone to write")
-    sample.add_argument("--users", type=int, help="how many people (default: a demo in minutes)")
+    sample.add_argument("--users", type=int, default=DEFAULT_USERS, help="how many people (default: %(default)s)")
     sample.add_argument("--seed", type=int, default=0, help="same seed and size, same bytes (default: 0)")
-    sample.add_argument("--until", help="write the dated folders up to this date, YYYY-MM-DD")
+    sample.add_argument(
+        "--until", default=str(SECOND_NIGHT), help="the last dated folder, YYYY-MM-DD (default: %(default)s)"
+    )
 
 
 def _add_sql(commands: argparse._SubParsersAction) -> None:
@@ -122,10 +126,9 @@ def _night(arguments: argparse.Namespace) -> None:
 
 
 def _sample(arguments: argparse.Namespace) -> None:
-    from recsys_jobs.sample import write_sample
+    from recsys_jobs.sample.landing import write
 
-    until = parse_date(arguments.until) if arguments.until else None
-    write_sample(arguments.out, users=arguments.users, seed=arguments.seed, until=until)
+    print(write(Path(arguments.out), arguments.users, arguments.seed, parse_date(arguments.until)))
 
 
 def _sql(arguments: argparse.Namespace) -> None:

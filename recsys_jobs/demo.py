@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 from recsys_jobs.night import Night, run_night
-from recsys_jobs.sample import write_sample
-from recsys_jobs.sample.dates import FIRST_NIGHT, SECOND_NIGHT
+from recsys_jobs.sample.dates import DEFAULT_USERS, FIRST_NIGHT, SECOND_NIGHT
+from recsys_jobs.sample.landing import write
 from recsys_jobs.settings import var_dir
 
 _ENCODED = re.compile(r"embed (text|image): needed=(\d+) known=(\d+) encoded=(\d+)")
@@ -30,7 +30,7 @@ def run_demo() -> None:
     nights = []
     for day in (FIRST_NIGHT, SECOND_NIGHT):
         print(f"\n=== dumps up to {day} land, and the night of {day} begins", flush=True)
-        write_sample(str(home / "landing"), until=day)
+        print(write(home / "landing", DEFAULT_USERS, seed=0, until=day), flush=True)
         nights.append(run_night(day))
     _sum_up(nights, home)
 

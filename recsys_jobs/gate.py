@@ -74,4 +74,5 @@ def _narrow(model: Measured, floor: Measured, min_coverage: float) -> str:
 
 
 def _told(difference: Difference) -> str:
-    return f"NDCG differs by {difference.value:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}] on {difference.users} users"
+    interval = f"[{difference.low:+.4f}, {difference.high:+.4f}]"
+    return f"NDCG differs by {difference.value:+.4f} {interval} on {difference.users} users"

@@ -35,7 +35,7 @@ def training_curves(history: Sequence[dict[str, float]]) -> Figure:
     right = left.twinx()
     for colour, name in zip(COLOURS[1:], names, strict=False):
         right.plot(
-            epochs, [entry.get(name) for entry in history], color=colour, marker="o", label=name.replace("_", " ")
+            epochs, [entry[name] for entry in history], color=colour, marker="o", label=name.replace("_", " ")
         )
     right.set_ylabel("validation")
     figure.legend(loc="upper center", ncols=3, frameon=False, bbox_to_anchor=(0.5, 0.02))

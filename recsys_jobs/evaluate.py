@@ -1,0 +1,183 @@
+"""Measures the exam fits once on the holdout, and decides what the night publishes.
+
+`python -m recsys_jobs.evaluate --run-date D [--recipe NAME]`. Full ranking over what was eligible at H,
+history masked. The numbers go to `model_metrics`, the decision to `promotions`, both with plots and a
+report to MLflow and `var/reports`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pyarrow as pa
+
+from recsys_jobs import decisions, lake, plots, report, tracking
+from recsys_jobs.code_version import code_version
+from recsys_jobs.dataset import Dataset
+from recsys_jobs.errors import run_main
+from recsys_jobs.evaluation.bootstrap import paired_difference
+from recsys_jobs.evaluation.exam import ExamResult, Holdout, examine
+from recsys_jobs.families import floor_recipe
+from recsys_jobs.fits import Fit, exam_fit
+from recsys_jobs.gate import Decision, Difference, Measured, decide
+from recsys_jobs.recipes import recipe as recipe_called
+from recsys_jobs.settings import Settings, var_dir
+from recsys_jobs.snapshot import exam_cut, load_dataset, load_holdout
+from recsys_jobs.step import Step, parse_step
+from recsys_jobs.tables import CONTENTS, EMBEDDINGS, INTERACTIONS, ITEM_EDGES, MODEL_METRICS
+
+PROTOCOL = "global_time"
+log = logging.getLogger(__name__)
+
+
+def evaluate(step: Step) -> Decision:
+    """Measure the recipe, the floor and popularity on the same users; record and return the decision."""
+    cut, _ = exam_cut(step.run_date)
+    dataset = load_dataset(cut, step.settings)
+    holdout = load_holdout(step.run_date, cut, dataset)
+    recipes = [recipe_called(step.recipe), floor_recipe(step.settings, len(dataset.items)), recipe_called("popularity")]
+    fits = [exam_fit(dataset, recipe, step.settings.seed, step.tags(cut)) for recipe in recipes]
+    results = [_examined(fit, dataset, holdout, step.settings) for fit in fits]
+    difference = _difference(results[0], results[1], step.settings)
+    decision = _decided(fits, results, difference, step.settings)
+    rows = [row for fit, result in zip(fits, results, strict=True) for row in _rows(step.run_date, fit, result)]
+    lake.replace_date(MODEL_METRICS, step.run_date, pa.Table.from_pylist(rows, lake.arrow_schema(MODEL_METRICS)))
+    decisions.record(_promotion(step, fits, difference, decision))
+    _publish_report(step, cut, holdout, fits, rows, decision)
+    return decision
+
+
+def _examined(fit: Fit, dataset: Dataset, holdout: Holdout, settings: Settings) -> ExamResult:
+    result = examine(fit.model, dataset, holdout, k_values=sorted({10, settings.k}), seed=settings.seed)
+    shown = {row.metric: row.value for row in result.rows if row.slice == "all" and row.k == settings.k}
+    log.info(
+        "%-12s %s",
+        fit.recipe.name,
+        "  ".join(f"{name}@{settings.k} {value:.4f}" for name, value in sorted(shown.items())),
+    )
+    return result
+
+
+def _difference(model: ExamResult, floor: ExamResult, settings: Settings) -> Difference:
+    """NDCG at the published K, recipe minus floor, user by user."""
+    ours, theirs = (result.per_user("ndcg", settings.k) for result in (model, floor))
+    if not len(ours):
+        return Difference(0.0, 0.0, 0.0, 0)
+    interval = paired_difference(ours, theirs, seed=settings.seed)
+    return Difference(interval.value, interval.low, interval.high, len(ours))
+
+
+def _decided(fits: list[Fit], results: list[ExamResult], difference: Difference, settings: Settings) -> Decision:
+    model, floor = (_measured(fit, result, settings.k) for fit, result in zip(fits[:2], results[:2], strict=True))
+    if model.recipe == floor.recipe:
+        return Decision("passed", floor.recipe, f"the recipe in force is the floor, {floor.recipe}")
+    rules = {
+        "min_users": settings.min_users,
+        "margin": settings.gate_margin,
+        "min_coverage": settings.min_coverage_ratio,
+    }
+    return decide(model, floor, difference, **rules)  # type: ignore[arg-type]
+
+
+def _measured(fit: Fit, result: ExamResult, k: int) -> Measured:
+    values = {row.metric: row.value for row in result.rows if row.slice == "all" and row.k == k}
+    return Measured(fit.recipe.name, values.get("ndcg", 0.0), values.get("coverage", 0.0), result.finite)
+
+
+def _rows(run_date: date, fit: Fit, result: ExamResult) -> list[dict[str, Any]]:
+    same = {
+        "run_date": run_date,
+        "model_name": tracking.registered_name(),
+        "recipe": fit.recipe.name,
+        "model_fingerprint": fit.fingerprint,
+        "protocol": PROTOCOL,
+    }
+    return [same | row._asdict() for row in result.rows]
+
+
+def _promotion(step: Step, fits: list[Fit], difference: Difference, decision: Decision) -> dict[str, Any]:
+    model, floor = fits[0], fits[1]
+    tables = (INTERACTIONS, ITEM_EDGES, CONTENTS, EMBEDDINGS)
+    lineage = {
+        "exam_runs": {fit.recipe.name: fit.run_id for fit in fits},
+        "delta_versions": {table.name: lake.version(table) for table in tables},
+        "code_version": code_version(),
+        "seed": step.settings.seed,
+    }
+    return {
+        "kind": "gate",
+        "effective_date": step.run_date,
+        "recipe": model.recipe.name,
+        "model_fingerprint": model.fingerprint,
+        "floor": floor.recipe.name,
+        "floor_fingerprint": floor.fingerprint,
+        "difference": difference.value,
+        "low": difference.low,
+        "high": difference.high,
+        "users": difference.users,
+        "decision": decision.decision,
+        "publishes": decision.publishes,
+        "reason": decision.reason,
+        "lineage": json.dumps(lineage, sort_keys=True),
+    }
+
+
+def _publish_report(
+    step: Step, cut: date, holdout: Holdout, fits: list[Fit], rows: list[dict[str, Any]], decision: Decision
+) -> None:
+    """The report under `var/reports` and in MLflow, which keeps one evaluation for each set of fits."""
+    facts = {
+        "run date (D)": step.run_date,
+        "exam cut (H)": cut,
+        "holdout pairs": len(holdout.user_T),
+        "pairs dropped: item not eligible at H": holdout.dropped,
+        "ranking": "full, over every item eligible at H; what a user had is masked",
+        "models": ", ".join(f"{fit.recipe.name} {fit.fingerprint}" for fit in fits),
+    }
+    page = report.render(f"The night of {step.run_date}", decision, facts, rows, step.settings.k)
+    path = var_dir() / "reports" / f"night-{step.run_date}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page, encoding="utf-8")
+    log.info("report: %s", path)
+    _log_evaluation(step, cut, fits, rows, decision, path)
+
+
+def _log_evaluation(
+    step: Step, cut: date, fits: list[Fit], rows: list[dict[str, Any]], decision: Decision, page: Path
+) -> None:
+    fingerprint = "-".join(fit.fingerprint for fit in fits)
+    if tracking.find_run(fingerprint, "evaluation"):
+        return
+    tags = step.tags(cut) | {"decision": decision.decision, "publishes": decision.publishes}
+    with tracking.new_run(f"evaluation {step.run_date}", "evaluation", fingerprint, tags):
+        mlflow.log_params({fit.recipe.name: fit.fingerprint for fit in fits} | {"reason": decision.reason})
+        everyone = [row for row in rows if row["slice"] == "all"]
+        mlflow.log_metrics({f"{r['recipe']}_{r['metric']}_at_{r['k']}": r["value"] for r in everyone})
+        mlflow.log_artifact(str(page))
+        for metric in ("ndcg", "recall"):
+            _log_bars([r for r in everyone if r["metric"] == metric and r["k"] == step.settings.k], metric)
+
+
+def _log_bars(rows: list[dict[str, Any]], metric: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{metric}.png"
+        plots.png(
+            plots.metric_bars([row | {"model": row["recipe"]} for row in rows], f"{metric}@{rows[0]['k']}"), str(path)
+        )
+        mlflow.log_artifact(str(path), "plots")
+
+
+def main() -> None:
+    """The step's command line."""
+    decision = evaluate(parse_step(__doc__ or ""))
+    log.info("%s", decision.reason)
+
+
+if __name__ == "__main__":
+    run_main(main)

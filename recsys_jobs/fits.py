@@ -1,0 +1,116 @@
+"""Fits of a recipe, found in MLflow by fingerprint or made now and logged there.
+
+The exam fit reads the cut H and stops early on the cut's validation part; the serving fit reads
+the cut D for the exam fit's number of epochs (design: what is measured and what is published).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import torch
+from safetensors.torch import load_file, save_file
+
+from recsys_jobs import families, plots, tracking
+from recsys_jobs.dataset import Dataset
+from recsys_jobs.devices import choose_device
+from recsys_jobs.fingerprint import model_fingerprint
+from recsys_jobs.models.contract import Model
+from recsys_jobs.settings import var_dir
+
+EXAM, SERVING = "exam", "serving"
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One fitted model, its identity, where MLflow keeps it, and the epochs it took."""
+
+    run_id: str
+    fingerprint: str
+    recipe: Any
+    epochs: int
+    model: Model
+
+
+def exam_fit(dataset: Dataset, recipe: Any, seed: int, tags: dict[str, str]) -> Fit:
+    """The recipe fitted on the cut H with early stopping; made only if MLflow does not have it."""
+    return _fit(dataset, recipe, seed, None, EXAM, tags)
+
+
+def serving_fit(dataset: Dataset, recipe: Any, seed: int, epochs: int, tags: dict[str, str]) -> Fit:
+    """The recipe fitted on all of the cut D for `epochs`; made only if MLflow does not have it."""
+    return _fit(dataset, recipe, seed, epochs, SERVING, tags)
+
+
+def _fit(dataset: Dataset, recipe: Any, seed: int, epochs: int | None, kind: str, tags: dict[str, str]) -> Fit:
+    fingerprint = model_fingerprint(dataset, recipe, seed, epochs)
+    run = tracking.find_run(fingerprint, kind)
+    if run is not None:
+        log.info("%s fit of %s %s: found, not trained again", kind, recipe.name, fingerprint)
+        return _found(run, fingerprint, dataset, recipe)
+    return _made(dataset, recipe, seed, epochs, kind, fingerprint, tags)
+
+
+def _found(run: Any, fingerprint: str, dataset: Dataset, recipe: Any) -> Fit:
+    with tempfile.TemporaryDirectory() as folder:
+        path = tracking.fetch(run.info.run_id, "weights/weights.safetensors", Path(folder))
+        model = families.load(load_file(str(path)), dataset, recipe)
+    return Fit(run.info.run_id, fingerprint, recipe, int(run.data.params["epochs_fitted"]), model)
+
+
+def _made(
+    dataset: Dataset, recipe: Any, seed: int, epochs: int | None, kind: str, fingerprint: str, tags: dict[str, str]
+) -> Fit:
+    began = time.monotonic()
+    checkpoint = var_dir() / "checkpoints" / fingerprint
+    with tracking.new_run(
+        f"{recipe.name} {kind} {tags['cut']}", kind, fingerprint, tags | {"recipe": recipe.name}
+    ) as run:
+        mlflow.log_params(_flat(recipe) | {"seed": seed})
+        fitted = families.fit(
+            dataset,
+            recipe,
+            seed=seed,
+            epochs=epochs,
+            checkpoint=checkpoint,
+            device=choose_device(),
+            on_epoch=_log_epoch,
+        )
+        mlflow.log_param("epochs_fitted", fitted.epochs)
+        mlflow.log_metric("fit_seconds", time.monotonic() - began)
+        _log_weights(fitted.model.weights())
+        plots.log_training(fitted.history)
+    checkpoint.unlink(missing_ok=True)
+    log.info(
+        "%s fit of %s %s: %d epochs, %.1f s", kind, recipe.name, fingerprint, fitted.epochs, time.monotonic() - began
+    )
+    return Fit(run.info.run_id, fingerprint, recipe, fitted.epochs, fitted.model)
+
+
+def _flat(recipe: Any) -> dict[str, Any]:
+    return {
+        key: json.dumps(value) if isinstance(value, tuple | list) else value
+        for key, value in dataclasses.asdict(recipe).items()
+    }
+
+
+def _log_epoch(entry: dict[str, float]) -> None:
+    """One epoch's numbers to the log and to MLflow's curves."""
+    log.info("epoch %d: %s", entry["epoch"], "  ".join(f"{k} {v:.4f}" for k, v in entry.items() if k != "epoch"))
+    mlflow.log_metrics({k: float(v) for k, v in entry.items() if k != "epoch"}, step=int(entry["epoch"]))
+
+
+def _log_weights(weights: dict[str, torch.Tensor]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "weights.safetensors"
+        save_file({name: tensor.contiguous() for name, tensor in weights.items()}, str(path))
+        mlflow.log_artifact(str(path), "weights")

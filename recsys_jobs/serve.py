@@ -1,0 +1,100 @@
+"""The serving fit: what the gate decided to publish, fitted on the cut D, and registered.
+
+`python -m recsys_jobs.serve --run-date D [--recipe NAME]`. The fit takes the exam fit's number of epochs.
+A floor is fitted and logged, but not registered: no alias ever points to it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from recsys_jobs import tracking
+from recsys_jobs.dataset import Dataset
+from recsys_jobs.decisions import gate_decision
+from recsys_jobs.errors import JobError, run_main
+from recsys_jobs.families import floor_recipe
+from recsys_jobs.fits import EXAM, Fit, serving_fit
+from recsys_jobs.models.contract import Model
+from recsys_jobs.ranking import owned_items
+from recsys_jobs.recipes import recipe as recipe_called
+from recsys_jobs.snapshot import load_dataset
+from recsys_jobs.step import Step, parse_step
+
+log = logging.getLogger(__name__)
+
+
+def published_fit(step: Step, dataset: Dataset) -> Fit:
+    """The serving fit of what this night publishes, found or made now."""
+    decision = gate_decision(step.run_date, step.recipe)
+    is_floor = decision["publishes"] != decision["recipe"]
+    recipe = floor_recipe(step.settings, len(dataset.items)) if is_floor else recipe_called(decision["publishes"])
+    fingerprint = decision["floor_fingerprint" if is_floor else "model_fingerprint"]
+    exam = tracking.find_run(fingerprint, EXAM)
+    if exam is None:
+        raise JobError(
+            f"MLflow at {tracking.tracking_uri()} has no exam fit {fingerprint}: run python -m recsys_jobs.train again"
+        )
+    tags = step.tags(step.run_date) | {"exam_run": exam.info.run_id}
+    return serving_fit(dataset, recipe, step.settings.seed, int(exam.data.params["epochs_fitted"]), tags)
+
+
+def registered_version(step: Step, fit: Fit, dataset: Dataset) -> int | None:
+    """The registry version of a fit that may be champion, registered now if it was not; None for a floor."""
+    decision = gate_decision(step.run_date, step.recipe)
+    if decision["publishes"] != decision["recipe"] or decision["recipe"] == decision["floor"]:
+        return None
+    known = tracking.version_of(fit.run_id)
+    return known if known is not None else _registered(step.run_date, fit, dataset)
+
+
+def _registered(run_date: date, fit: Fit, dataset: Dataset) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        write_model(Path(folder), fit.model, dataset)
+        uri = tracking.log_pyfunc(fit.run_id, Path(folder))
+    tags = {"run_date": str(run_date), "recipe": fit.recipe.name, "fingerprint": fit.fingerprint}
+    version = tracking.register(uri, fit.run_id, tags)
+    log.info("registered %s version %d", tracking.registered_name(), version)
+    return version
+
+
+def write_model(folder: Path, model: Model, dataset: Dataset) -> None:
+    """Write what the registered model reads (see `serving_model`); JobError where the model does not fold."""
+    factors = model.factors()
+    if factors is None:
+        raise JobError("this model does not fold to one inner product, and cannot be registered as factors yet")
+    pointers, indices = owned_items(dataset)
+    tensors = {
+        "user_UF": factors.user_UF.contiguous(),
+        "item_IF": factors.item_IF.contiguous(),
+        "owned_pointers": torch.from_numpy(np.asarray(pointers, dtype=np.int64)),
+        "owned_items": torch.from_numpy(np.asarray(indices, dtype=np.int64)),
+    }
+    save_file(tensors, str(folder / "factors.safetensors"))
+    ids = {"users": dataset.users, "items": dataset.items}
+    (folder / "ids.json").write_text(json.dumps(ids), encoding="utf-8")
+
+
+def main() -> None:
+    """The step's command line."""
+    step = parse_step(__doc__ or "")
+    dataset = load_dataset(step.run_date, step.settings)
+    fit = published_fit(step, dataset)
+    version = registered_version(step, fit, dataset)
+    log.info(
+        "serving fit of %s: %s, %s",
+        fit.recipe.name,
+        fit.fingerprint,
+        f"version {version}" if version else "not registered",
+    )
+
+
+if __name__ == "__main__":
+    run_main(main)

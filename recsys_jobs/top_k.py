@@ -1,0 +1,106 @@
+"""Computes the slates of the night into staging: top K for everyone, similar items, popular items.
+
+`python -m recsys_jobs.top_k --run-date D [--recipe NAME]`. Users are taken in blocks, so memory is
+bounded by a block times the catalogue; nothing here is seen by a reader.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from recsys_jobs import ranking, staging
+from recsys_jobs.dataset import Bools, Dataset, Ints
+from recsys_jobs.errors import run_main
+from recsys_jobs.fits import Fit
+from recsys_jobs.serve import published_fit, registered_version
+from recsys_jobs.snapshot import load_dataset
+from recsys_jobs.step import Step, parse_step
+from recsys_jobs.tables import POPULAR_ITEMS, RECOMMENDATIONS, SIMILAR_ITEMS
+from recsys_jobs.tracking import registered_name
+
+log = logging.getLogger(__name__)
+
+
+def stage(step: Step, dataset: Dataset, fit: Fit, version: int | None) -> None:
+    """Write the three tables' shards for this night."""
+    began = time.monotonic()
+    same = {
+        "run_date": step.run_date,
+        "model_name": registered_name() if version else fit.recipe.name,
+        "model_version": version,
+        "model_fingerprint": fit.fingerprint,
+    }
+    rows = staging.write(RECOMMENDATIONS, step.run_date, _slates(fit, dataset, step.settings.k, same))
+    log.info("recommendations: %d rows for %d users in %.1f s", rows, len(dataset.users), time.monotonic() - began)
+    rows = staging.write(SIMILAR_ITEMS, step.run_date, _similar(fit, dataset, step.settings.similar_k, same))
+    log.info("similar_items: %d rows for %d items", rows, len(dataset.items))
+    staging.write(POPULAR_ITEMS, step.run_date, [_popular(dataset, step)])
+
+
+def _slates(fit: Fit, dataset: Dataset, k: int, same: dict[str, Any]) -> Iterator[pa.Table]:
+    """One shard a block of users: exactly min(K, eligible - owned) rows each, best first."""
+    users, items = pa.array(dataset.users, pa.string()), pa.array(dataset.items, pa.string())
+    for slate in ranking.top_k(fit.model, dataset, k):
+        row, rank, kept_BK = _filled(slate.item_BK, slate.count_B)
+        columns = {
+            "user_id": users.take(pa.array(slate.user_B[row])),
+            "rank": pa.array(rank, pa.int32()),
+            "item_id": items.take(pa.array(slate.item_BK[kept_BK])),
+            "score": pa.array(slate.score_BK[kept_BK].astype(np.float64)),
+        }
+        yield _with(columns, same, len(rank))
+
+
+def _similar(fit: Fit, dataset: Dataset, k: int, same: dict[str, Any]) -> Iterator[pa.Table]:
+    """One shard a block of items: at most k that the model holds alike."""
+    items = pa.array(dataset.items, pa.string())
+    for alike in ranking.similar_items(fit.model, k):
+        row, rank, kept_BK = _filled(alike.similar_BK, alike.count_B)
+        columns = {
+            "item_id": items.take(pa.array(alike.item_B[row])),
+            "rank": pa.array(rank, pa.int32()),
+            "similar_item_id": items.take(pa.array(alike.similar_BK[kept_BK])),
+            "score": pa.array(alike.score_BK[kept_BK].astype(np.float64)),
+        }
+        yield _with(columns, same, len(rank))
+
+
+def _filled(item_BK: Ints, count_B: Ints) -> tuple[Ints, Ints, Bools]:
+    """Row and rank (from 1) of each place that holds something, and which places do."""
+    kept_BK = np.arange(item_BK.shape[1])[None, :] < count_B[:, None]
+    row, place = np.nonzero(kept_BK)
+    return row, place + 1, kept_BK
+
+
+def _popular(dataset: Dataset, step: Step) -> pa.Table:
+    """The items that most people had, ties by id; the slate for people we do not know."""
+    best_K, users_K = ranking.popular_items(dataset, step.settings.k)
+    columns = {
+        "rank": pa.array(np.arange(1, len(best_K) + 1), pa.int32()),
+        "item_id": pa.array([dataset.items[i] for i in best_K], pa.string()),
+        "users": pa.array(users_K, pa.int64()),
+    }
+    return _with(columns, {"run_date": step.run_date}, len(best_K))
+
+
+def _with(columns: dict[str, pa.Array], same: dict[str, Any], rows: int) -> pa.Table:
+    types = {"run_date": pa.date32(), "model_version": pa.int32()}
+    return pa.table(columns | {name: pa.repeat(pa.scalar(v, types.get(name)), rows) for name, v in same.items()})
+
+
+def main() -> None:
+    """The step's command line."""
+    step = parse_step(__doc__ or "")
+    dataset = load_dataset(step.run_date, step.settings)
+    fit = published_fit(step, dataset)
+    stage(step, dataset, fit, registered_version(step, fit, dataset))
+
+
+if __name__ == "__main__":
+    run_main(main)

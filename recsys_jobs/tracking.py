@@ -1,0 +1,156 @@
+"""The one place where the pipeline talks to MLflow: runs found by fingerprint, models, aliases.
+
+Weights are safetensors and models are code: nothing here writes or reads a pickle.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
+
+from recsys_jobs.settings import lake_root, tracking_uri, var_dir
+
+CHAMPION, PREVIOUS = "champion", "previous"
+FINGERPRINT, KIND = "fingerprint", "kind"
+_SIGNATURE = ModelSignature(
+    inputs=Schema([ColSpec("string", "user_id")]),
+    outputs=Schema(
+        [
+            ColSpec(t, n)
+            for n, t in (("user_id", "string"), ("rank", "long"), ("item_id", "string"), ("score", "double"))
+        ]
+    ),
+    params=ParamSchema([ParamSpec("k", "integer", 20)]),
+)
+
+
+def registered_name() -> str:
+    """The lake's registered model: its folder's name, then `-recommender`."""
+    return f"{lake_root().name}-recommender"
+
+
+@cache
+def client() -> MlflowClient:
+    """MLflow's client, with the lake's experiment in place."""
+    uri = tracking_uri()
+    if uri.startswith("sqlite:///"):
+        Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    return MlflowClient(uri)
+
+
+@cache
+def experiment_id() -> str:
+    """The experiment that bears the lake's name. A server decides where artifacts go; a file does not."""
+    found = client().get_experiment_by_name(lake_root().name)
+    if found is not None:
+        return str(found.experiment_id)
+    local = tracking_uri().startswith("sqlite:")
+    place = (var_dir() / "mlflow" / "artifacts").as_uri() if local else None
+    return client().create_experiment(lake_root().name, artifact_location=place)
+
+
+def find_run(fingerprint: str, kind: str) -> Run | None:
+    """The finished run of this fingerprint and kind (exam, serving, evaluation), or None."""
+    found = client().search_runs(
+        [experiment_id()],
+        f"attributes.status = 'FINISHED' AND tags.{FINGERPRINT} = '{fingerprint}' AND tags.{KIND} = '{kind}'",
+        max_results=1,
+        order_by=["attributes.start_time ASC"],
+    )
+    return found[0] if found else None
+
+
+@contextmanager
+def new_run(name: str, kind: str, fingerprint: str, tags: Mapping[str, str]) -> Iterator[Run]:
+    """A run that ends FINISHED, or FAILED where its body raises."""
+    client()
+    every = {**tags, KIND: kind, FINGERPRINT: fingerprint}
+    with mlflow.start_run(experiment_id=experiment_id(), run_name=name, tags=every) as run:
+        yield run
+
+
+def fetch(run_id: str, artifact: str, into: Path) -> Path:
+    """Download one artifact of a run and return where it is."""
+    client()
+    return Path(mlflow.artifacts.download_artifacts(run_id=run_id, artifact_path=artifact, dst_path=str(into)))
+
+
+def log_pyfunc(run_id: str, folder: Path) -> str:
+    """Log the recommender in `folder` to a run as a pyfunc model from code; return its URI."""
+    client()
+    with mlflow.start_run(run_id=run_id):
+        return _log_pyfunc(folder)
+
+
+def _log_pyfunc(folder: Path) -> str:
+    info = mlflow.pyfunc.log_model(
+        name="model",
+        python_model=str(Path(__file__).with_name("serving_model.py")),
+        artifacts={"model": str(folder)},
+        signature=_SIGNATURE,
+        pip_requirements=["torch", "safetensors", "pandas"],
+    )
+    return str(info.model_uri)
+
+
+def register(model_uri: str, run_id: str, tags: Mapping[str, str]) -> int:
+    """Register the model of a run; return its version."""
+    _ensure_registered_model()
+    made = client().create_model_version(registered_name(), source=model_uri, run_id=run_id, tags=dict(tags))
+    return int(made.version)
+
+
+def version_of(run_id: str) -> int | None:
+    """The version made from this run, or None. The first, should a killed task have left two."""
+    made = [
+        int(v.version) for v in client().search_model_versions(f"name = '{registered_name()}'") if v.run_id == run_id
+    ]
+    return min(made, default=None)
+
+
+def _ensure_registered_model() -> None:
+    try:
+        client().create_registered_model(registered_name())
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def aliased(alias: str) -> Any | None:
+    """The version that bears the alias, or None."""
+    try:
+        return client().get_model_version_by_alias(registered_name(), alias)
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise
+
+
+def crown(version: int, run_date: str) -> str:
+    """Move `champion` to `version` and `previous` to the one before; say what was done.
+
+    An older date never moves an alias: a backfill leaves the serving model alone.
+    """
+    before = aliased(CHAMPION)
+    if before is not None and int(before.version) == version:
+        return f"version {version} is {CHAMPION} already"
+    if before is not None and before.tags.get("run_date", "") > run_date:
+        return f"{CHAMPION} stays at version {before.version}, of the later night {before.tags['run_date']}"
+    if before is not None:
+        client().set_registered_model_alias(registered_name(), PREVIOUS, str(before.version))
+    client().set_registered_model_alias(registered_name(), CHAMPION, str(version))
+    return f"{CHAMPION} moved to version {version}"

@@ -1,0 +1,34 @@
+"""Exam fits: fit the recipe in force, or the floor, on the cut H.
+
+`python -m recsys_jobs.train --run-date D [--recipe NAME | --floor]`. The fit stops early on the last
+part of the cut, and never sees the holdout.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from recsys_jobs.errors import run_main
+from recsys_jobs.families import floor_recipe
+from recsys_jobs.fits import exam_fit
+from recsys_jobs.recipes import recipe as recipe_called
+from recsys_jobs.snapshot import exam_cut, load_dataset
+from recsys_jobs.step import parse_step
+
+log = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """The step's command line."""
+    step = parse_step(__doc__ or "", with_floor=True)
+    cut, _ = exam_cut(step.run_date)
+    dataset = load_dataset(cut, step.settings)
+    recipe = floor_recipe(step.settings, len(dataset.items)) if step.floor else recipe_called(step.recipe)
+    fit = exam_fit(dataset, recipe, step.settings.seed, step.tags(cut))
+    log.info(
+        "exam fit of %s as of %s: %s, %d epochs, run %s", recipe.name, cut, fit.fingerprint, fit.epochs, fit.run_id
+    )
+
+
+if __name__ == "__main__":
+    run_main(main)
