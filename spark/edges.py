@@ -53,12 +53,11 @@ def listed(versions: DataFrame, eligible: DataFrame) -> DataFrame:
 
     `versions` are those in force: their own items are eligible, so that only the listed ones are looked up.
     """
-    lists = F.array(*[F.struct(F.lit(kind).alias("kind"), F.col(kind).alias("others")) for kind in LISTED])
+    lists = F.array(*[F.struct(F.lit(kind).alias("kind"), F.array_distinct(kind).alias("others")) for kind in LISTED])
     listings = (
         versions.select("as_of", "item_id", F.explode(lists).alias("list"))
         .select("as_of", "item_id", "list.kind", F.explode("list.others").alias("other"))
         .where(F.col("item_id") != F.col("other"))
-        .distinct()
     )
     known = eligible.select("as_of", F.col("item_id").alias("other"))
     return (

@@ -20,9 +20,19 @@ def read(spark: SparkSession, table: Table, lake: Path) -> DataFrame:
     return spark.read.format("delta").load(path).select(table.names)
 
 
+def create(spark: SparkSession, table: Table, lake: Path) -> None:
+    """The empty table, where there is none: it declares its partitions and which columns are never null."""
+    path = str(lake / table.name)
+    if DeltaTable.isDeltaTable(spark, path):
+        return
+    builder = DeltaTable.createIfNotExists(spark).location(path).partitionedBy(*table.partitioned_by)
+    builder.addColumns(spark.createDataFrame([], table.ddl).schema).execute()
+
+
 def replace(table: Table, rows: DataFrame, days: Iterable[date], lake: Path) -> None:
     """Replace the partitions of `days` by `rows`, in one commit: a reader sees the old ones or the new ones."""
     (column,) = table.partitioned_by
+    create(rows.sparkSession, table, lake)
     wanted = ", ".join(f"DATE '{day.isoformat()}'" for day in days)
     (
         rows.select(table.names)

@@ -169,18 +169,16 @@ def test_a_night_stands_at_both_cuts_and_the_future_changes_nothing_in_it(spark,
     assert cup_picture(lake, D) == (None, "unreachable")
     assert "interactions at 2014-03-05: 10 rows, 4 users, 3 items; core 9 rows, 3 users, 3 items" in caplog.text
 
+    publish(lake, D)
+    see(lake, "http://shop/cup.jpg", "ok", sha("jpeg"))
     write(spark, lake, REVIEWS, FUTURE)
     write(spark, lake, ITEMS, LATER)
     snapshot(spark, D, SETTINGS, lake)
-    assert written(lake, H, D) == night
+    assert written(lake, H, D) == night, "neither the future nor a picture that came late may change a finished date"
 
-    publish(lake, D)
-    see(lake, "http://shop/cup.jpg", "ok", sha("jpeg"))
-    snapshot(spark, D, SETTINGS, lake)
-    assert written(lake, H, D) == night, "a finished date keeps the pictures it was made with"
     assert snapshot(spark, NEXT, SETTINGS, lake).day == D
     assert cup_picture(lake, NEXT) == (sha("jpeg"), None)
-    assert written(lake, H, D) == night, "and so does the cut that it shares with a later night"
+    assert written(lake, H, D) == night, "nor may a later night whose exam cut it is"
 
 
 @pytest.mark.parametrize(
