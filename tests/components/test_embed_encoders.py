@@ -19,9 +19,9 @@ WORDS = SENTENCE.split()
 
 
 def some_texts(count: int) -> list[str]:
-    """Texts of one to fifty words, and a first one so long that it is cut: every bucket gets some."""
+    """Texts of one to thirty words, and a first one so long that it is cut: batches of several lengths."""
     chance = random.Random(5)
-    lengths = [200, *(chance.choice([1, 3, 8, 20, 50]) for _ in range(count - 1))]
+    lengths = [200, *(chance.choice([1, 3, 8, 20, 30]) for _ in range(count - 1))]
     return [" ".join(chance.choices(WORDS, k=length)) for length in lengths]
 
 
