@@ -18,6 +18,14 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 _GRACE = 20  # seconds between SIGTERM and SIGKILL
+_DEFAULTS = {
+    "PYTHONUNBUFFERED": "1",
+    "PYTHONWARNINGS": "ignore::FutureWarning",
+    "TQDM_MININTERVAL": "10",  # a bar is a line of the log at each step here
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    # threads that wait by spinning make two jobs on one machine many times slower than one after the other
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
 
 
 class JobOperator(BaseOperator):
@@ -71,7 +79,7 @@ class JobOperator(BaseOperator):
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**os.environ, **self.environment, "PYTHONUNBUFFERED": "1"},
+            env={**_DEFAULTS, **os.environ, **self.environment},
             start_new_session=True,
             text=True,
             encoding="utf-8",

@@ -1,7 +1,11 @@
-"""The families of models, by the name a recipe gives: how each is fitted, and how it is loaded again."""
+"""The families of models, by the name a recipe gives: how each is fitted, and how it is loaded again.
+
+A family's code is imported when it is asked for: PyG alone takes seconds, and most steps need none of it.
+"""
 
 from __future__ import annotations
 
+import importlib
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,9 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recsys_jobs import training
 from recsys_jobs.dataset import Dataset
-from recsys_jobs.models import ease_text, fitted_sage_fm, popularity, random_scores, text_knn
 from recsys_jobs.models.contract import Model
 from recsys_jobs.recipes import Recipe, recipe
 from recsys_jobs.settings import Settings
@@ -22,13 +24,16 @@ from recsys_jobs.settings import Settings
 OnEpoch = Callable[[dict[str, float]], None]
 log = logging.getLogger(__name__)
 
-# what learns in one pass: `fit(dataset, recipe)` and `load(weights, dataset, recipe)`
-_CLOSED_FORM: dict[str, ModuleType] = {
-    "ease_text": ease_text,
-    "text_knn": text_knn,
-    "popularity": popularity,
-    "random": random_scores,
+# where `fit` and `load` of each family are; spelled out, so that a model's fingerprint finds its sources
+_FIT = {
+    "sage_fm": "recsys_jobs.training",
+    "ease_text": "recsys_jobs.models.ease_text",
+    "text_knn": "recsys_jobs.models.text_knn",
+    "popularity": "recsys_jobs.models.popularity",
+    "random": "recsys_jobs.models.random_scores",
 }
+_LOAD = _FIT | {"sage_fm": "recsys_jobs.models.fitted_sage_fm"}
+_ITERATIVE = {"sage_fm"}  # trained in epochs; the others learn in one pass
 
 
 @dataclass(frozen=True)
@@ -59,9 +64,10 @@ def fit(
     on_epoch: OnEpoch | None = None,
 ) -> Fitted:
     """Fit a recipe: with early stopping where `epochs` is None, else on all of the core for so many epochs."""
-    if recipe.family in _CLOSED_FORM:
-        return Fitted(_CLOSED_FORM[recipe.family].fit(dataset, recipe))
-    fitted = training.fit(
+    family = _module(_FIT, recipe)
+    if recipe.family not in _ITERATIVE:
+        return Fitted(family.fit(dataset, recipe))
+    fitted = family.fit(
         dataset, recipe, seed=seed, epochs=epochs, checkpoint=checkpoint, device=device, on_epoch=on_epoch
     )
     return Fitted(fitted, fitted.epochs, fitted.history)
@@ -69,5 +75,13 @@ def fit(
 
 def load(weights: dict[str, Tensor], dataset: Dataset, recipe: Any) -> Model:
     """The model that `weights()` gave, over the dataset that it was fitted on."""
-    family = _CLOSED_FORM.get(recipe.family, fitted_sage_fm)
-    return family.load(weights, dataset, recipe)
+    return _module(_LOAD, recipe).load(weights, dataset, recipe)
+
+
+def source_modules(recipe: Any) -> tuple[str, ...]:
+    """The modules that fitting this recipe starts from."""
+    return ("recsys_jobs.families", _FIT[recipe.family])
+
+
+def _module(places: dict[str, str], recipe: Any) -> ModuleType:
+    return importlib.import_module(places[recipe.family])

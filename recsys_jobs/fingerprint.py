@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from recsys_jobs.dataset import Dataset
+from recsys_jobs.families import source_modules
 from recsys_jobs.settings import ROOT
 
 _PINS = ("torch", "numpy")
@@ -30,7 +31,7 @@ def model_fingerprint(dataset: Dataset, recipe: Any, seed: int, epochs: int | No
         "recipe": dataclasses.asdict(recipe),
         "seed": seed,
         "epochs": epochs,
-        "sources": sources_hash("recsys_jobs.families"),
+        "sources": [sources_hash(module) for module in source_modules(recipe)],
         "pins": {name: version(name) for name in _PINS},
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:_LENGTH]

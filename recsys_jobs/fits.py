@@ -24,6 +24,7 @@ from recsys_jobs.dataset import Dataset
 from recsys_jobs.devices import choose_device
 from recsys_jobs.fingerprint import model_fingerprint
 from recsys_jobs.models.contract import Model
+from recsys_jobs.models.folded_model import fold, unfold
 from recsys_jobs.settings import var_dir
 
 EXAM, SERVING = "exam", "serving"
@@ -62,8 +63,8 @@ def _fit(dataset: Dataset, recipe: Any, seed: int, epochs: int | None, kind: str
 
 def _found(run: Any, fingerprint: str, dataset: Dataset, recipe: Any) -> Fit:
     with tempfile.TemporaryDirectory() as folder:
-        path = tracking.fetch(run.info.run_id, "weights/weights.safetensors", Path(folder))
-        model = families.load(load_file(str(path)), dataset, recipe)
+        tensors = load_file(str(tracking.fetch(run.info.run_id, "weights/weights.safetensors", Path(folder))))
+        model = unfold(tensors, dataset) or families.load(tensors, dataset, recipe)
     return Fit(run.info.run_id, fingerprint, recipe, int(run.data.params["epochs_fitted"]), model)
 
 
@@ -87,7 +88,7 @@ def _made(
         )
         mlflow.log_param("epochs_fitted", fitted.epochs)
         mlflow.log_metric("fit_seconds", time.monotonic() - began)
-        _log_weights(fitted.model.weights())
+        _log_weights(fitted.model.weights() | fold(fitted.model))
         plots.log_training(fitted.history)
     checkpoint.unlink(missing_ok=True)
     log.info(

@@ -2,12 +2,13 @@
 
 A pair's score is its inner product in float64, rounded to float32: the same number in whatever block
 it is computed, which FAISS's own float32 sums are not. FAISS gives each user K + owned + a margin of
-candidates, more than enough to fill K places once the owned ones are gone. They are scored again, and
-stand if the last place lies above all that FAISS's worst candidate, with the error bound of a float32
-sum, leaves possible for the items it did not propose. Else (ties at the edge, or more owned items
+candidates, enough to fill K places once the owned ones are gone. The first K + margin of the others are
+scored again, and stand if the last place lies above what the next one's FAISS score, with the error
+bound of a float32 sum, leaves possible for all the rest. Else (ties at the edge, or more owned items
 than FAISS should dig up) the user's whole catalogue is scored. The result is always exact.
 
-U users, I items, A allowed items, B block of users, G users of one search, C candidates, K places, F factors.
+U users, I items, A allowed items, B block of users, G users of one search, C candidates,
+N of them scored again, K places, F factors.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from recsys_jobs.faiss_search import MOST_NEIGHBOURS, inner_product_index, searc
 from recsys_jobs.models.contract import Factors
 from recsys_jobs.selection import best_of, without_owned
 
-_MARGIN = 4  # candidates beyond K + owned, so that the proof rarely fails
+_MARGIN = 4  # candidates beyond K that are scored again, so that the proof rarely fails
 _REACHES = (16, 64, 256, 1_024, MOST_NEIGHBOURS)  # candidates beyond K: users are searched in so many groups
-_PRODUCTS = 16_000_000  # float64 numbers held at once: 128 MB
+_PRODUCTS = 16_000_000  # float64 scores held at once: 128 MB
+_GATHERED = 1_000_000  # float64 numbers of candidates held at once: 8 MB stay in a CPU's cache
 _HALF_ULP = 2.0**-24  # relative error of one float32 operation
 
 Places = tuple[Ints, Floats]  # items [B, K] and scores [B, K]
@@ -36,10 +38,11 @@ class FoldedSearch:
     def __init__(self, factors: Factors, item_A: Ints) -> None:
         self.user_UF = factors.user_UF.float().cpu()
         self.item_A = item_A
-        self.vector_AF = factors.item_IF.float().cpu()[torch.from_numpy(item_A)]
-        self.index = inner_product_index(self.vector_AF.numpy())
-        width = self.vector_AF.shape[1]
-        self.error = (width + 2) * _HALF_ULP * float(self.vector_AF.double().norm(dim=1).amax()) if len(item_A) else 0.0
+        self.vector_AF = factors.item_IF.double().cpu()[torch.from_numpy(item_A)]
+        self.index = inner_product_index(self.vector_AF.float().numpy())
+        longest = float(self.vector_AF.norm(dim=1).amax()) if len(item_A) else 0.0
+        # a float32 sum of so many products is off by no more than this, times the user's length
+        self.error = (self.vector_AF.shape[1] + 8) * _HALF_ULP * longest
 
     def __call__(self, user_B: Ints, owned_BA: sparse.csr_matrix, k: int) -> Places:
         """Return the best k allowed items that each user does not own, and their scores.
@@ -66,38 +69,47 @@ class FoldedSearch:
         sizes = np.array(fitting, dtype=np.int64)
         if items <= MOST_NEIGHBOURS // 4:  # so few that FAISS may as well give them all
             sizes = np.append(sizes, items)
-        place_B = np.searchsorted(sizes, np.minimum(owned_B + k + _MARGIN, items))
+        place_B = np.searchsorted(sizes, np.minimum(owned_B + k + _MARGIN + 1, items))
         return np.append(sizes, 0)[place_B]
 
     def _searched(self, user_G: Ints, owned_GA: sparse.csr_matrix, k: int, reach: int) -> tuple[Ints, Floats, Bools]:
         """Return items, scores and whether they are proven to be the best."""
-        query_GF = self.user_UF[torch.from_numpy(user_G)]
-        found_GC, row_GC = search(self.index, query_GF.numpy(), reach)
-        row_GC.sort(axis=1)  # ties by position are then ties by item
-        score_GC = self._scores(query_GF, torch.from_numpy(row_GC))
-        score_GC[torch.from_numpy(_owned_among(row_GC, owned_GA))] = -torch.inf
-        column_GK = best_of(score_GC, k)
-        score_GK = score_GC.gather(1, column_GK).numpy()
-        bound_G = found_GC[:, -1] + self.error * query_GF.double().norm(dim=1).numpy()
-        exact_G = (score_GK[:, -1] > bound_G.astype(np.float32)) | (reach == len(self.item_A))
-        exact_G &= row_GC[:, 0] >= 0  # FAISS leaves places empty where a product overflows
-        item_GK = self.item_A[np.take_along_axis(row_GC, column_GK.numpy(), axis=1)]
-        return item_GK, score_GK, exact_G
+        index_G = torch.from_numpy(user_G)
+        found_GC, row_GC = search(self.index, self.user_UF[index_G].numpy(), reach)
+        owned_GC = _owned_among(row_GC, owned_GA)
+        first_GC = owned_GC.argsort(axis=1, kind="stable")[:, : k + _MARGIN + 1]  # FAISS's order, owned ones last
+        bound_G = self._bound(index_G, np.take_along_axis(found_GC, first_GC[:, -1:], axis=1)[:, 0])
+        near_GN = np.take_along_axis(row_GC, first_GC[:, : k + _MARGIN], axis=1)
+        near_GN.sort(axis=1)  # ties by position are then ties by item
+        score_GN = self._scores(index_G, torch.from_numpy(near_GN))
+        score_GN[torch.from_numpy(_owned_among(near_GN, owned_GA))] = -torch.inf
+        column_GK = best_of(score_GN, k)
+        score_GK = score_GN.gather(1, column_GK).numpy()
+        exact_G = (score_GK[:, -1] > bound_G) | (near_GN.shape[1] == len(self.item_A))
+        exact_G &= row_GC.min(axis=1) >= 0  # FAISS leaves places empty where a product overflows
+        return self.item_A[np.take_along_axis(near_GN, column_GK.numpy(), axis=1)], score_GK, exact_G
 
-    def _scores(self, query_GF: Tensor, row_GC: Tensor) -> Tensor:
-        """Return the scores [G, C] of candidates."""
-        score_GC = torch.empty(row_GC.shape)
-        block = max(1, _PRODUCTS // (row_GC.shape[1] * query_GF.shape[1]))
-        for start in range(0, len(row_GC), block):
-            rows = slice(start, start + block)
-            vector_GCF = self.vector_AF[row_GC[rows]].double()
-            score_GC[rows] = (vector_GCF @ query_GF[rows].double()[:, :, None]).squeeze(2).float()
-        return score_GC
+    def _bound(self, user_G: Tensor, found_G: Floats) -> Floats:
+        """Return the largest score that an item may have of which FAISS says at most `found_G`."""
+        error_G = self.error * self.user_UF[user_G].norm(dim=1).double().numpy()
+        bound_G: Floats = (found_G + error_G).astype(np.float32)
+        return bound_G
+
+    def _scores(self, user_G: Tensor, row_GN: Tensor) -> Tensor:
+        """Return the scores [G, N] of candidates."""
+        score_GN = torch.empty(row_GN.shape)
+        width = self.vector_AF.shape[1]
+        block = max(1, _GATHERED // (row_GN.shape[1] * width))
+        for start in range(0, len(row_GN), block):
+            row_BN = row_GN[start : start + block]
+            vector_BNF = self.vector_AF.index_select(0, row_BN.flatten()).view(*row_BN.shape, width)
+            query_BF1 = self.user_UF[user_G[start : start + block]].double()[:, :, None]
+            score_GN[start : start + block] = (vector_BNF @ query_BF1).squeeze(2)
+        return score_GN
 
     def _whole(self, user_G: Ints, owned_GA: sparse.csr_matrix, k: int) -> Places:
         """The same scores, of every allowed item."""
-        query_GF = self.user_UF[torch.from_numpy(user_G)]
-        score_GA = (query_GF.double() @ self.vector_AF.double().T).float()
+        score_GA = (self.user_UF[torch.from_numpy(user_G)].double() @ self.vector_AF.T).float()
         score_GA = without_owned(score_GA, owned_GA)
         column_GK = best_of(score_GA, k)
         return self.item_A[column_GK.numpy()], score_GA.gather(1, column_GK).numpy()

@@ -46,6 +46,7 @@ class SageFMRecipe(Recipe):
     l2: float = 1e-6
     # loop
     learning_rate: float = 1e-3
+    node_learning_rate: float = 1e-3  # of the node inputs, each of which sees few pairs
     learning_rate_decay: float = 1.0  # factor per epoch
     clip_norm: float = 1.0
     steps_per_epoch: int = 24

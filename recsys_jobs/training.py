@@ -114,7 +114,7 @@ def _start(dataset: Dataset, recipe: SageFMRecipe, seed: int, epochs: int | None
         known_I=np.isin(np.arange(len(dataset.items)), dataset.event_item_E[seen_E]),
         watch=watch_users(dataset, recipe, seed, validate=epochs is None),
         model=model,
-        optimizer=torch.optim.Adam(model.parameters(), lr=recipe.learning_rate),
+        optimizer=_new_optimizer(model, recipe),
         scaler=scale,
         random=np.random.default_rng(seed),
         autocast=_autocast(recipe, device),
@@ -139,11 +139,18 @@ def _new_model(dataset: Dataset, recipe: SageFMRecipe, world: World, seed: int) 
     return model
 
 
+def _new_optimizer(model: SageFM, recipe: SageFMRecipe) -> torch.optim.Optimizer:
+    nodes = model.graph.input_IG
+    others = [parameter for parameter in model.parameters() if parameter is not nodes]
+    groups = [(others, recipe.learning_rate), ([nodes], recipe.node_learning_rate)]
+    return torch.optim.Adam([{"params": params, "lr": rate, "initial_lr": rate} for params, rate in groups])
+
+
 def _epoch(run: Run) -> EpochLog:
     """One pass over the training pairs."""
     began, losses = time.monotonic(), []
     for group in run.optimizer.param_groups:
-        group["lr"] = run.recipe.learning_rate * run.recipe.learning_rate_decay ** len(run.history)
+        group["lr"] = group["initial_lr"] * run.recipe.learning_rate_decay ** len(run.history)
     for batch in batches(len(run.pairs.user_P), run.recipe.steps_per_epoch, run.recipe.min_batch, run.random):
         user_B, item_B = run.pairs.user_P[batch], run.pairs.item_P[batch]
         graph = _training_graph(run, user_B, item_B)

@@ -15,7 +15,6 @@ from functools import reduce
 from pathlib import Path
 
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from expectations.gate import validate
 from recsys_jobs.errors import JobError, run_main
@@ -25,7 +24,7 @@ from spark import registry, staging, store
 from spark.arrivals import Arrival, arrivals
 from spark.landing import KINDS, discover
 from spark.lines import Source
-from spark.publish import Change, change, commit, rows_by_path
+from spark.publish import bring, replace_paths, rows_by_path
 from spark.registry import ACCEPTED, REFUSED, Record, Registry
 from spark.report import log_accounting
 from spark.session import get_spark
@@ -79,16 +78,19 @@ def ingest(
     now = datetime.now(UTC)
     night = Night(spark, landing or landing_zone(), lake or lake_root(), run_date, now, settings, gate)
     before = registry.load(spark, night.lake)
-    arrived = arrivals(night.landing, discover(night.landing), before)
-    if not arrived:
+    landed = discover(night.landing)
+    arrived = arrivals(night.landing, landed, before)
+    after = registry.restored(before, {file.path for file in landed} - {one.landed.path for one in arrived})
+    if arrived:
+        log.info("%d files to read, %.1f MB", len(arrived), sum(one.found.size for one in arrived) / 1e6)
+        after = _enter(night, arrived, after)
+    else:
         log.info("nothing new in %s", night.landing)
-        return []
-    log.info("%d new files, %.1f MB", len(arrived), sum(one.found.size for one in arrived) / 1e6)
-    after = _enter(night, arrived, before)
     if after != before:
         registry.save(spark, after, night.lake)
     records = [after[one.landed.path, one.found.fingerprint] for one in arrived]
-    log_accounting(records)
+    if records:
+        log_accounting(records)
     _tell_refused([record for record in records if record.state == REFUSED], allow_refused)
     return records
 
@@ -162,17 +164,13 @@ def _too_many(tally: Tally, allowed: float) -> str | None:
 
 def _commit_quarantine(night: Night, staged: dict[str, Staged | None], accepted: dict[int, Record]) -> None:
     """Replace the rejected lines of the accepted files, in one commit."""
-    paths = [record.path for record in accepted.values()]
-    standing = store.read(night.spark, QUARANTINE, night.lake).where(F.col("path").isin(paths))
-    old = sorted(row.path for row in standing.select("path").distinct().collect())
     prints = [(file, record.fingerprint) for file, record in accepted.items()]
     fingerprints = night.spark.createDataFrame(prints, "file INT, fingerprint STRING")
     rows = night.spark.createDataFrame([], QUARANTINE.ddl)
     for one in staged.values():
         if one and any(accepted[file].rows_quarantined for file in accepted if file in one.tallies):
             rows = rows.unionByName(staging.quarantine(one.rejected(list(accepted)), fingerprints))
-    if old or any(record.rows_quarantined for record in accepted.values()):
-        commit(night.spark, QUARANTINE, Change(rows, old), night.lake)
+    replace_paths(night.spark, QUARANTINE, rows, [record.path for record in accepted.values()], night.lake)
 
 
 def _commit_rows(night: Night, table: Table, staged: Staged | None, accepted: dict[int, Record]) -> None:
@@ -181,7 +179,7 @@ def _commit_rows(night: Night, table: Table, staged: Staged | None, accepted: di
         return
     paths = [record.path for record in accepted.values()]
     fresh = staged.good(list(accepted)) if staged else _no_rows(night, table)
-    commit(night.spark, table, change(night.spark, table, fresh, paths, night.lake), night.lake)
+    bring(night.spark, table, fresh, paths, night.lake)
     whole = store.read(night.spark, table, night.lake)
     if not whole.isEmpty():
         night.gate(table, whole, night.run_date)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 CHUNK = 1 << 20  # bytes
 HEAD_LINES, HEAD_BYTES = 100, CHUNK  # of the text's start, kept to recognise the format by
-MAX_LINE = 256 << 20  # bytes; Spark holds a line in memory, so a longer one is not let near it
+MAX_LINE = 64 << 20  # bytes; Spark holds a line in memory, several times: a longer one is not let near it
 
 
 class BrokenFileError(Exception):

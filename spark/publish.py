@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
-from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
@@ -16,50 +14,43 @@ HASHES = {REVIEWS.name: "review_hash", ITEMS.name: "item_hash"}
 LINE = ["file", "seq"]
 
 
-@dataclass(frozen=True)
-class Change:
-    """What a table's commit brings: rows, and the paths whose old rows leave with it."""
-
-    rows: DataFrame
-    paths: list[str]
-
-
-def change(spark: SparkSession, table: Table, fresh: DataFrame, paths: list[str], lake: Path) -> Change:
-    """Decide between `fresh` rows (`LINE` and the table's columns) of the files at `paths` and those of the lake.
+def bring(spark: SparkSession, table: Table, fresh: DataFrame, paths: list[str], lake: Path) -> None:
+    """Commit the `fresh` rows (`LINE` and the table's columns) of the files at `paths`, one row a key.
 
     Among rows with equal keys the smallest hash wins, then the smallest path. What the lake holds from `paths`, an
-    older version of a file or half a night, does not count. Only keys, hashes and line numbers are shuffled: the
-    text goes from the staged files to the table untouched.
+    older version of a file or half a night, does not count and leaves. Only keys, hashes and line numbers are
+    shuffled: the text goes from the staged files to the table untouched.
     """
-    standing = store.read(spark, table, lake)
-    elsewhere = standing.where(~F.col("path").isin(paths))
+    elsewhere = store.read(spark, table, lake).where(~F.col("path").isin(paths))
     lost = _losers(table, fresh, elsewhere).persist()
-    beaten = [row.path for row in lost.where(F.col("file").isNull()).select("path").distinct().collect()]
-    losing = lost.where(F.col("file").isNotNull()).select(*LINE)
-    rows = fresh if losing.isEmpty() else fresh.join(losing, LINE, "left_anti")
-    rows = rows.select(table.names)
-    if beaten:
-        rows = rows.unionByName(_survivors(table, elsewhere.where(F.col("path").isin(beaten)), lost))
-    there = standing.where(F.col("path").isin(paths)).select("path").distinct().collect()
-    return Change(rows, sorted({*beaten, *(row.path for row in there)}))
+    try:
+        losing = lost.where(F.col("file").isNotNull()).select(*LINE)
+        rows = fresh if losing.isEmpty() else fresh.join(losing, LINE, "left_anti")
+        beaten = _paths(lost.where(F.col("file").isNull()))
+        rows = rows.select(table.names)
+        if beaten:
+            rows = rows.unionByName(_survivors(table, elsewhere.where(F.col("path").isin(beaten)), lost))
+        replace_paths(spark, table, rows, [*paths, *beaten], lake)
+    finally:
+        lost.unpersist()
 
 
-def commit(spark: SparkSession, table: Table, change: Change, lake: Path) -> None:
-    """Write the change in one commit, so that a repeated night leaves the same rows."""
-    _create(spark, table, lake)
+def replace_paths(spark: SparkSession, table: Table, rows: DataFrame, paths: list[str], lake: Path) -> None:
+    """Put `rows` in the place of everything that came from `paths`, in one commit.
+
+    So a repeated night leaves the same rows. Where the table holds nothing from there, this is a plain append.
+    """
+    store.create(spark, table, lake)
     where = str(lake / table.name)
-    if change.paths:
-        change.rows.writeTo(f"delta.`{where.replace('`', '``')}`").overwrite(F.col("path").isin(change.paths))
-    else:
-        change.rows.write.format("delta").mode("append").save(where)
+    old = _paths(store.read(spark, table, lake).where(F.col("path").isin(paths)))
+    if old:
+        rows.writeTo(f"delta.`{where.replace('`', '``')}`").overwrite(F.col("path").isin(old))
+    elif not rows.isEmpty():
+        rows.write.format("delta").mode("append").save(where)
 
 
-def _create(spark: SparkSession, table: Table, lake: Path) -> None:
-    """The empty table, where there is none: it declares which columns are never null."""
-    if DeltaTable.isDeltaTable(spark, str(lake / table.name)):
-        return
-    builder = DeltaTable.createIfNotExists(spark).location(str(lake / table.name))
-    builder.addColumns(spark.createDataFrame([], table.ddl).schema).execute()
+def _paths(rows: DataFrame) -> list[str]:
+    return sorted(row.path for row in rows.select("path").distinct().collect())
 
 
 def rows_by_path(spark: SparkSession, table: Table, lake: Path) -> dict[str, int]:

@@ -74,6 +74,14 @@ def add(registry: Registry, record: Record) -> Registry:
     return rest | {(record.path, record.fingerprint): record}
 
 
+def restored(registry: Registry, paths: set[str]) -> Registry:
+    """The registry where at `paths` the accepted file is back: what was refused in its place is over."""
+    return {
+        key: replace(old, state=SUPERSEDED) if old.path in paths and old.state == REFUSED else old
+        for key, old in registry.items()
+    }
+
+
 def recounted(registry: Registry, kind: str, good: dict[str, int]) -> Registry:
     """The registry with the accepted files of `kind` holding the rows that stand in the table, by path."""
     return {key: _recounted(old, good) if old.kind == kind else old for key, old in registry.items()}

@@ -35,7 +35,7 @@ class Attention(nn.Module):
         super().__init__()
         self.modalities = modalities
         self.hidden = nn.Linear(width, width)
-        self.weight_MD = nn.Parameter(torch.randn(len(modalities), width) * width**-0.5)
+        self.weight_MD = nn.Parameter(torch.zeros(len(modalities), width))  # at first all weigh the same
 
     def forward(self, parts: dict[str, Part]) -> Fused:
         """Fuse parts [B, D]; a modality that is not among `parts` is missing for everyone."""

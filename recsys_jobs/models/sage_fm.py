@@ -51,6 +51,9 @@ class SageFM(nn.Module):
         node_scale = recipe.node_scale * recipe.graph_width**-0.5
         self.graph = GraphEncoder(items, recipe.graph_width, recipe.graph_layers, node_scale, recipe.linear_graph)
         modalities = USER_MODALITIES if recipe.history_text else USER_MODALITIES[:3]
+        if recipe.linear_graph and recipe.width == recipe.graph_width:  # the graph starts in the common space
+            nn.init.eye_(self.projections["graph"].weight)
+            nn.init.zeros_(self.projections["graph"].bias)
         self.user_attention = Attention(modalities, recipe.width)
         self.item_attention = Attention(ITEM_MODALITIES, recipe.width)
         scale = 1 / recipe.temperature if recipe.normalise else 1.0

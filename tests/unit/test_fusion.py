@@ -22,7 +22,9 @@ def parts(present_BM: list[list[bool]], width: int = 4) -> dict[str, Part]:
 
 def attention() -> Attention:
     torch.manual_seed(0)
-    return Attention(NAMES, 4)
+    module = Attention(NAMES, 4)
+    torch.nn.init.normal_(module.weight_MD)
+    return module
 
 
 @settings(deadline=None)
