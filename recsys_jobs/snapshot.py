@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from recsys_jobs import lake
 from recsys_jobs.dataset import Bools, Dataset, Floats, Ints
+from recsys_jobs.embed.needed import needed_reviews
 from recsys_jobs.embed.registry import encoder_name
 from recsys_jobs.embed.store import load_vectors
 from recsys_jobs.errors import JobError
@@ -74,9 +75,8 @@ def _words(events: pa.Table, contents: pa.Table, items: list[str], settings: Set
     rows = _modality(contents, "text", items)
     text_IT, present_I = _spread(rows["content_hash"], "text", settings)
     from_reviews_I = _bools(pc.is_valid(rows["reason"]))
-    wanted_E = _standing_reviews(events, items, from_reviews_I, settings)
-    hashes = pc.if_else(pa.array(wanted_E), events["text_hash"].combine_chunks(), None)
-    unique = hashes.drop_null().unique().sort()
+    hashes = pc.if_else(needed_reviews(events, contents, settings), events["text_hash"], None)
+    unique = pc.unique(hashes.drop_null()).sort()
     review_RT = _vectors("text", unique.to_pylist(), settings)
     width = max(text_IT.shape[1], review_RT.shape[1])  # an encoder that was asked for nothing tells no width
     return {
@@ -86,29 +86,6 @@ def _words(events: pa.Table, contents: pa.Table, items: list[str], settings: Set
         "review_E": _index_or(hashes, unique, -1),
         "review_RT": review_RT if len(review_RT) else np.zeros((0, width), np.float32),
     }
-
-
-def _standing_reviews(events: pa.Table, items: list[str], from_reviews_I: Bools, settings: Settings) -> Bools:
-    """Which events' reviews are read: the last of each user, and of each item that stands on its reviews.
-
-    One more than the setting says, for in training a positive's own review steps aside.
-    """
-    item_E = _index(events["item_id"], items)
-    by_user_E = _place_from_end(pc.dictionary_encode(events["user_id"]).combine_chunks().indices.to_numpy())
-    by_item_E = _place_from_end(item_E)
-    return (by_user_E <= settings.reviews_per_user) | (
-        from_reviews_I[item_E] & (by_item_E <= settings.reviews_per_item)
-    )
-
-
-def _place_from_end(group_E: np.ndarray) -> Ints:
-    """How many events of the same group come after each event, which stand in their total order."""
-    order = np.argsort(group_E, kind="stable")
-    sorted_groups = group_E[order]
-    ends = np.searchsorted(sorted_groups, sorted_groups, side="right")
-    place = np.empty(len(group_E), dtype=np.int64)
-    place[order] = ends - 1 - np.arange(len(group_E))
-    return place
 
 
 def _images(contents: pa.Table, items: list[str], settings: Settings) -> dict[str, Any]:
