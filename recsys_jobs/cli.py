@@ -101,6 +101,7 @@ def _add_show(commands: argparse._SubParsersAction) -> None:
     show = _command(commands, "show", "one user's history and slate, with titles", _show)
     show.add_argument("user", nargs="?", help="the user's id (default: a user with a middling history)")
     show.add_argument("--date", help="the run date, YYYY-MM-DD (default: the latest)")
+    show.add_argument("--picture", type=Path, metavar="FILE.png", help="draw both with their photos, too")
 
 
 def _add_ui(commands: argparse._SubParsersAction) -> None:
@@ -143,7 +144,7 @@ def _sql(arguments: argparse.Namespace) -> None:
 def _show(arguments: argparse.Namespace) -> None:
     from recsys_jobs.slate import show_slate
 
-    show_slate(arguments.user, parse_date(arguments.date) if arguments.date else None)
+    show_slate(arguments.user, parse_date(arguments.date) if arguments.date else None, arguments.picture)
 
 
 def _ui(_: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -39,8 +40,11 @@ _SLATE = f"""
 """  # noqa: S608
 
 
-def show_slate(user: str | None = None, run_date: date | None = None) -> None:
-    """Print the history and the slate of `user` (else of someone with a middling history) on `run_date`."""
+def show_slate(user: str | None = None, run_date: date | None = None, picture: Path | None = None) -> None:
+    """Print the history and the slate of `user` (else of someone with a middling history) on `run_date`.
+
+    With `picture`, draw both with their photos into that PNG file too.
+    """
     connection = connect()
     day = connection.execute(_LATEST, {"date": run_date}).fetchall()[0][0]
     if day is None:
@@ -51,6 +55,11 @@ def show_slate(user: str | None = None, run_date: date | None = None) -> None:
     if not slate:
         raise UsageError(f"user {user!r} has no slate on {day}: popular_items serves people we do not know")
     _print(user, day, history, slate)
+    if picture:
+        from recsys_jobs.slate_picture import draw
+
+        had = [(item, title) for _, _, item, title in history[-len(slate) :]]
+        draw(connection, day, {f"What {user} had": had, "What the night shows": [(r[2], r[3]) for r in slate]}, picture)
 
 
 def _someone(connection: duckdb.DuckDBPyConnection, day: date) -> str:
