@@ -77,7 +77,10 @@ def sage_fm() -> SageFMRecipe:
         hold_out_edges=True,
         loss="softmax",
         negatives=2_048,
-        learning_rate=5e-3,
+        # a hotter start or faster steps let attention fall for one modality before it has seen the others
+        temperature=0.5,
+        learning_rate=1e-3,
+        node_learning_rate=5e-3,
     )
 
 

@@ -24,20 +24,28 @@ Problem = tuple[Column, str, Column]  # holds when, reason, detail
 
 def parse(json: Column, fields: str) -> Column:
     """The lines' objects as structs in arrays of one: the brackets make a second object on the line an error."""
-    readable = F.octet_length("value") <= MAX_LINE
     wrapped = F.concat(F.lit("["), json, F.lit("]"))
-    return F.when(readable, F.from_json(wrapped, f"ARRAY<STRUCT<{fields}>>", JSON_OPTIONS))
+    return F.when(F.octet_length("value") <= MAX_LINE, F.from_json(wrapped, f"ARRAY<STRUCT<{fields}>>", JSON_OPTIONS))
+
+
+def readable(parsed: Column) -> Column:
+    """Whether a line is one object in UTF-8; null counts as no."""
+    return F.is_valid_utf8("value") & (F.size(parsed) == 1) & F.get(parsed, F.lit(0)).isNotNull()
 
 
 def unreadable(parsed: Column) -> list[Problem]:
     """What keeps a line from being one object."""
     size = F.octet_length("value")
-    whole = (F.size(parsed) == 1) & F.get(parsed, F.lit(0)).isNotNull()
     return [
         (size > MAX_LINE, TOO_LONG, F.concat(size.cast("string"), F.lit(" bytes"))),
         (~F.is_valid_utf8("value"), NOT_UTF8, F.lit(None)),
-        (~F.coalesce(whole, F.lit(False)), INVALID_JSON, F.lit(None)),
+        (~F.coalesce(readable(parsed), F.lit(False)), INVALID_JSON, F.lit(None)),
     ]
+
+
+def plain_id(raw: Column) -> Column:
+    """Whether an id is one at first sight; digits alone may have been a number, which `bad_id` finds out."""
+    return raw.rlike(rf"^(?!(?:[0-9eE-]+|true|false)\z){ID_PATTERN}\z")
 
 
 def bad_id(name: str, raw: Column, json: Column) -> list[Problem]:
@@ -51,11 +59,14 @@ def bad_id(name: str, raw: Column, json: Column) -> list[Problem]:
     ]
 
 
-def first_problem(problems: list[Problem]) -> Column:
-    """The first that holds, as struct<reason, detail>; null where none does."""
+def first_problem(sound: Column, problems: list[Problem]) -> Column:
+    """The first that holds, as struct<reason, detail>; null where none does.
+
+    Lines that are `sound` at first sight, nearly all, are not put through the questions one by one.
+    """
     found = [(holds, F.struct(F.lit(why).alias("reason"), said.cast("string"))) for holds, why, said in problems]
-    chain = F.when(*found[0])
-    for holds, problem in found[1:]:
+    chain = F.when(sound, F.lit(None))
+    for holds, problem in found:
         chain = chain.when(holds, problem)
     return chain.cast("struct<reason:string,detail:string>")
 
@@ -78,7 +89,7 @@ def blank(text: Column) -> Column:
 def text_hash(title: Column, text: Column) -> Column:
     """sha256 of title, newline, text; null where both are blank."""
     joined = F.concat(F.coalesce(title, F.lit("")), F.lit("\n"), F.coalesce(text, F.lit("")))
-    return F.when(~blank(joined), F.sha2(joined, 256))
+    return F.when(~blank(title) | ~blank(text), F.sha2(joined, 256))
 
 
 def as_list(raw: Column) -> Column:

@@ -17,6 +17,7 @@ from recsys_jobs.tables import QUARANTINE
 from spark import unify
 from spark.lines import Source, read_lines
 
+ROW_GROUP = 32 << 20  # bytes
 PARSERS = {"reviews": unify.reviews, "items": unify.items}
 
 
@@ -74,7 +75,8 @@ def stage(spark: SparkSession, kind: str, sources: list[Source], folder: Path) -
     """Parse the sources once and count what came of their lines."""
     place = str(folder / kind)
     parsed = PARSERS[kind](read_lines(spark, sources))
-    parsed.write.option("compression", "lz4").parquet(place)
+    # small row groups: what one task wrote, of a gzip file, several may read
+    parsed.write.option("compression", "lz4").option("parquet.block.size", ROW_GROUP).parquet(place)
     lines = spark.read.schema(parsed.schema).parquet(place)
     counted = _count_blocks(lines)
     tallies = {source.file: Tally() for source in sources}

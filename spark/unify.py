@@ -22,7 +22,9 @@ from spark.columns import (
     first_problem,
     flattened,
     parse,
+    plain_id,
     raw_line,
+    readable,
     shown,
     text_hash,
     unreadable,
@@ -75,7 +77,9 @@ def reviews(lines: DataFrame) -> DataFrame:
         *_bad_time(),
         *_bad_rating(),
     ]
-    judged = _judged(row, problems)
+    sound = readable(F.col("parsed")) & plain_id(F.col("user_id")) & plain_id(F.col("item_id"))
+    sound = sound & F.col("time").between(_opens(), _latest()) & F.col("rating").between(1, 5)
+    judged = _judged(row, sound, problems)
     hashed = judged.withColumn("text_hash", text_hash(F.col("title"), F.col("text")))
     return hashed.select(
         *PLACE,
@@ -100,7 +104,8 @@ def items(lines: DataFrame) -> DataFrame:
     """
     row = _fields(lines, _ITEM).withColumn("item_id", F.coalesce("row.parent_asin", "row.asin"))
     problems = [*unreadable(F.col("parsed")), *bad_id("item_id", F.col("item_id"), F.col("json"))]
-    judged = _judged(row, problems).withColumn("related", F.from_json("row.related", _RELATED, JSON_OPTIONS))
+    sound = readable(F.col("parsed")) & plain_id(F.col("item_id"))
+    judged = _judged(row, sound, problems).withColumn("related", F.from_json("row.related", _RELATED, JSON_OPTIONS))
     version = judged.select(
         *PLACE,
         *VERDICT,
@@ -131,10 +136,10 @@ def _fields(lines: DataFrame, fields: str) -> DataFrame:
     return parsed.withColumn("row", F.get("parsed", F.lit(0)))
 
 
-def _judged(row: DataFrame, problems: list[Problem]) -> DataFrame:
+def _judged(row: DataFrame, sound: Column, problems: list[Problem]) -> DataFrame:
     """Adds `is_blank`, `reason`, `detail` and `raw`; a blank line has no problem."""
-    blank_line = F.col("value").rlike(r"^\s*\z")
-    judged = row.withColumn("is_blank", blank_line).withColumn("problem", first_problem(problems))
+    blank_line = ~F.col("value").startswith("{") & F.col("value").rlike(r"^\s*\z")
+    judged = row.withColumn("is_blank", blank_line).withColumn("problem", first_problem(sound, problems))
     bad = F.col("problem").isNotNull() & ~F.col("is_blank")
     return judged.select(
         "*",
@@ -153,14 +158,22 @@ def _milliseconds(raw: Column) -> Column:
     return F.when(F.abs(number) >= _MILLISECONDS_FROM, number).otherwise(number * 1000)
 
 
+def _opens() -> Column:
+    return F.unix_millis(F.lit(reasons.AMAZON_OPENS).cast("timestamp")).cast("double")
+
+
+def _latest() -> Column:
+    """The last millisecond that a review of the file may have."""
+    return F.unix_millis("latest").cast("double") - 1
+
+
 def _bad_time() -> list[Problem]:
     raw, time = F.col("raw_time"), F.col("time")
-    opens = F.unix_millis(F.lit(reasons.AMAZON_OPENS).cast("timestamp")).cast("double")
     return [
         (blank(raw), reasons.MISSING_TIME, F.lit(None)),
         (time.isNull() | F.isnan(time), reasons.WRONG_TYPE, shown("time", raw)),
-        (time < opens, reasons.EARLY_TIME, shown("time", raw)),
-        (time >= F.unix_millis("latest").cast("double"), reasons.FUTURE_TIME, shown("time", raw)),
+        (time < _opens(), reasons.EARLY_TIME, shown("time", raw)),
+        (time > _latest(), reasons.FUTURE_TIME, shown("time", raw)),
     ]
 
 

@@ -48,7 +48,7 @@ def ndcg(hit_UK: Bools, targets_U: Ints, k: int) -> Values:
     discount_K = 1 / np.log2(np.arange(2, k + 2))
     gain_U = hit_UK[:, :k] @ discount_K[: hit_UK.shape[1]]
     ideal_K = np.concatenate([[0.0], np.cumsum(discount_K)])
-    return gain_U / ideal_K[np.minimum(targets_U, k)]
+    return np.asarray(gain_U / ideal_K[np.minimum(targets_U, k)])
 
 
 def mrr(hit_UK: Bools, targets_U: Ints, k: int) -> Values:

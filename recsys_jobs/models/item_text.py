@@ -28,8 +28,8 @@ def unit_item_texts(dataset: Dataset) -> Tensor:
     text_ID = torch.from_numpy(total_IT / np.maximum(title_I + review_I, 1)[:, None])
     if not present_I.any():
         return torch.zeros_like(text_ID)
-    present_I = torch.from_numpy(present_I)
-    centred_ID = (text_ID - text_ID[present_I].mean(0)) * present_I[:, None]
+    there_I = torch.from_numpy(present_I)
+    centred_ID = (text_ID - text_ID[there_I].mean(0)) * there_I[:, None]
     return functional.normalize(centred_ID, dim=1, eps=1e-6)
 
 
