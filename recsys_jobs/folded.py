@@ -37,8 +37,9 @@ class FoldedSearch:
     def __init__(self, factors: Factors, item_A: Ints) -> None:
         self.user_UF = factors.user_UF.float().cpu().numpy()
         self.item_A = item_A
-        self.vector_AF = factors.item_IF.float().cpu().numpy()[item_A].astype(np.float64)
-        self.index = inner_product_index(self.vector_AF)
+        vector_AF = factors.item_IF.float().cpu().numpy()[item_A]
+        self.index = inner_product_index(vector_AF)
+        self.vector_AF = vector_AF.astype(np.float64)
         longest = np.sqrt(np.einsum("af,af->a", self.vector_AF, self.vector_AF).max(initial=0.0))
         # a float32 sum of so many products is off by no more than this, times the user's length
         self.error = (self.vector_AF.shape[1] + 8) * _HALF_ULP * longest
