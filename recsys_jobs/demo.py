@@ -42,6 +42,7 @@ def _at_home(home: Path) -> None:
         RECSYS_LANDING=str(home / "landing"),
         RECSYS_LAKE=str(home / "demo-lake"),
         RECSYS_CONFIG="demo",
+        RECSYS_SPARK_JAVA_OPTIONS="-XX:TieredStopAtLevel=1",  # quick to start, for a few thousand rows
         MLFLOW_TRACKING_URI=f"sqlite:///{home / 'mlflow' / 'mlflow.db'}",
     )
 

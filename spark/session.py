@@ -19,8 +19,9 @@ LOG4J = Path(__file__).with_name("log4j2.properties")
 def get_spark(app: str) -> SparkSession:
     """Start the session called `app`, or return the one that runs.
 
-    The master is `RECSYS_SPARK_MASTER`, else every core of this machine; `RECSYS_SPARK_MEMORY` (2g) is the driver's
-    heap, fixed when the JVM starts. Raises JobError where Java or Delta's JARs are missing.
+    The master is `RECSYS_SPARK_MASTER`, else every core of this machine. `RECSYS_SPARK_MEMORY` (2g) is the driver's
+    heap and `RECSYS_SPARK_JAVA_OPTIONS` more options for it, both fixed when the JVM starts. Raises JobError where
+    Java or Delta's JARs are missing.
     """
     ensure_java()
     jars = delta_jars()
@@ -29,7 +30,7 @@ def get_spark(app: str) -> SparkSession:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     master = os.environ.get("RECSYS_SPARK_MASTER") or "local[*]"
     builder = SparkSession.builder.appName(app).master(master)
-    options = _delta(jars) | _semantics() | (_one_machine() if master.startswith("local") else {})
+    options = _delta(jars) | _anywhere() | (_one_machine() if master.startswith("local") else {})
     if master.startswith("local"):
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # or Spark warns of a choice that does not matter here
     for key, value in options.items():
@@ -47,11 +48,12 @@ def _delta(jars: list[Path]) -> dict[str, str]:
     }
 
 
-def _semantics() -> dict[str, str]:
-    """What results depend on."""
+def _anywhere() -> dict[str, str]:
+    """What results depend on, and what helps on any number of machines."""
     return {
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.ansi.enabled": "true",  # a bad cast is an error; where it may fail, the code says try_cast
+        "spark.sql.codegen.hugeMethodLimit": "8000",  # bytecodes; the JVM never compiles a longer method
     }
 
 
@@ -61,8 +63,15 @@ def _one_machine() -> dict[str, str]:
         "spark.driver.memory": os.environ.get("RECSYS_SPARK_MEMORY") or "2g",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
-        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{LOG4J} -Duser.timezone=UTC",
+        "spark.driver.extraJavaOptions": " ".join(
+            [f"-Dlog4j2.configurationFile=file:{LOG4J}", "-Duser.timezone=UTC", _java_options()]
+        ),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
         "spark.sql.shuffle.partitions": "4",
     }
+
+
+def _java_options() -> str:
+    """For instance -XX:TieredStopAtLevel=1, which takes a third off a step that a few thousand rows keep busy."""
+    return os.environ.get("RECSYS_SPARK_JAVA_OPTIONS", "")

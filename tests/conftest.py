@@ -32,6 +32,7 @@ def spark() -> Iterator[SparkSession]:
     os.environ.setdefault("RECSYS_SPARK_MASTER", "local[2]")
     from spark.session import get_spark
 
+    os.environ.setdefault("RECSYS_SPARK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")  # small rows, many plans
     session = get_spark("tests")
     yield session
     session.stop()

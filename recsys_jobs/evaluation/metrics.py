@@ -40,7 +40,7 @@ def f1(hit_UK: Bools, targets_U: Ints, k: int) -> Values:
 
 def hit_rate(hit_UK: Bools, targets_U: Ints, k: int) -> Values:
     """1 where any target is shown."""
-    return hit_UK[:, :k].any(1).astype(np.float64)
+    return np.asarray(hit_UK[:, :k].any(1), dtype=np.float64)
 
 
 def ndcg(hit_UK: Bools, targets_U: Ints, k: int) -> Values:

@@ -43,6 +43,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("RECSYS_LANDING", str(home / "landing"))
         patch.setenv("RECSYS_LAKE", str(home / "shop"))
         patch.setenv("RECSYS_CONFIG", str(home / "small.toml"))
+        patch.setenv("RECSYS_SPARK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
         for name in ("MLFLOW_TRACKING_URI", "AIRFLOW_HOME"):
             patch.delenv(name, raising=False)
         yield home
