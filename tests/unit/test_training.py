@@ -18,7 +18,8 @@ from recsys_jobs.recipes import SageFMRecipe, sage_fm, sage_fm_seed
 from recsys_jobs.training import EpochLog, fit
 from tests.unit.worlds import dataset, two_tastes, with_everything
 
-TINY = {"width": 8, "graph_width": 8, "fm_rank": 4, "min_batch": 32, "steps_per_epoch": 6, "learning_rate": 0.02}
+RATES = {"learning_rate": 0.02, "node_learning_rate": 0.02}
+TINY = {"width": 8, "graph_width": 8, "fm_rank": 4, "min_batch": 32, "steps_per_epoch": 6, **RATES}
 RECIPES = [replace(sage_fm_seed(), **TINY), replace(sage_fm(), **TINY)]
 both = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 

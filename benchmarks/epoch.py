@@ -1,0 +1,155 @@
+"""An epoch of the main model on a benchmark's interactions, beside the floor that its arithmetic sets.
+
+    python benchmarks/epoch.py [--data FOLDER] [--recipe sage_fm] [--epochs 3] [--image-width 1280]
+
+FOLDER holds `interactions.tsv.gz` (user, item, split). Contents are random vectors: an epoch costs the same whatever
+they say. The floor is the dense operations at the speed of this machine's matrix product, and the bytes that sparse
+products must gather at the speed of its memory, both measured in the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import sparse
+
+from recsys_jobs.dataset import Dataset
+from recsys_jobs.errors import UsageError, run_main
+from recsys_jobs.recipes import SageFMRecipe, recipe
+from recsys_jobs.settings import ROOT, Settings
+from recsys_jobs.training import fit
+
+TEXT_WIDTH = 384
+
+
+def main() -> None:
+    """Print the epoch's seconds, its floor part by part, their ratio, and the peak memory."""
+    shared = Path(os.environ.get("RECSYS_SHARED_DATA") or ROOT.parent / "shared" / "data")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=shared / "benchmarks" / "sports", help="folder of a benchmark")
+    parser.add_argument("--recipe", default="sage_fm", help="sage_fm or sage_fm_seed (default sage_fm)")
+    parser.add_argument("--epochs", type=int, default=3, help="epochs to measure; the fastest counts (default 3)")
+    parser.add_argument("--image-width", type=int, default=1280, help="0: no images (default 1280)")
+    args = parser.parse_args()
+    file, chosen = args.data / "interactions.tsv.gz", recipe(args.recipe)
+    if not file.is_file():
+        raise UsageError(f"no interactions at {file}: name the folder of a benchmark with --data")
+    if not isinstance(chosen, SageFMRecipe):
+        raise UsageError(f"{args.recipe} is not trained by epochs: name sage_fm or sage_fm_seed")
+    run(read(file, args.image_width), chosen, args.epochs)
+
+
+def read(file: Path, image_width: int) -> Dataset:
+    """Return a benchmark's train part as a dataset with random contents and its co-review edges."""
+    events = pd.read_csv(file, sep="\t").query("split == 'train'").sort_values(["user", "item"])
+    users, user_E = np.unique(events["user"], return_inverse=True)
+    items, item_E = np.unique(events["item"], return_inverse=True)
+    random = np.random.default_rng(0)
+    src, dst, weight = co_review_edges(user_E, item_E, Settings().edges_per_item)
+    return Dataset(
+        users=[f"{user:08}" for user in users],
+        items=[f"{item:08}" for item in items],
+        event_user_E=user_E.astype(np.int64),
+        event_item_E=item_E.astype(np.int64),
+        in_core_E=np.ones(len(events), np.bool_),
+        validation_E=np.zeros(len(events), np.bool_),
+        review_E=np.arange(len(events)),
+        review_RT=random.standard_normal((len(events), TEXT_WIDTH), np.float32),
+        text_IT=random.standard_normal((len(items), TEXT_WIDTH), np.float32),
+        text_present_I=np.ones(len(items), np.bool_),
+        text_from_reviews_I=random.random(len(items)) < 0.2,
+        image_IV=random.standard_normal((len(items), image_width), np.float32),
+        image_present_I=np.full(len(items), image_width > 0),
+        edge_src_K=src,
+        edge_dst_K=dst,
+        edge_weight_K=weight,
+        reviews_per_user=5,
+        reviews_per_item=5,
+    )
+
+
+def co_review_edges(user_E: np.ndarray, item_E: np.ndarray, per_item: int) -> tuple[np.ndarray, ...]:
+    """Return src, dst and weight of the edges that are among the strongest of either end."""
+    bought = sparse.csr_matrix((np.ones(len(user_E), np.float32), (user_E, item_E)))
+    shared = (bought.T @ bought).tocsr()
+    shared.setdiag(0)
+    shared.eliminate_zeros()
+    row = np.repeat(np.arange(shared.shape[0]), np.diff(shared.indptr))
+    order = np.lexsort((shared.indices, -shared.data, row))
+    kept = order[np.arange(len(order)) - shared.indptr[row[order]] < per_item]
+    ends = np.sort(np.stack([row[kept], shared.indices[kept].astype(np.int64)]), axis=0)
+    key, first = np.unique(ends[0] * shared.shape[0] + ends[1], return_index=True)
+    return key // shared.shape[0], key % shared.shape[0], shared.data[kept][first]
+
+
+def run(data: Dataset, chosen: SageFMRecipe, epochs: int) -> None:
+    """Train and print."""
+    fitted = fit(data, chosen, seed=0, epochs=epochs)
+    seconds = min(entry["seconds"] for entry in fitted.history)
+    print(f"{chosen.name}: {len(data.users):,} users, {len(data.items):,} items, {len(data.event_user_E):,} pairs,")
+    print(f"{len(data.edge_src_K):,} edges; {chosen.steps_per_epoch} steps, {torch.get_num_threads()} threads")
+    total = 0.0
+    print(f"\n{'floor':48}{'amount':>14}{'seconds':>10}")
+    for name, amount, unit, speed in floor(data, chosen):
+        total += amount / speed
+        print(f"{name:48}{amount / 1e9:10.1f} {unit}{amount / speed:10.2f}")
+    print(f"{'in all':62}{total:10.2f}")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+    print(
+        f"\nepoch {seconds:.1f} s (the fastest of {epochs}), {seconds / total:.1f} times its floor; peak {peak:.1f} GB"
+    )
+
+
+def floor(data: Dataset, chosen: SageFMRecipe) -> list[tuple[str, float, str, float]]:
+    """Return name, amount in an epoch, unit and speed of each part: forward once, backward twice the dense work.
+
+    Contents need no gradient: backward costs a projection once, for its weights.
+    """
+    items, pairs, edges = len(data.items), len(data.event_user_E), 2 * len(data.edge_src_K)
+    steps, width, graph = chosen.steps_per_epoch, chosen.width, chosen.graph_width
+    contents = data.text_IT.shape[1] + data.image_IV.shape[1]
+    negatives = min(chosen.negatives, items)
+    rows = steps * items + pairs  # vectors that attention makes
+    flops, bytes_ = matmul_speed(), memory_speed()
+    edges *= 1 - chosen.edge_dropout
+    return [
+        ("project contents: 4 steps I (T + V) D", 4.0 * steps * items * contents * width, "GF", flops),
+        ("project reviews: 4 P T D", 4.0 * pairs * TEXT_WIDTH * width, "GF", flops),
+        ("graph layers: 12 steps layers I G^2", 12.0 * steps * chosen.graph_layers * items * graph**2, "GF", flops),
+        ("attention: 6 (steps I + P) M D^2", 6.0 * rows * 3 * width**2, "GF", flops),
+        ("scores: 6 P N F", 6.0 * pairs * negatives * chosen.fm_rank, "GF", flops),
+        ("neighbours: 8 bytes steps layers 2K G", 8.0 * steps * chosen.graph_layers * edges * graph, "GB", bytes_),
+    ]
+
+
+def matmul_speed() -> float:
+    """Return operations per second of a large product."""
+    a = torch.randn(2048, 2048)
+    return 2 * 2048**3 / _fastest(lambda: a @ a)
+
+
+def memory_speed() -> float:
+    """Return bytes per second of reading a large array."""
+    a = torch.randn(50_000_000)
+    return 200_000_000 / _fastest(lambda: a.sum())
+
+
+def _fastest(work: Callable[[], object], times: int = 5) -> float:
+    best = float("inf")
+    for _ in range(times):
+        began = time.perf_counter()
+        work()
+        best = min(best, time.perf_counter() - began)
+    return best
+
+
+if __name__ == "__main__":
+    run_main(main)
