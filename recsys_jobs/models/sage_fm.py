@@ -52,8 +52,10 @@ class SageFM(nn.Module):
         self.graph = GraphEncoder(items, recipe.graph_width, recipe.graph_layers, node_scale, recipe.linear_graph)
         modalities = USER_MODALITIES if recipe.history_text else USER_MODALITIES[:3]
         if recipe.linear_graph and recipe.width == recipe.graph_width:  # the graph starts in the common space
-            nn.init.eye_(self.projections["graph"].weight)
-            nn.init.zeros_(self.projections["graph"].bias)
+            start = self.projections["graph"]
+            assert isinstance(start, nn.Linear)
+            nn.init.eye_(start.weight)
+            nn.init.zeros_(start.bias)
         self.user_attention = Attention(modalities, recipe.width)
         self.item_attention = Attention(ITEM_MODALITIES, recipe.width)
         scale = 1 / recipe.temperature if recipe.normalise else 1.0
