@@ -3,8 +3,8 @@
     python benchmarks/ingest.py [--mb 200] [--rounds 3] [--plain] [--reviews FILE]
 
 The file is made of real reviews, repeated under new user ids until it has the size asked for. Both sides take turns,
-and the best of each counts: the first rounds warm the session up. Each reads the whole file and writes one new table; ingest fingerprints, checks, hashes, de-duplicates and accounts besides. The
-gates are left out on both sides: they cost the same whatever the size of the file.
+and the best of each counts: the first rounds warm the session up. Each reads the whole file and writes one new table;
+ingest fingerprints, checks, hashes, de-duplicates and accounts besides. The gates are left out: they are not reading.
 """
 
 from __future__ import annotations

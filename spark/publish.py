@@ -42,9 +42,9 @@ def replace_paths(spark: SparkSession, table: Table, rows: DataFrame, paths: lis
     """
     store.create(spark, table, lake)
     where = str(lake / table.name)
-    old = _paths(store.read(spark, table, lake).where(F.col("path").isin(paths)))
-    if old:
-        rows.writeTo(f"delta.`{where.replace('`', '``')}`").overwrite(F.col("path").isin(old))
+    theirs = F.col("path").isin(paths)  # all of them: Delta holds the new rows to the condition too
+    if not store.read(spark, table, lake).where(theirs).isEmpty():
+        rows.writeTo(f"delta.`{where.replace('`', '``')}`").overwrite(theirs)
     elif not rows.isEmpty():
         rows.write.format("delta").mode("append").save(where)
 
