@@ -76,11 +76,13 @@ def sage_fm() -> SageFMRecipe:
         normalise=True,
         hold_out_edges=True,
         loss="softmax",
-        negatives=2_048,
-        # a hotter start or faster steps let attention fall for one modality before it has seen the others
-        temperature=0.5,
-        learning_rate=1e-3,
-        node_learning_rate=5e-3,
+        negatives=1_024,
+        # a sharper start or faster steps let attention fall for one modality before it has seen the others
+        temperature=0.3,
+        node_learning_rate=2e-3,
+        steps_per_epoch=12,  # the whole graph is encoded at each
+        patience=10,
+        max_epochs=80,
     )
 
 
