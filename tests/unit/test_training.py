@@ -96,7 +96,7 @@ def test_a_planted_signal_is_found(modality: str) -> None:
     nothing = dataclasses.replace(
         planted("graph"), edge_src_K=bare.edge_src_K, edge_dst_K=bare.edge_dst_K, edge_weight_K=bare.edge_weight_K
     )
-    recipe = replace(RECIPES[1], hold_out_edges=True, max_epochs=12)
+    recipe = replace(RECIPES[1], hold_out_edges=True, max_epochs=12, temperature=0.5, negatives=2_048)
     with_it = hit_rate(fit(without_validation(data), recipe, seed=0, epochs=12), data)
     without = hit_rate(fit(without_validation(nothing), recipe, seed=0, epochs=12), nothing)
     assert with_it > without + 0.1
