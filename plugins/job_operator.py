@@ -10,7 +10,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -51,14 +50,14 @@ class JobOperator(BaseOperator):
 
     def execute(self, context: Any) -> str:
         self._process = self._launch()
-        last: deque[str] = deque(maxlen=1)
+        last = verdict = ""
         assert self._process.stdout is not None
         for line in self._process.stdout:
             self.log.info("%s", line.rstrip("\n"))
-            last.extend([line.strip()] if line.strip() else [])
-        status = self._process.wait()
-        self._judge(status, last[0] if last else "")
-        return last[0] if last else ""
+            last = line.strip() or last
+            verdict = last if last.startswith("error: ") else verdict  # libraries may have words after it, at exit
+        self._judge(self._process.wait(), last, verdict)
+        return last
 
     def on_kill(self) -> None:
         """End the job and whatever it started: first politely, then for certain."""
@@ -86,10 +85,10 @@ class JobOperator(BaseOperator):
             errors="replace",
         )
 
-    def _judge(self, status: int, last_line: str) -> None:
+    def _judge(self, status: int, last_line: str, verdict: str) -> None:
         if status == 0:
             return
-        if status in (1, 2) and last_line.startswith("error: "):
-            raise AirflowFailException(last_line)
+        if status in (1, 2) and verdict:
+            raise AirflowFailException(verdict)
         ended = f"was ended by signal {-status}" if status < 0 else f"ended with exit status {status}"
         raise AirflowException(f"python -m {self.module} {ended}; its last line was: {last_line}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -28,6 +29,7 @@ def get_spark(app: str) -> SparkSession:
     from pyspark.sql import SparkSession
 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    logging.getLogger("py4j").setLevel(logging.WARNING)  # it says goodbye after the job's last line
     master = os.environ.get("RECSYS_SPARK_MASTER") or "local[*]"
     builder = SparkSession.builder.appName(app).master(master)
     options = _delta(jars) | _anywhere() | (_one_machine() if master.startswith("local") else {})

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 
 JOBS = {
     "good": "print('read 3 rows'); print('done')",
-    "verdict": "import sys; sys.stderr.write('error: file x.gz ends early\\n'); sys.exit(1)",
+    "verdict": "import sys; sys.stderr.write('error: file x.gz ends early\\n'); print('closing down'); sys.exit(1)",
     "crash": "raise RuntimeError('out of luck')",
     "arguments": "import sys; print(sys.argv[1:])",
     "sleeper": """
