@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,9 @@ def _someone(connection: duckdb.DuckDBPyConnection, day: date) -> str:
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, query: str, day: date, user: str) -> list[tuple[Any, ...]]:
-    return connection.execute(query, {"date": day, "user": user}).fetchall()
+    """Rows with their fourth column, the title, free of HTML entities, which real dumps are full of."""
+    rows = connection.execute(query, {"date": day, "user": user}).fetchall()
+    return [(*row[:3], html.unescape(row[3]), *row[4:]) for row in rows]
 
 
 def _print(user: str, day: date, history: list[tuple[Any, ...]], slate: list[tuple[Any, ...]]) -> None:
