@@ -34,9 +34,7 @@ def training_curves(history: Sequence[dict[str, float]]) -> Figure:
     names = [name for name in history[0] if name.startswith("validation_")]
     right = left.twinx()
     for colour, name in zip(COLOURS[1:], names, strict=False):
-        right.plot(
-            epochs, [entry[name] for entry in history], color=colour, marker="o", label=name.replace("_", " ")
-        )
+        right.plot(epochs, [entry[name] for entry in history], color=colour, marker="o", label=name.replace("_", " "))
     right.set_ylabel("validation")
     figure.legend(loc="upper center", ncols=3, frameon=False, bbox_to_anchor=(0.5, 0.02))
     return figure
