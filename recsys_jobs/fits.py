@@ -19,7 +19,7 @@ import mlflow
 import torch
 from safetensors.torch import load_file, save_file
 
-from recsys_jobs import families, plots, tracking
+from recsys_jobs import checkpoints, families, plots, tracking
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.devices import choose_device
 from recsys_jobs.fingerprint import model_fingerprint
@@ -90,7 +90,7 @@ def _made(
         mlflow.log_metric("fit_seconds", time.monotonic() - began)
         _log_weights(fitted.model.weights() | fold(fitted.model))
         plots.log_training(fitted.history)
-    checkpoint.unlink(missing_ok=True)
+    checkpoints.forget(checkpoint)
     log.info(
         "%s fit of %s %s: %d epochs, %.1f s", kind, recipe.name, fingerprint, fitted.epochs, time.monotonic() - began
     )
