@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recsys_jobs.settings import var_dir
-from spark.toolchain import delta_jars, ensure_java
+from spark import class_archive
+from spark.toolchain import delta_jars, ensure_java, jar_folder
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -24,7 +25,7 @@ def get_spark(app: str) -> SparkSession:
     heap and `RECSYS_SPARK_JAVA_OPTIONS` more options for it, both fixed when the JVM starts. Raises JobError where
     Java or Delta's JARs are missing.
     """
-    ensure_java()
+    java = ensure_java()
     jars = delta_jars()
     from pyspark.sql import SparkSession
 
@@ -32,7 +33,7 @@ def get_spark(app: str) -> SparkSession:
     logging.getLogger("py4j").setLevel(logging.WARNING)  # it says goodbye after the job's last line
     master = os.environ.get("RECSYS_SPARK_MASTER") or "local[*]"
     builder = SparkSession.builder.appName(app).master(master)
-    options = _delta(jars) | _anywhere() | (_one_machine() if master.startswith("local") else {})
+    options = _delta(jars) | _anywhere() | (_one_machine(java) if master.startswith("local") else {})
     if master.startswith("local"):
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # or Spark warns of a choice that does not matter here
     for key, value in options.items():
@@ -59,14 +60,14 @@ def _anywhere() -> dict[str, str]:
     }
 
 
-def _one_machine() -> dict[str, str]:
+def _one_machine(java: Path) -> dict[str, str]:
     """Small data on few cores: few partitions, nothing listening beyond this machine, nothing on the screen."""
     return {
         "spark.driver.memory": os.environ.get("RECSYS_SPARK_MEMORY") or "2g",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.driver.extraJavaOptions": " ".join(
-            [f"-Dlog4j2.configurationFile=file:{LOG4J}", "-Duser.timezone=UTC", _java_options()]
+            [f"-Dlog4j2.configurationFile=file:{LOG4J}", "-Duser.timezone=UTC", *_java_options(java)]
         ),
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
@@ -74,6 +75,8 @@ def _one_machine() -> dict[str, str]:
     }
 
 
-def _java_options() -> str:
+def _java_options(java: Path) -> list[str]:
     """For instance -XX:TieredStopAtLevel=1, which takes a third off a step that a few thousand rows keep busy."""
-    return os.environ.get("RECSYS_SPARK_JAVA_OPTIONS", "")
+    asked = os.environ.get("RECSYS_SPARK_JAVA_OPTIONS", "")
+    archive = "" if "ArchiveClassesAtExit" in asked else class_archive.java_option(java, jar_folder())
+    return [option for option in (archive, asked) if option]

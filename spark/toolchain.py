@@ -19,6 +19,7 @@ import tempfile
 from pathlib import Path
 
 from recsys_jobs.errors import JobError, run_main
+from spark import class_archive
 
 log = logging.getLogger(__name__)
 
@@ -33,12 +34,14 @@ JAVA_MAJORS = (17, 21)  # what Spark 4.1 runs on
 
 
 def main() -> None:
-    """Set up JARs and Java; does nothing where both are there."""
+    """Set up Java, JARs and the archive of classes; does nothing where all are there."""
     argparse.ArgumentParser(prog="python -m spark.toolchain", description=__doc__).parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    log.info("java: %s", ensure_java())
+    java = ensure_java()
+    log.info("java: %s", java)
     fetch_jars()
     log.info("jars: %s", jar_folder())
+    class_archive.build(java, jar_folder())
 
 
 def jar_folder() -> Path:
