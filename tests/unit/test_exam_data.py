@@ -118,7 +118,8 @@ def test_a_shop_export(tmp_path: Path) -> None:
     """Quoted commas, a number column with a gap, words that are no known column, photos by name."""
     put(
         tmp_path,
-        item_info__csv='item_id,title,description,views,category,colour\na,"Pan, iron",Heavy,10,Home|Kitchen,black\nb,Cup,,,Home,red\n',
+        item_info__csv="item_id,title,description,views,category,colour\n"
+        'a,"Pan, iron",Heavy,10,Home|Kitchen,black\nb,Cup,,,Home,red\n',
         interactions__csv="user_id,item_id,rating,timestamp\nu2,a,5,2014-03-01T10:00:00\nu1,b,3,2014-02-01\nu1,c,1,2014-02-02\n",
     )
     (tmp_path / "images").mkdir()
