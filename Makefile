@@ -50,7 +50,7 @@ ui: $(READY) ## Airflow, MLflow and the data docs on localhost
 exam: $(READY) ## models on a data set: DATA=dir [MODELS=a,b] [PROTOCOL=name] [FINAL=1] [OUT=file.json] [DATE=…]
 	@$(if $(DATA),,$(error which data? make exam DATA=dir [MODELS=a,b] [PROTOCOL=name] [FINAL=1] [OUT=file.json]))
 	@$(BIN)/recsys exam "$$DATA" $(if $(MODELS),--models="$$MODELS") $(if $(PROTOCOL),--protocol="$$PROTOCOL") \
-		$(if $(FINAL),--final) $(if $(OUT),--out="$$OUT") $(if $(DATE),--date="$$DATE")
+		$(if $(filter 1 yes true,$(FINAL)),--final) $(if $(OUT),--out="$$OUT") $(if $(DATE),--date="$$DATE")
 
 bench: $(READY) ## speed, each figure beside its floor or a peer in the same run
 	@for each in ingest topk epoch; do $(BIN)/python -m benchmarks.$$each || exit 1; done

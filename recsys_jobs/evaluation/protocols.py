@@ -93,7 +93,7 @@ def _leave_last_out(events: Events, random: np.random.Generator) -> Parts:
         raise UsageError(
             "protocol leave_last_out needs to know what came last, and the data does not say: choose another"
         )
-    place_E, size_E = _places(events.user_E)
+    place_E, size_E = places(events.user_E)
     part_E = np.full(len(place_E), TRAIN, np.int8)
     part_E[(place_E == size_E - 2) & (size_E >= 3)] = VALIDATION
     part_E[(place_E == size_E - 1) & (size_E >= 3)] = TEST
@@ -109,7 +109,7 @@ def _stratified(events: Events, random: np.random.Generator) -> Parts:
     popularity_E = np.bincount(events.item_E)[events.item_E]
     order = np.lexsort((random.random(len(popularity_E)), -popularity_E, events.user_E))
     place_E = np.empty(len(order), np.int64)
-    place_E[order] = _places(events.user_E[order])[0]
+    place_E[order] = places(events.user_E[order])[0]
     stratum_E = place_E // _STRATUM
     _, group_E = np.unique(events.user_E * (stratum_E.max() + 1) + stratum_E, return_inverse=True)
     return _tenths(group_E, random)
@@ -124,7 +124,7 @@ def _user_based(events: Events, random: np.random.Generator) -> Parts:
     test_E, validation_E = (np.isin(events.user_E, some) for some in _two_tenths(user_U, random))
     order = np.arange(len(events.user_E)) if events.ordered else random.permutation(len(events.user_E))
     place_E, size_E = np.empty((2, len(order)), np.int64)
-    place_E[order], size_E[order] = _places(events.user_E[order])
+    place_E[order], size_E[order] = places(events.user_E[order])
     asked_E = place_E >= size_E - np.maximum(1, np.rint(size_E * _TARGETS))
     part_E = np.full(len(order), TRAIN, np.int8)
     part_E[validation_E] = np.where(asked_E[validation_E], VALIDATION, VALIDATION_INPUT)
@@ -145,7 +145,7 @@ def _tenths(group_E: Ints, random: np.random.Generator) -> Parts:
     """Of each group one tenth, at least one event, is test and as many validation; groups below three are train."""
     order = random.permutation(len(group_E))
     place_E, size_E = np.empty((2, len(order)), np.int64)
-    place_E[order], size_E[order] = _places(group_E[order])
+    place_E[order], size_E[order] = places(group_E[order])
     out_E = np.where(size_E >= 3, np.maximum(1, size_E // 10), 0)
     part_E = np.full(len(group_E), TRAIN, np.int8)
     part_E[place_E < 2 * out_E] = VALIDATION
@@ -160,7 +160,7 @@ def _two_tenths(all_N: Ints, random: np.random.Generator) -> tuple[Ints, Ints]:
     return shuffled[:size], shuffled[size : 2 * size]
 
 
-def _places(group_E: Ints) -> tuple[Ints, Ints]:
+def places(group_E: Ints) -> tuple[Ints, Ints]:
     """Return each event's place among those of its group, from 0 and in order, and how many these are."""
     order = np.argsort(group_E, kind="stable")
     sorted_E = group_E[order]

@@ -18,6 +18,7 @@ import pandas as pd
 from recsys_jobs.dataset import Floats, Ints
 from recsys_jobs.errors import JobError
 
+_FIELD = "\x1f"  # the unit separator, which no text has
 _MILLISECONDS = 1e11  # a time above it is no number of seconds: that would be the year 5138
 
 
@@ -39,18 +40,12 @@ def fields(path: Path, names: tuple[str, ...], separator: str, encoding: str) ->
     """Return a file without a header whose separator has several characters; the index is the line's number."""
     with _broken(path):
         text = path.read_bytes().decode(encoding)
-    lines = text.replace(separator, "\x1f")
-    return _fields(path, lines, names)
-
-
-def _fields(path: Path, text: str, names: tuple[str, ...]) -> pd.DataFrame:
-    wrong = next(
-        (number for number, line in enumerate(text.splitlines(), 1) if line and line.count("\x1f") != len(names) - 1),
-        None,
-    )
-    if wrong is not None:
-        raise JobError(f"{path}, line {wrong}: not the {len(names)} fields {', '.join(names)}")
-    frame = _table(path, io.StringIO(text), sep="\x1f", quoting=csv.QUOTE_NONE, header=None, names=list(names))
+    text = text.replace(separator, _FIELD)
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip() and line.count(_FIELD) != len(names) - 1:
+            raise JobError(f"{path}, line {number}: not the {len(names)} fields {', '.join(names)}")
+    how = {"sep": _FIELD, "quoting": csv.QUOTE_NONE, "header": None, "names": list(names)}
+    frame = _table(path, io.StringIO(text), **how)
     frame.index = pd.RangeIndex(1, len(frame) + 1)
     return frame[(frame != "").any(axis=1)]
 

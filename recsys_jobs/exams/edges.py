@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from recsys_jobs.dataset import Floats, Ints
+from recsys_jobs.evaluation.protocols import places
 
 
 def co_review_edges(user_E: Ints, item_E: Ints, items: int, history: int, per_item: int) -> tuple[Ints, Ints, Floats]:
@@ -16,7 +17,8 @@ def co_review_edges(user_E: Ints, item_E: Ints, items: int, history: int, per_it
 
     An edge stays if it is among the `per_item` strongest of either end, ties by item.
     """
-    last_E = _from_the_end(user_E) < history
+    place_E, size_E = places(user_E)
+    last_E = place_E >= size_E - history
     had = np.ones(int(last_E.sum()), np.float32)
     shape = int(user_E.max(initial=-1)) + 1, items
     had_UI = sparse.csr_matrix((had, (user_E[last_E], item_E[last_E])), shape=shape)
@@ -29,12 +31,3 @@ def co_review_edges(user_E: Ints, item_E: Ints, items: int, history: int, per_it
     ends = np.sort(np.stack([row[kept], shared_II.indices[kept].astype(np.int64)]), axis=0)
     key, first = np.unique(ends[0] * items + ends[1], return_index=True)
     return key // items, key % items, shared_II.data[kept][first]
-
-
-def _from_the_end(user_E: Ints) -> Ints:
-    """Return how many events of the same user come after each."""
-    order = np.argsort(user_E[::-1], kind="stable")
-    sorted_E = user_E[::-1][order]
-    place_E = np.empty(len(user_E), np.int64)
-    place_E[order] = np.arange(len(order)) - np.searchsorted(sorted_E, sorted_E)
-    return place_E[::-1]

@@ -38,7 +38,7 @@ def log_exam(
             mlflow.log_artifact(str(file))
         for fit in fits:
             if fit.history:
-                mlflow.log_figure(plots.training_curves(fit.history), f"training/{fit.recipe.name}.png")
+                plots.log_figure(plots.training_curves(fit.history), f"training/{fit.recipe.name}.png")
 
 
 def _metrics(rows: Sequence[Row]) -> dict[str, float]:

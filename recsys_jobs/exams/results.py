@@ -68,7 +68,7 @@ def table(call: Call, question: Question, rows: Sequence[Row]) -> str:
         first = shown[recipe, "ndcg"]
         cells = [_cell(shown.get((recipe, name))) for name in names]
         lines.append([recipe, *cells, f"{first['users']:,}", f"{first['seconds']:.1f}", f"{first['peak_mb']:.0f}"])
-    return "\n".join([*_heading(call, question), *_aligned(lines)])
+    return "\n".join([*_heading(call, question, rows), *_aligned(lines)])
 
 
 def rank_k(call: Call) -> int:
@@ -101,7 +101,7 @@ def _is_bar(row: Row, metric: str, k: int) -> bool:
     return row["slice"] == "all" and row["metric"] == metric and row["k"] == k and row["low"] is not None
 
 
-def _heading(call: Call, question: Question) -> list[str]:
+def _heading(call: Call, question: Question, rows: Sequence[Row]) -> list[str]:
     holdout = question.sitting.holdout
     lines = [
         f"{question.data}, protocol {question.protocol}, {part_of(call)} figures, seed {call.seed}",
@@ -113,6 +113,8 @@ def _heading(call: Call, question: Question) -> list[str]:
         lines.append(
             f"{holdout.dropped:,} pairs are not asked for: nothing is known of the user, or the item is not there"
         )
+    if not call.final and any(row["epochs"] for row in rows):
+        lines.append("models that train in epochs stopped early by these very pairs: theirs are a little too good")
     return [*lines, ""]
 
 

@@ -114,6 +114,13 @@ def test_movielens(tmp_path: Path) -> None:
     assert labels(raw).tolist() == [[False], [True], [True]]  # Drama, of two movies: items are 20, 3, 9
 
 
+def test_movielens_as_windows_writes_it(tmp_path: Path) -> None:
+    """Lines may end in two characters; what latin-1 has at 85 hex is a letter's place, not the end of a line."""
+    raw = loaded(movie_folder(tmp_path, RATINGS.replace("\n", "\r\n"), MOVIES.replace("Alone", "Alone\x85")))
+    assert raw.rating_E.tolist() == [1, 4, 5]
+    assert texts(raw)["9"] == "Alone\x85 (1990)\nDrama"
+
+
 def test_a_shop_export(tmp_path: Path) -> None:
     """Quoted commas, a number column with a gap, words that are no known column, photos by name."""
     put(

@@ -78,10 +78,11 @@ def test_the_table_says_what_was_asked_and_puts_the_best_first() -> None:
     assert lines[0] == "shop, protocol leave_last_out, validation figures, seed 0"
     assert lines[1] == "ranking: full, 4 items; masked: train"
     assert lines[2].startswith("3 pairs are not asked for")
+    assert lines[3].startswith("models that train in epochs stopped early by these very pairs")
     titles = ["ndcg@2", "recall@2", "hit_rate@2", "mrr@2", "coverage@2", "rmse", "mae"]
-    assert lines[4].split() == ["model", *titles, "users", "seconds", "peak", "MB"]
-    assert [line.split()[0] for line in lines[5:]] == ["popularity", "random"]
-    assert "1.0000 [1.0000, 1.0000]" in lines[5]
+    assert lines[5].split() == ["model", *titles, "users", "seconds", "peak", "MB"]
+    assert [line.split()[0] for line in lines[6:]] == ["popularity", "random"]
+    assert "1.0000 [1.0000, 1.0000]" in lines[6]
 
 
 def test_sampled_negatives_say_that_they_flatter() -> None:
