@@ -48,6 +48,7 @@ def run(call: Call) -> list[Row]:
         uses = uses or _counted(call, question, names)
         rows += results.rows_of(call, question, trained, measure(model, question, call))
         fits.append(trained)
+        del model  # the next fit needs the memory
         _say(f"  fitted in {trained.seconds:.1f} s, peak {trained.peak_mb:,.0f} MB")
     if rows:
         _publish(call, question, rows, fits, uses)

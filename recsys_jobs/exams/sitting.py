@@ -116,20 +116,16 @@ def needed_reviews(raw: RawData, part_E: Parts, known: Known, settings: Settings
     needed_E = np.zeros(len(part_E), np.bool_)
     if not raw.review_E:
         return needed_E
+    user_E, item_E = raw.events.user_E, raw.events.item_E
     there_E = np.array([bool(text.strip()) for text in raw.review_E])
+    bare_E = np.array([not item.described for item in raw.about_I])[item_E]
     for seen_E in (np.isin(part_E, (TRAIN, VALIDATION, VALIDATION_INPUT)), part_E == TRAIN, known.history_E):
         row_E = np.where(seen_E & there_E, np.arange(len(part_E)), -1)
-        bare_E = np.array([not item.described for item in raw.about_I])[raw.events.item_E]
-        users = raw.events.user_E, raw.events.item_E, row_E, len(raw.users), settings.reviews_per_user
-        items = (
-            raw.events.item_E,
-            raw.events.user_E,
-            np.where(bare_E, row_E, -1),
-            len(raw.items),
-            settings.reviews_per_item,
-        )
-        for last in (last_reviews(*users), last_reviews(*items)):
-            needed_E[last.row_OL[last.row_OL >= 0].numpy()] = True
+        by_user = last_reviews(user_E, item_E, row_E, len(raw.users), settings.reviews_per_user)
+        own_E = np.where(bare_E, row_E, -1)
+        by_item = last_reviews(item_E, user_E, own_E, len(raw.items), settings.reviews_per_item)
+        for row_OL in (by_user.row_OL, by_item.row_OL):
+            needed_E[row_OL[row_OL >= 0].numpy()] = True
     return needed_E
 
 
