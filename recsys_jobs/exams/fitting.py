@@ -49,8 +49,9 @@ def train(sitting: Sitting, recipe: Recipe, seed: int) -> tuple[Trained, Model]:
 
 
 def _run(recipe: str, seed: int, file: Path, out: Path) -> None:
-    command = [sys.executable, "-m", "recsys_jobs.exams.one_fit", "--recipe", recipe, "--seed", str(seed)]
-    done = subprocess.run([*command, "--dataset", str(file), "--out", str(out)], cwd=ROOT, check=False)
+    python = [sys.executable, "-W", "ignore::FutureWarning"]  # libraries to libraries, on every import of PyG
+    asked = ["--recipe", recipe, "--seed", str(seed), "--dataset", str(file), "--out", str(out)]
+    done = subprocess.run([*python, "-m", "recsys_jobs.exams.one_fit", *asked], cwd=ROOT, check=False)
     if done.returncode < 0:
         raise JobError(f"the fit of {recipe} was killed by signal {-done.returncode}: too little memory?")
     if done.returncode:

@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--out", required=True, type=Path, help="an existing folder")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="    %(message)s", stream=sys.stdout)
+    logging.getLogger("faiss").setLevel(logging.WARNING)  # it tells of every build that it tries
     use_all_cores()
     dataset, recipe = dataset_file.load(arguments.dataset), recipe_called(arguments.recipe)
     began = time.monotonic()

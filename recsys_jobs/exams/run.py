@@ -16,7 +16,7 @@ from recsys_jobs.evaluation.ratings import examine_ratings
 from recsys_jobs.evaluation.sampled import Negatives
 from recsys_jobs.exams import final_uses, results
 from recsys_jobs.exams.ask import Question, ask
-from recsys_jobs.exams.call import Call, recipes_of
+from recsys_jobs.exams.call import MASKS, Call, recipes_of
 from recsys_jobs.exams.fitting import Trained, train
 from recsys_jobs.exams.logged import log_exam
 from recsys_jobs.exams.results import Row
@@ -77,7 +77,7 @@ def _counted(call: Call, question: Question, names: Sequence[str]) -> int:
 
 
 def _publish(call: Call, question: Question, rows: list[Row], fits: list[Trained], uses: int) -> None:
-    out = call.out or _usual_place(call, question)
+    out = call.out or usual_place(call, question)
     results.write_json(rows, out)
     pictures = results.write_plots(call, question, rows, out)
     log_exam(call, question, rows, fits, [out, *pictures])
@@ -87,8 +87,12 @@ def _publish(call: Call, question: Question, rows: list[Row], fits: list[Trained
     _say(f"rows: {out}")
 
 
-def _usual_place(call: Call, question: Question) -> Path:
-    return var_dir() / "exams" / question.data / f"{question.protocol}-{results.part_of(call)}.json"
+def usual_place(call: Call, question: Question) -> Path:
+    """Under `var/exams`, by data and by what was asked, so that one way of asking does not overwrite another."""
+    asked = [question.protocol, results.part_of(call)]
+    asked += [call.task] * (call.task != "retrieval") + [call.mask] * (call.mask != MASKS[0])
+    asked += [f"{call.negatives}_{call.sampled}"] if call.sampled else []
+    return var_dir() / "exams" / question.data / f"{'-'.join(asked)}.json"
 
 
 def _say(line: str) -> None:

@@ -15,7 +15,7 @@ from recsys_jobs.exams.ask import Question
 from recsys_jobs.exams.call import Call
 from recsys_jobs.exams.fitting import Trained
 from recsys_jobs.exams.results import Row
-from recsys_jobs.exams.run import measure
+from recsys_jobs.exams.run import measure, usual_place
 from recsys_jobs.exams.sitting import Sitting
 from recsys_jobs.recipes import recipe
 from recsys_jobs.tables import MODEL_METRICS
@@ -104,6 +104,13 @@ def test_plots_stand_beside_the_json(tmp_path: Path) -> None:
     written = results.write_plots(usual(), QUESTION, rows(usual()), tmp_path / "x.json")
     assert [path.name for path in written] == ["x-ndcg.png", "x-recall.png"]
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in written)
+
+
+def test_another_way_of_asking_has_another_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECSYS_VAR", str(tmp_path))
+    assert usual_place(usual(final=True), QUESTION) == tmp_path / "exams" / "shop" / "leave_last_out-test.json"
+    other = usual_place(usual(task="ranking", mask="train", sampled="random", negatives=9), QUESTION)
+    assert other.name == "leave_last_out-validation-ranking-train-9_random.json"
 
 
 def test_looks_at_test_figures_are_counted_by_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
