@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready-$(EXTRA)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check nightly sql show ui bench clean
+.PHONY: help setup demo test check nightly sql show ui exam bench clean
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -46,6 +46,11 @@ show: $(READY) ## a user's history and slate with titles: [WHO=id] [DATE=2014-03
 
 ui: $(READY) ## Airflow, MLflow and the data docs on localhost
 	@$(BIN)/recsys ui
+
+exam: $(READY) ## models on a data set: DATA=dir [MODELS=a,b] [PROTOCOL=name] [FINAL=1] [OUT=file.json] [DATE=…]
+	@$(if $(DATA),,$(error which data? make exam DATA=dir [MODELS=a,b] [PROTOCOL=name] [FINAL=1] [OUT=file.json]))
+	@$(BIN)/recsys exam "$$DATA" $(if $(MODELS),--models="$$MODELS") $(if $(PROTOCOL),--protocol="$$PROTOCOL") \
+		$(if $(filter 1 yes true,$(FINAL)),--final) $(if $(OUT),--out="$$OUT") $(if $(DATE),--date="$$DATE")
 
 bench: $(READY) ## speed, each figure beside its floor or a peer in the same run
 	@for each in ingest topk epoch; do $(BIN)/python -m benchmarks.$$each || exit 1; done

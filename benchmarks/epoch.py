@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from scipy import sparse
 
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.errors import UsageError, run_main
+from recsys_jobs.exams.edges import co_review_edges
 from recsys_jobs.recipes import SageFMRecipe, recipe
 from recsys_jobs.settings import ROOT, Settings
 from recsys_jobs.training import fit
@@ -53,7 +53,8 @@ def read(file: Path, image_width: int) -> Dataset:
     users, user_E = np.unique(events["user"], return_inverse=True)
     items, item_E = np.unique(events["item"], return_inverse=True)
     random = np.random.default_rng(0)
-    src, dst, weight = co_review_edges(user_E, item_E, Settings().edges_per_item)
+    settings = Settings()
+    src, dst, weight = co_review_edges(user_E, item_E, len(items), settings.history_for_edges, settings.edges_per_item)
     return Dataset(
         users=[f"{user:08}" for user in users],
         items=[f"{item:08}" for item in items],
@@ -74,20 +75,6 @@ def read(file: Path, image_width: int) -> Dataset:
         reviews_per_user=5,
         reviews_per_item=5,
     )
-
-
-def co_review_edges(user_E: np.ndarray, item_E: np.ndarray, per_item: int) -> tuple[np.ndarray, ...]:
-    """Return src, dst and weight of the edges that are among the strongest of either end."""
-    bought = sparse.csr_matrix((np.ones(len(user_E), np.float32), (user_E, item_E)))
-    shared = (bought.T @ bought).tocsr()
-    shared.setdiag(0)
-    shared.eliminate_zeros()
-    row = np.repeat(np.arange(shared.shape[0]), np.diff(shared.indptr))
-    order = np.lexsort((shared.indices, -shared.data, row))
-    kept = order[np.arange(len(order)) - shared.indptr[row[order]] < per_item]
-    ends = np.sort(np.stack([row[kept], shared.indices[kept].astype(np.int64)]), axis=0)
-    key, first = np.unique(ends[0] * shared.shape[0] + ends[1], return_index=True)
-    return key // shared.shape[0], key % shared.shape[0], shared.data[kept][first]
 
 
 def run(data: Dataset, chosen: SageFMRecipe, epochs: int) -> None:

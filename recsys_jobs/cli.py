@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from recsys_jobs.errors import run_main
+from recsys_jobs.exams import call as exam_call
 from recsys_jobs.sample.dates import DEFAULT_USERS, SECOND_NIGHT
 from recsys_jobs.settings import parse_date
 
@@ -37,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     _add_sample(commands)
     _add_sql(commands)
     _add_show(commands)
+    _add_exam(commands)
     _add_ui(commands)
     return top
 
@@ -104,6 +106,10 @@ def _add_show(commands: argparse._SubParsersAction) -> None:
     show.add_argument("--picture", type=Path, metavar="FILE.png", help="draw both with their photos, too")
 
 
+def _add_exam(commands: argparse._SubParsersAction) -> None:
+    exam_call.add_arguments(_command(commands, "exam", exam_call.WHAT, _exam, exam_call.MORE))
+
+
 def _add_ui(commands: argparse._SubParsersAction) -> None:
     _command(
         commands,
@@ -145,6 +151,13 @@ def _show(arguments: argparse.Namespace) -> None:
     from recsys_jobs.slate import show_slate
 
     show_slate(arguments.user, parse_date(arguments.date) if arguments.date else None, arguments.picture)
+
+
+def _exam(arguments: argparse.Namespace) -> None:
+    call = exam_call.call_of(arguments)
+    from recsys_jobs.exams.run import run
+
+    run(call)
 
 
 def _ui(_: argparse.Namespace) -> None:

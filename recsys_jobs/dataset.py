@@ -1,12 +1,13 @@
 """What a model is fitted on: one cut's events, contents and edges, in memory.
 
-U users, I items, E events, R reviews, K edges, T text width, V image width. Rows of users and items
-are in the order of their sorted ids, events in their total order, so file and row order never matter.
+U users, I items, E events, R reviews, K edges, T text width, V image width, N numbers, G genres. Rows of
+users and items are in the order of their sorted ids, events in their total order, so file and row order
+never matter.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,8 @@ class Dataset:
     items of all its events; `in_core_E` and `validation_E` limit fitting only. `review_E` is the
     event's row of `review_RT`, or -1. Where `text_from_reviews_I` an item's own reviews stand beside
     its title (the description is missing). Each undirected edge stands once, in either direction.
+    The last four fields are empty where the source has nothing of the kind: `rating_E` is stars, NaN where
+    a pair has none; `time_E` seconds since 1970, UTC, -1 where unknown; `numeric_IN` has NaN where unknown.
     Raises JobError where these rules are broken.
     """
 
@@ -47,6 +50,10 @@ class Dataset:
     edge_weight_K: Floats
     reviews_per_user: int
     reviews_per_item: int
+    rating_E: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
+    time_E: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    numeric_IN: Floats = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    genre_IG: Bools = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
 
     def __post_init__(self) -> None:
         _check_ids("users", self.users)
@@ -77,17 +84,21 @@ class Dataset:
             _require(getattr(self, name).shape == (events,), f"{name} does not have one value per event")
         for name in ("text_IT", "text_present_I", "text_from_reviews_I", "image_IV", "image_present_I"):
             _require(len(getattr(self, name)) == items, f"{name} does not have one row per item")
+        for name in ("rating_E", "time_E"):
+            _require(getattr(self, name).shape in ((0,), (events,)), f"{name} does not have one value per event")
+        for name in ("numeric_IN", "genre_IG"):
+            _require(len(getattr(self, name)) in (0, items), f"{name} does not have one row per item")
         for name in ("edge_dst_K", "edge_weight_K"):
             _require(getattr(self, name).shape == (edges,), f"{name} does not have one value per edge")
-        for name in ("review_RT", "text_IT", "image_IV"):
+        for name in ("review_RT", "text_IT", "image_IV", "numeric_IN", "genre_IG"):
             _require(getattr(self, name).ndim == 2, f"{name} is not a matrix")
 
     def _check_types(self) -> None:
         kinds = {"NDArray[np.int64]": np.int64, "Ints": np.int64, "Bools": np.bool_, "Floats": np.float32}
-        for field in fields(self):
-            if (wanted := kinds.get(str(field.type))) is not None:
-                found = getattr(self, field.name).dtype
-                _require(found == wanted, f"{field.name} holds {found}, not {np.dtype(wanted)}")
+        for one in fields(self):
+            if (wanted := kinds.get(str(one.type))) is not None:
+                found = getattr(self, one.name).dtype
+                _require(found == wanted, f"{one.name} holds {found}, not {np.dtype(wanted)}")
 
     def _check_pairs(self) -> None:
         keys = self.pair_keys()

@@ -65,12 +65,17 @@ def fit(
 ) -> Fitted:
     """Fit a recipe: with early stopping where `epochs` is None, else on all of the core for so many epochs."""
     family = _module(_FIT, recipe)
-    if recipe.family not in _ITERATIVE:
+    if not is_iterative(recipe):
         return Fitted(family.fit(dataset, recipe))
     fitted = family.fit(
         dataset, recipe, seed=seed, epochs=epochs, checkpoint=checkpoint, device=device, on_epoch=on_epoch
     )
     return Fitted(fitted, fitted.epochs, fitted.history)
+
+
+def is_iterative(recipe: Any) -> bool:
+    """Whether a recipe trains in epochs, and stops early on the validation events."""
+    return recipe.family in _ITERATIVE
 
 
 def load(weights: dict[str, Tensor], dataset: Dataset, recipe: Any) -> Model:

@@ -20,9 +20,9 @@ def log_training(history: Sequence[dict[str, float]]) -> None:
     """Log what a fit's history shows: the loss beside the validation metric, the attention weights."""
     if not history:
         return
-    _log(training_curves(history), "plots/training.png")
+    log_figure(training_curves(history), "plots/training.png")
     if any(key.startswith("attention_") for key in history[0]):
-        _log(attention_curves(history), "plots/attention.png")
+        log_figure(attention_curves(history), "plots/attention.png")
 
 
 def training_curves(history: Sequence[dict[str, float]]) -> Figure:
@@ -73,6 +73,7 @@ def png(figure: Figure, path: str) -> None:
     plt.close(figure)
 
 
-def _log(figure: Figure, path: str) -> None:
+def log_figure(figure: Figure, path: str) -> None:
+    """Log the figure to the run that is open, and close it."""
     mlflow.log_figure(figure, path, save_kwargs={"dpi": 120, "bbox_inches": "tight"})
     plt.close(figure)

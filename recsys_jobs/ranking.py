@@ -51,17 +51,19 @@ def top_k(
     *,
     users: Ints | None = None,
     blocked_items: Ints | None = None,
+    hidden_UI: sparse.csr_matrix | None = None,
     block: int | None = None,
 ) -> Iterator[Slates]:
     """Yield the slates of `users` (indices; everyone unless given), in their order.
 
     Each has min(k, eligible - owned - blocked) items, best first, of equal scores the smaller item id.
+    Pairs of `hidden_UI` [U, I], bool, are left out as owned ones are, without being history.
     `block` is users held at once; by default so many that memory stays within a few hundred MB. A score
     that is not finite is shown as it is, in the last places: whoever publishes must look.
     """
     wanted_U = np.arange(len(dataset.users)) if users is None else np.asarray(users, dtype=np.int64)
     item_A = _allowed(len(dataset.items), blocked_items)
-    owned_UA = owned_matrix(dataset)[:, item_A]
+    owned_UA = not_shown(dataset, hidden_UI)[:, item_A]
     places = _places(model, item_A)
     size = block or (_FOLDED_BLOCK if isinstance(places, FoldedSearch) else max(1, _SCORES // len(dataset.items)))
     for user_B in _blocks(wanted_U, size):
@@ -105,6 +107,16 @@ def owned_matrix(dataset: Dataset) -> sparse.csr_matrix:
     owned_UI = sparse.csr_matrix((np.ones(len(pairs[0]), dtype=bool), pairs), shape=shape)
     owned_UI.sort_indices()
     return owned_UI
+
+
+def not_shown(dataset: Dataset, hidden_UI: sparse.csr_matrix | None) -> sparse.csr_matrix:
+    """Return the pairs that no slate has [U, I], bool: what each user had, and what is hidden besides."""
+    owned_UI = owned_matrix(dataset)
+    if hidden_UI is None:
+        return owned_UI
+    either_UI = (owned_UI + hidden_UI).tocsr()
+    either_UI.sort_indices()
+    return either_UI
 
 
 def owned_items(dataset: Dataset) -> tuple[Ints, Ints]:

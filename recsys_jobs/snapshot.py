@@ -54,6 +54,8 @@ def load_dataset(as_of: date, settings: Settings) -> Dataset:
         **_edges(as_of, items),
         reviews_per_user=settings.reviews_per_user,
         reviews_per_item=settings.reviews_per_item,
+        rating_E=events["rating"].to_numpy().astype(np.float32),
+        time_E=_ints(pc.divide(events["interacted_at"].cast(pa.int64()), 1_000_000)),
     )
 
 

@@ -53,14 +53,15 @@ def client() -> MlflowClient:
 
 
 @cache
-def experiment_id() -> str:
-    """The experiment that bears the lake's name. A server decides where artifacts go; a file does not."""
-    found = client().get_experiment_by_name(lake_root().name)
+def experiment_id(name: str | None = None) -> str:
+    """The experiment of this name, else the lake's. A server decides where artifacts go; a file does not."""
+    name = name or lake_root().name
+    found = client().get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)
     local = tracking_uri().startswith("sqlite:")
     place = (var_dir() / "mlflow" / "artifacts").as_uri() if local else None
-    return client().create_experiment(lake_root().name, artifact_location=place)
+    return client().create_experiment(name, artifact_location=place)
 
 
 def find_run(fingerprint: str, kind: str) -> Run | None:
@@ -75,11 +76,13 @@ def find_run(fingerprint: str, kind: str) -> Run | None:
 
 
 @contextmanager
-def new_run(name: str, kind: str, fingerprint: str, tags: Mapping[str, str]) -> Iterator[Run]:
-    """A run that ends FINISHED, or FAILED where its body raises."""
+def new_run(
+    name: str, kind: str, fingerprint: str, tags: Mapping[str, str], experiment: str | None = None
+) -> Iterator[Run]:
+    """A run that ends FINISHED, or FAILED where its body raises; of the lake's experiment unless one is named."""
     client()
     every = {**tags, KIND: kind, FINGERPRINT: fingerprint}
-    with mlflow.start_run(experiment_id=experiment_id(), run_name=name, tags=every) as run:
+    with mlflow.start_run(experiment_id=experiment_id(experiment), run_name=name, tags=every) as run:
         yield run
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,25 +53,34 @@ def run(run_date: date, modality: str) -> Counts:
                 if modality == "text"
                 else needed.missing_images(tables, run_date, CHUNK["image"])
             )
-            _encode_all(chunks, _load(settings, modality), encoder, tqdm(total=missing, desc=modality, unit=modality))
+            encode_all(
+                chunks, load_encoder(settings, modality), encoder, tqdm(total=missing, desc=modality, unit=modality)
+            )
     counts = Counts(wanted, wanted - missing, missing, time.monotonic() - start)
     _report(counts, modality, encoder)
     return counts
 
 
-def _encode_all(chunks: Iterator[tuple[list[str], list[Any]]], encode: Encode, encoder: str, progress: tqdm) -> None:
+def encode_all(
+    chunks: Iterator[tuple[list[str], list[Any]]],
+    encode: Encode,
+    encoder: str,
+    progress: tqdm,
+    lake_folder: Path | None = None,
+) -> None:
+    """Encode chunks of hashes and contents, one commit a chunk; JobError where a vector is not finite."""
     with progress:
         for hashes, contents in chunks:
             vectors_ND = encode(contents)
             if not np.isfinite(vectors_ND).all():
                 bad = hashes[int(np.argmin(np.isfinite(vectors_ND).all(axis=1)))]
                 raise JobError(f"{encoder} gives content {bad} a vector that is not finite: use precision float32")
-            store.append_new(encoder, hashes, vectors_ND)
+            store.append_new(encoder, hashes, vectors_ND, lake_folder)
             progress.update(len(hashes))
 
 
-def _load(settings: Settings, modality: str) -> Encode:
-    """The encoder itself; torch is imported here, so that a night with nothing new does without."""
+def load_encoder(settings: Settings, modality: str) -> Encode:
+    """The encoder that the settings name; torch is imported here, so that a night with nothing new does without."""
     from recsys_jobs.devices import use_all_cores
 
     use_all_cores()

@@ -1,34 +1,40 @@
 """The exam that every model sits: one holdout, full ranking, what a user had is masked.
 
-Slates come from the same `top_k` that publishes. Values are per user first, means and bootstrap
-intervals after. U examined users, T targets (held-out pairs), I items, K places, M metrics.
+Slates come from the same `top_k` that publishes; with `negatives` they are drawn from the targets and a
+sample instead, which flatters (see sampled.py). Values are per user first, means and bootstrap intervals
+after. U examined users, T targets (held-out pairs), I items, K places, M metrics.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from recsys_jobs.dataset import Bools, Dataset, Floats, Ints
 from recsys_jobs.evaluation import metrics
 from recsys_jobs.evaluation.bootstrap import Values, mean_intervals
+from recsys_jobs.evaluation.sampled import Negatives, draw, sampled_slates
 from recsys_jobs.models.contract import Model
-from recsys_jobs.ranking import top_k
+from recsys_jobs.ranking import Slates, top_k
 
 
 @dataclass(frozen=True)
 class Holdout:
     """What users took next: pairs of indices into the dataset's users and items, in any order.
 
-    `dropped` counts the pairs that are not among them because the item was not eligible at the cut.
+    `dropped` counts the pairs that are not among them because the item was not eligible at the cut, or
+    the user unknown. `rating_T`, where there is one, is stars, NaN where unknown.
     """
 
     user_T: Ints
     item_T: Ints
     dropped: int = 0
+    rating_T: Floats | None = None
 
 
 class MetricRow(NamedTuple):
@@ -52,7 +58,7 @@ class ExamResult:
     rows: list[MetricRow]
     finite: bool  # every score shown is a finite number
     targets: int
-    dropped: int  # pairs left out because the item was not eligible at the cut
+    dropped: int  # of the holdout
 
     def per_user(self, metric: str, k: int) -> Values:
         """Return a metric's value for each examined user; the order is that of every other model's exam."""
@@ -67,38 +73,47 @@ def examine(
     k_values: list[int],
     seed: int = 0,
     blocked_items: Ints | None = None,
+    hidden_UI: sparse.csr_matrix | None = None,
+    negatives: Negatives | None = None,
 ) -> ExamResult:
     """Measure a model fitted on `dataset` (the cut H) once on the holdout.
 
     A slice of users has those users' targets; a slice of items has the users with a target among
-    them, and those targets alone.
+    them, and those targets alone. `hidden_UI` [U, I], bool, are pairs that are masked besides what
+    users had. What slates are like is told of full rankings only.
     """
-    user_T, item_T = _targets(dataset, holdout)
+    user_T, item_T = targets(dataset, holdout)
     user_U, row_T = np.unique(user_T, return_inverse=True)
-    slate_UK, finite = _slates(model, dataset, user_U, max(k_values), blocked_items)
+    if negatives is None:
+        blocks = top_k(model, dataset, max(k_values), users=user_U, blocked_items=blocked_items, hidden_UI=hidden_UI)
+    else:
+        candidate_UC = draw(dataset, user_U, row_T, item_T, hidden_UI, negatives)
+        blocks = sampled_slates(model, user_U, candidate_UC, len(dataset.items), max(k_values))
+    slate_UK, finite = _collected(blocks, len(user_U), min(max(k_values), len(dataset.items)))
     items = len(dataset.items)
     rows: list[MetricRow] = []
     values: dict[tuple[str, int], Values] = {}
-    for name, in_slice_T in _slices(dataset, user_T, item_T).items():
+    for name, in_slice_T in slices(dataset, user_T, item_T).items():
         found = _per_user(slate_UK, row_T[in_slice_T], item_T[in_slice_T], items, k_values)
         values = values or found
-        rows += _mean_rows(name, found, seed)
-    rows += _slate_rows(slate_UK, dataset, k_values, seed)
+        rows += mean_rows(name, found, seed)
+    if negatives is None:
+        rows += _slate_rows(slate_UK, dataset, k_values, seed)
     return ExamResult(user_U, values, rows, finite, len(user_T), holdout.dropped)
 
 
-def _targets(dataset: Dataset, holdout: Holdout) -> tuple[Ints, Ints]:
-    """The holdout's pairs that the user does not own yet, each once."""
+def targets(dataset: Dataset, holdout: Holdout) -> tuple[Ints, Ints]:
+    """Return users and items of the holdout's pairs that the user does not own yet, each once, by user."""
     items = len(dataset.items)
     key_T = np.setdiff1d(holdout.user_T * items + holdout.item_T, dataset.pair_keys())
     return key_T // items, key_T % items
 
 
-def _slates(model: Model, dataset: Dataset, user_U: Ints, k: int, blocked_items: Ints | None) -> tuple[Ints, bool]:
-    """Return the users' slates [U, K], and whether all their scores are finite."""
-    slate_UK = np.full((len(user_U), min(k, len(dataset.items))), -1)
+def _collected(blocks: Iterable[Slates], users: int, k: int) -> tuple[Ints, bool]:
+    """Return all the slates [U, K], and whether all their scores are finite."""
+    slate_UK = np.full((users, k), -1)
     finite, start = True, 0
-    for slates in top_k(model, dataset, k, users=user_U, blocked_items=blocked_items):
+    for slates in blocks:
         stop, width = start + len(slates.user_B), slates.item_BK.shape[1]
         slate_UK[start:stop, :width] = slates.item_BK
         finite &= bool((np.isfinite(slates.score_BK) | (slates.item_BK < 0)).all())
@@ -106,7 +121,7 @@ def _slates(model: Model, dataset: Dataset, user_U: Ints, k: int, blocked_items:
     return slate_UK, finite
 
 
-def _slices(dataset: Dataset, user_T: Ints, item_T: Ints) -> dict[str, Bools]:
+def slices(dataset: Dataset, user_T: Ints, item_T: Ints) -> dict[str, Bools]:
     """Return which targets belong to each slice; `all` comes first."""
     core_U = np.zeros(len(dataset.users), dtype=bool)
     core_I = np.zeros(len(dataset.items), dtype=bool)
@@ -131,7 +146,7 @@ def _per_user(
     return {(name, k): metric(hit_UK, targets_U, k) for name, metric in metrics.PER_USER.items() for k in k_values}
 
 
-def _mean_rows(name: str, values: dict[tuple[str, int], Values], seed: int) -> list[MetricRow]:
+def mean_rows(name: str, values: dict[tuple[str, int], Values], seed: int) -> list[MetricRow]:
     """Return the means over users with their intervals; nothing for a slice without users."""
     values_UM = np.stack(list(values.values()), axis=1)
     if not len(values_UM):
@@ -155,8 +170,8 @@ def _slate_rows(slate_UK: Ints, dataset: Dataset, k_values: list[int], seed: int
         for name, value in (("coverage", metrics.coverage(shown_UK, items)), ("gini", metrics.gini(shown_UK, items))):
             rows.append(MetricRow("all", name, k, value, None, None, len(shown_UK)))
         novelty_U = metrics.novelty(shown_UK, owners_I, len(dataset.users))
-        rows += _mean_rows("all", {("novelty", k): _known(novelty_U)}, seed)
-        rows += _mean_rows("all", {("diversity", k): _known(metrics.diversity(shown_UK, vector_ID))}, seed)
+        rows += mean_rows("all", {("novelty", k): _known(novelty_U)}, seed)
+        rows += mean_rows("all", {("diversity", k): _known(metrics.diversity(shown_UK, vector_ID))}, seed)
     return rows
 
 

@@ -1,6 +1,6 @@
 """What every fitted model offers to ranking, evaluation and publishing.
 
-U users, I items, B batch of users, F factors, D width.
+U users, I items, B batch of users, F factors, D width, N pairs.
 """
 
 from __future__ import annotations
@@ -50,4 +50,13 @@ class ItemToItem(Protocol):
 
     def similar_block(self, item_B: Tensor, /) -> Tensor:
         """Return how alike these items and all items are [B, I], float32; 0 where nothing is known."""
+        ...
+
+
+@runtime_checkable
+class Rater(Protocol):
+    """What a model that was fitted on ratings offers besides."""
+
+    def predict_ratings(self, user_N: Tensor, item_N: Tensor, /) -> Tensor:
+        """Return the stars [N], float32, that these users would give these items."""
         ...

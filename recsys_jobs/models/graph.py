@@ -35,12 +35,20 @@ def build_graph(dataset: Dataset, all_UI: sparse.csr_matrix, seen_UI: sparse.csr
     The dataset's edges count every event before the cut. An edge keeps the share of its weight that
     the seen events gave it; one that no event gave (also_bought alone) keeps all of it.
     """
-    src, dst, weight = dataset.edge_src_K, dataset.edge_dst_K, dataset.edge_weight_K
-    shared_K = shared_users(seen_UI, src, dst)
-    before_K = shared_K if all_UI.nnz == seen_UI.nnz else shared_users(all_UI, src, dst)
-    weight = np.where(before_K > 0, weight * shared_K / np.maximum(before_K, 1), weight)
+    src, dst = dataset.edge_src_K, dataset.edge_dst_K
+    weight, shared_K = seen_weights(dataset, all_UI, seen_UI)
     kept = weight > 0
     return _symmetric(src[kept], dst[kept], weight[kept], shared_K[kept], len(dataset.items))
+
+
+def seen_weights(dataset: Dataset, all_UI: sparse.csr_matrix, seen_UI: sparse.csr_matrix) -> tuple[Floats, Floats]:
+    """Return the part of each edge's weight that the seen events gave it, and how many seen users share it [K]."""
+    shared_K = shared_users(seen_UI, dataset.edge_src_K, dataset.edge_dst_K)
+    before_K = shared_K
+    if all_UI.nnz != seen_UI.nnz:
+        before_K = shared_users(all_UI, dataset.edge_src_K, dataset.edge_dst_K)
+    weight_K = dataset.edge_weight_K
+    return np.where(before_K > 0, weight_K * shared_K / np.maximum(before_K, 1), weight_K), shared_K
 
 
 def _symmetric(src: Ints, dst: Ints, weight: Floats, shared: Floats, items: int) -> Graph:

@@ -20,7 +20,18 @@ def recsys(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_help_names_every_command_and_place() -> None:
     text = parser().format_help()
-    for word in ("demo", "night", "sample", "sql", "show", "ui", "RECSYS_LANDING", "RECSYS_LAKE", "exit status"):
+    for word in (
+        "demo",
+        "night",
+        "sample",
+        "sql",
+        "show",
+        "exam",
+        "ui",
+        "RECSYS_LANDING",
+        "RECSYS_LAKE",
+        "exit status",
+    ):
         assert word in text
 
 
@@ -36,6 +47,7 @@ def test_the_command_line_loads_nothing_heavy() -> None:
         (("night", "soon"), "error: 'soon' is not a date: write YYYY-MM-DD, as in 2014-03-01"),
         (("sql",), 'error: no query: recsys sql "select …", or make sql Q="select …"'),
         (("dance",), "invalid choice: 'dance'"),
+        (("exam", ".", "--models", "magic"), "error: unknown recipe 'magic': name one of "),
     ],
 )
 def test_a_wrong_call_is_one_line_and_status_2(arguments: tuple[str, ...], says: str) -> None:

@@ -20,6 +20,13 @@ def test_pair_keys_are_sorted() -> None:
     assert dataset([(1, 0), (0, 2), (0, 1)], 2, 3).pair_keys().tolist() == [1, 2, 3]
 
 
+def test_ratings_times_numbers_and_genres_may_be_absent_or_unknown() -> None:
+    data = dataset([(0, 0), (0, 1)], 1, 2)
+    assert (len(data.rating_E), len(data.time_E), data.numeric_IN.shape, data.genre_IG.shape) == (0, 0, (0, 0), (0, 0))
+    known = dataclasses.replace(data, rating_E=np.array([5, np.nan], np.float32), time_E=np.array([1, -1]))
+    assert known.rating_E[0] == 5
+
+
 BROKEN = {
     "users are not sorted": {"users": ["b", "a"]},
     "items are not sorted, or one stands twice": {"items": ["a", "a", "b"]},
@@ -34,6 +41,8 @@ BROKEN = {
     },
     "an edge joins an item to itself": {"edge_src_K": np.array([1]), "edge_dst_K": np.array([1])},
     "an edge's weight is not above 0": {"edge_weight_K": np.zeros(1, np.float32)},
+    "rating_E does not have one value per event": {"rating_E": np.ones(1, np.float32)},
+    "genre_IG does not have one row per item": {"genre_IG": np.ones((2, 1), np.bool_)},
     "reviews and item texts differ in width": {"review_RT": np.zeros((0, 5), np.float32)},
 }
 

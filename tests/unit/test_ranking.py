@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 from torch import Tensor
 
 from recsys_jobs import folded, ranking
@@ -105,6 +106,16 @@ def test_scores_that_are_not_finite_come_last_and_are_shown_as_they_are() -> Non
     assert found.item_BK.tolist() == [[1, 0, 2, -1]]
     assert found.count_B.tolist() == [3]
     assert np.isnan(found.score_BK[0, 1])
+
+
+@pytest.mark.parametrize("make", [Table, lambda scores: product(scores, torch.eye(4))], ids=["dense", "folded"])
+def test_hidden_pairs_are_left_out_like_owned_ones(make: type[Table]) -> None:
+    """User 0 owns item 3 and has 2 hidden, and 3 as well; user 1 has item 0 hidden alone."""
+    hidden = sparse.csr_matrix(np.array([[0, 0, 1, 1], [1, 0, 0, 0]], np.bool_))
+    model = make(torch.tensor([[1.0, 2.0, 3.0, 4.0]] * 2))
+    found = all_slates(model, dataset([(0, 3)], 2, 4), 3, hidden_UI=hidden)
+    assert found.item_BK.tolist() == [[1, 0, -1], [3, 2, 1]]
+    assert found.count_B.tolist() == [2, 3]
 
 
 def test_broken_factors_are_not_searched() -> None:

@@ -1,0 +1,82 @@
+"""`item_info.csv`, `interactions.csv` and `images/{item_id}.jpg`: the layout of seed 1.
+
+Items have `item_id`, maybe `title`, `description`, labels (`category`, `genres`, `brand`, several of them
+divided by `|`), and any columns of numbers; interactions `user_id`, `item_id`, maybe `rating`, `timestamp`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from recsys_jobs.errors import JobError
+from recsys_jobs.exam_data import files
+from recsys_jobs.exam_data.raw import Item, Log, RawData, assemble
+from recsys_jobs.images.local import SUFFIXES
+
+FILES = ("item_info.csv", "interactions.csv")
+_TEXTS = ("title", "description")
+_LABELS = ("category", "categories", "genre", "genres", "brand")
+
+log = logging.getLogger(__name__)
+
+
+def read(folder: Path) -> RawData:
+    """Return the data set; JobError names the file and line of what is broken."""
+    path = folder / FILES[1]
+    frame = files.columns(path, ("user_id", "item_id"))
+    events = Log(
+        user=files.required(frame, path, "user_id"),
+        item=files.required(frame, path, "item_id"),
+        **files.ratings_and_times(frame, path),
+    )
+    catalogue, numbers = _catalogue(folder)
+    return assemble(folder, "csv_folder", events, catalogue, numbers)
+
+
+def _catalogue(folder: Path) -> tuple[dict[str, Item], tuple[str, ...]]:
+    path = folder / FILES[0]
+    frame = files.columns(path, ("item_id",))
+    ids = files.required(frame, path, "item_id")
+    if twice := next((id_ for id_, again in zip(ids, pd.Series(ids).duplicated(), strict=True) if again), None):
+        raise JobError(f"{path}: item {twice} stands there twice")
+    others = [name for name in frame.columns if name not in ("item_id", *_TEXTS, *_LABELS)]
+    names = tuple(name for name in others if _numeric(frame[name]))
+    if unused := [name for name in others if name not in names]:
+        log.info("%s: not used, for they are neither numbers nor known names: %s", path, ", ".join(unused))
+    number_IN = np.stack([files.numbers(frame, path, name) for name in names], axis=1) if names else None
+    photos = _photos(folder / "images")
+    items = {
+        id_: Item(
+            text=_text(row),
+            labels=tuple(part.strip() for name in _LABELS for part in row.get(name, "").split("|") if part.strip()),
+            image=photos.get(id_),
+            numbers=() if number_IN is None else tuple(number_IN[place]),
+        )
+        for place, (id_, row) in enumerate(zip(ids, frame.to_dict("records"), strict=True))
+    }
+    return items, names
+
+
+def _text(row: Mapping[Hashable, str]) -> str:
+    """Title, newline, description, as the pipeline joins them; empty where both are blank."""
+    title, description = (row.get(name, "").strip() for name in _TEXTS)
+    return f"{title}\n{description}" if title or description else ""
+
+
+def _numeric(values: pd.Series) -> bool:
+    given = values[values.str.strip() != ""]
+    return len(given) > 0 and bool(np.isfinite(pd.to_numeric(given, errors="coerce")).all())
+
+
+def _photos(folder: Path) -> dict[str, Path]:
+    """The photo of each item, by the file's name without its ending."""
+    if not folder.is_dir():
+        return {}
+    found = sorted(folder / name for name in os.listdir(folder))  # noqa: PTH208 - names alone, of many files
+    return {path.stem: path for path in found if path.suffix.lower() in SUFFIXES}

@@ -1,0 +1,58 @@
+"""From a call to the exam's question: the data read, divided, encoded, and laid out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from recsys_jobs.evaluation import protocols
+from recsys_jobs.evaluation.protocols import TEST, TRAIN, VALIDATION
+from recsys_jobs.exam_data.raw import RawData
+from recsys_jobs.exam_data.recognise import is_lake, read
+from recsys_jobs.exams.call import Call
+from recsys_jobs.exams.night import sit_night
+from recsys_jobs.exams.sitting import Sitting, know, needed_reviews, sit
+from recsys_jobs.exams.vectors import load_contents
+from recsys_jobs.settings import Settings
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of every model, and of which data by which protocol."""
+
+    data: str
+    layout: str
+    fingerprint: str
+    protocol: str
+    sitting: Sitting
+
+
+def ask(call: Call, settings: Settings, say: Callable[[str], None]) -> Question:
+    """Return the question that a call means. A lake that is examined is this process's lake from here on."""
+    if is_lake(call.data):
+        os.environ["RECSYS_LAKE"] = str(call.data)
+    raw = read(call.data, call.run_date, settings)
+    if call.core is not None:
+        raw = replace(raw, core=(call.core, call.core))
+    name = call.protocol or protocols.usual(raw.events)
+    say(f"{raw.name}: {len(raw.users):,} users, {len(raw.items):,} items, {len(raw.events.user_E):,} pairs")
+    say(f"protocol {name}: {protocols.protocol(name).says}")
+    if call.run_date and raw.layout == "lake" and name == "global_time":
+        say(f"of a lake that is the exam of the night of {call.run_date}: its holdout is test")
+        sitting = sit_night(call.run_date, settings, call.final)
+    else:
+        sitting = _divided(raw, name, call, settings, say)
+    return Question(raw.name, raw.layout, raw.fingerprint, name, sitting)
+
+
+def _divided(raw: RawData, name: str, call: Call, settings: Settings, say: Callable[[str], None]) -> Sitting:
+    part_E = protocols.divide(raw.events, name, call.seed)
+    counted = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
+    say(", ".join(f"{np.sum(part_E == part):,} {word}" for word, part in counted.items()))
+    known = know(part_E, name, call.final, call.mask)
+    contents = load_contents(raw, needed_reviews(raw, part_E, known, settings), settings)
+    say(f"{contents.text_present_I.sum():,} items with text, {contents.image_present_I.sum():,} with an image")
+    return sit(raw, part_E, known, contents, settings)

@@ -1,0 +1,51 @@
+"""One MLflow run an exam: what was asked, the figures, the rows, the plots and how each fit went."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+
+import mlflow
+
+from recsys_jobs import plots, tracking
+from recsys_jobs.code_version import code_version
+from recsys_jobs.exams.ask import Question
+from recsys_jobs.exams.call import Call
+from recsys_jobs.exams.fitting import Trained
+from recsys_jobs.exams.results import Row, part_of
+
+EXPERIMENT, KIND = "exams", "data_set_exam"
+
+
+def log_exam(
+    call: Call, question: Question, rows: Sequence[Row], fits: Sequence[Trained], files: Sequence[Path]
+) -> None:
+    """Log an exam to the experiment `exams`; a use of the test part is a tag, so that it can be searched for."""
+    tags = {
+        "data": question.data,
+        "protocol": question.protocol,
+        "part": part_of(call),
+        "final": str(call.final).lower(),
+        "code_version": code_version(),
+    }
+    name = f"{question.data} {question.protocol} {part_of(call)}"
+    with tracking.new_run(name, KIND, question.fingerprint, tags, EXPERIMENT):
+        asked = dataclasses.asdict(call) | {"protocol": question.protocol, "masked": question.sitting.masked}
+        mlflow.log_params({key: str(value) for key, value in asked.items()})
+        mlflow.log_metrics(_metrics(rows))
+        for file in files:
+            mlflow.log_artifact(str(file))
+        for fit in fits:
+            if fit.history:
+                plots.log_figure(plots.training_curves(fit.history), f"training/{fit.recipe.name}.png")
+
+
+def _metrics(rows: Sequence[Row]) -> dict[str, float]:
+    """The figures over everyone, and what each fit took, by the model's name."""
+    named = {
+        f"{r['recipe']}_{r['metric']}" + (f"_at_{r['k']}" if r["k"] else ""): r["value"]
+        for r in rows
+        if r["slice"] == "all" and r["value"] is not None
+    }
+    return named | {f"{r['recipe']}_{what}": r[what] for r in rows for what in ("seconds", "peak_mb")}

@@ -1,0 +1,73 @@
+"""The command line of `recsys exam`: what it takes, and that help names all of it."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from recsys_jobs.cli import parser
+from recsys_jobs.errors import UsageError
+from recsys_jobs.evaluation.protocols import PROTOCOLS
+from recsys_jobs.exams.call import MORE, Call, call_of, recipes_of
+from recsys_jobs.recipes import RECIPES
+
+
+def call(*arguments: str) -> Call:
+    return call_of(parser().parse_args(["exam", "data", *arguments]))
+
+
+def test_the_usual_call() -> None:
+    assert call() == Call(Path("data").absolute(), ("best",))
+
+
+def test_every_option() -> None:
+    found = call(
+        *("--models", "popularity, random,popularity", "--protocol", "leave-last-out", "--final", "--out", "x.json"),
+        *("--k", "20,5", "--mask", "train", "--task", "ranking", "--sampled", "popularity", "--negatives", "9"),
+        *("--seed", "3", "--date", "2014-03-01", "--core", "2"),
+    )
+    assert found == Call(
+        data=Path("data").absolute(),
+        models=("popularity", "random", "popularity"),
+        protocol="leave_last_out",
+        final=True,
+        out=Path("x.json").absolute(),
+        k_values=(5, 20),
+        mask="train",
+        task="ranking",
+        sampled="popularity",
+        negatives=9,
+        seed=3,
+        run_date=date(2014, 3, 1),
+        core=2,
+    )
+
+
+def test_best_is_a_recipe_and_each_recipe_is_fitted_once() -> None:
+    for layout in ("split_file", "sequences", "csv_folder", "movielens", "lake"):
+        (best,) = recipes_of(call(), layout)
+        assert best in RECIPES
+        assert recipes_of(call("--models", f"best,random,{best}"), layout) == [best, "random"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--models", "popularity,magic"), "unknown recipe 'magic'"),
+        (("--models", ","), "--models names none"),
+        (("--k", "10,many"), "--k is '10,many'"),
+        (("--k", "0"), "--k is '0'"),
+        (("--negatives", "0"), "--negatives is 0"),
+        (("--date", "soon"), "'soon' is not a date"),
+    ],
+)
+def test_a_wrong_call_is_one_line(arguments: tuple[str, ...], says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        call(*arguments)
+
+
+def test_help_names_every_protocol() -> None:
+    for name in PROTOCOLS:
+        assert name in MORE

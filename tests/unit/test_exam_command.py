@@ -1,0 +1,78 @@
+"""The real command on real and on small data: processes, JSON, plots, MLflow, the count of test looks."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from recsys_jobs.settings import ROOT
+from tests.unit.test_exam_data import put
+
+pytestmark = pytest.mark.slow
+
+
+def exam(var: Path, data: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    environment = {"PYTHONPATH": str(ROOT), "RECSYS_VAR": str(var), "RECSYS_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "recsys_jobs.cli", "exam", str(data), *options]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("RECSYS_", "MLFLOW_"))}
+    return subprocess.run(command, env=kept | environment, capture_output=True, text=True, check=False)
+
+
+def shop(folder: Path) -> Path:
+    """Thirty people of two tastes, ten events each, with times and stars; two texts."""
+    lines = [
+        f"u{user},i{(user + 2 * turn) % 40},{turn % 5 + 1},{1_400_000_000 + 86_400 * turn + user}"
+        for user in range(30)
+        for turn in range(10)
+    ]
+    return put(
+        folder,
+        item_info__csv="item_id,title\n" + "".join(f"i{item},{'Cup' if item % 2 else 'Plate'}\n" for item in range(40)),
+        interactions__csv="\n".join(["user_id,item_id,rating,timestamp", *lines, ""]),
+    )
+
+
+@pytest.mark.shared_data
+def test_popularity_on_a_published_split(shared_data: Path, tmp_path: Path) -> None:
+    """By the real command, twice: validation figures leave no trace, test figures are counted."""
+    out = tmp_path / "baby.json"
+    done = exam(tmp_path, shared_data / "benchmarks" / "baby", "--models", "popularity", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    assert "baby, protocol file, validation figures" in done.stdout
+    assert not (tmp_path / "exams" / "final_uses.jsonl").exists()
+    rows = json.loads(out.read_text())
+    recall = {r["k"]: r for r in rows if (r["slice"], r["metric"]) == ("all", "recall")}
+    assert recall[20]["users"] == 19_445
+    assert 0.04 < recall[20]["value"] < 0.06
+    assert {r["masked"] for r in rows} == {"train"}
+    assert (tmp_path / "baby-ndcg.png").exists()
+
+
+def test_a_shop_by_text_and_by_epochs(tmp_path: Path) -> None:
+    """Texts through the real encoder, a closed form and a model that stops early, on test, with all its traces."""
+    options = ("--models", "ease_text,sage_fm_debug", "--final", "--k", "5")
+    done = exam(tmp_path / "var", shop(tmp_path / "shop"), *options)
+    assert done.returncode == 0, done.stderr
+    assert "test figures of this data were looked at 1 times" in done.stdout
+    rows = json.loads((tmp_path / "var" / "exams" / "shop" / "global_time-test.json").read_text())
+    assert {(r["recipe"], r["masked"]) for r in rows} == {
+        ("ease_text", "train and validation"),
+        ("sage_fm_debug", "train and validation"),
+    }
+    assert all(r["peak_mb"] > 50 and r["seconds"] >= 0 for r in rows)
+    logged = list((tmp_path / "var" / "mlflow" / "artifacts").glob("*/artifacts/*"))
+    assert {"global_time-test.json", "global_time-test-ndcg.png", "training"} <= {path.name for path in logged}
+    again = exam(tmp_path / "var", tmp_path / "shop", "--models", "popularity", "--final")
+    assert "test figures of this data were looked at 2 times" in again.stdout
+
+
+def test_a_wrong_call_is_one_line_and_status_2(tmp_path: Path) -> None:
+    done = exam(tmp_path, shop(tmp_path / "shop"), "--protocol", "file")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: protocol file needs a split in the data")
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,214 @@
+"""What is learned from, what is known when the question is asked, what is asked, what is masked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recsys_jobs.dataset import Dataset
+from recsys_jobs.errors import JobError, UsageError
+from recsys_jobs.evaluation.exam import Holdout
+from recsys_jobs.evaluation.protocols import TEST, TEST_INPUT, TRAIN, VALIDATION, VALIDATION_INPUT, Parts
+from recsys_jobs.exam_data.raw import Item, Log, RawData, assemble
+from recsys_jobs.exams.night import without
+from recsys_jobs.exams.sitting import Sitting, know, needed_reviews, sit
+from recsys_jobs.exams.vectors import Contents
+from recsys_jobs.models.graph import build_graph
+from recsys_jobs.models.item_to_item import events_matrix
+from recsys_jobs.settings import Settings
+from tests.unit.worlds import dataset
+
+# user, item, part: u1 and u2 share a and b; u3 has one event of each part; item d is asked for alone
+EVENTS = [
+    ("u1", "a", TRAIN),
+    ("u1", "b", TRAIN),
+    ("u2", "a", TRAIN),
+    ("u2", "b", TRAIN),
+    ("u3", "a", TRAIN),
+    ("u3", "b", VALIDATION),
+    ("u3", "d", TEST),
+    ("u4", "c", TEST),
+]
+
+
+def raw_data(events: list[tuple[str, str, int]], core: tuple[int, int] = (0, 0), **more: object) -> RawData:
+    users, items, _ = zip(*events, strict=True)
+    log = Log(users, items, ordered=True, **more)  # type: ignore[arg-type]
+    return assemble(Path("shop"), "sequences", log, {"e": Item("never had")}, core=core)
+
+
+def parts(events: list[tuple[str, str, int]]) -> Parts:
+    return np.array([part for *_, part in events], np.int8)
+
+
+def nothing(raw: RawData) -> Contents:
+    items, events = len(raw.items), len(raw.events.user_E)
+    no, none = np.zeros(items, np.bool_), np.zeros((items, 0), np.float32)
+    return Contents(none, no, no, none, no, np.full(events, -1), np.zeros((0, 0), np.float32))
+
+
+def seated(
+    final: bool,
+    protocol: str = "file",
+    mask: str = "train_validation",
+    events: list[tuple[str, str, int]] = EVENTS,
+    core: tuple[int, int] = (0, 0),
+) -> Sitting:
+    raw = raw_data(events, core, rating=np.arange(len(events), dtype=np.float32))
+    known = know(parts(events), protocol, final, mask)
+    return sit(raw, parts(events), known, nothing(raw), Settings())
+
+
+def names(data: Dataset, chosen: np.ndarray | None = None) -> list[str]:
+    """Events as `user item`, in order; those chosen, if any are."""
+    pairs = [f"{data.users[u]} {data.items[i]}" for u, i in zip(data.event_user_E, data.event_item_E, strict=True)]
+    return pairs if chosen is None else [pair for pair, one in zip(pairs, chosen, strict=True) if one]
+
+
+def asked(sitting: Sitting) -> list[str]:
+    scored, holdout = sitting.scored, sitting.holdout
+    return [f"{scored.users[u]} {scored.items[i]}" for u, i in zip(holdout.user_T, holdout.item_T, strict=True)]
+
+
+def masked_besides(sitting: Sitting) -> list[str]:
+    if sitting.hidden_UI is None:
+        return []
+    return [f"{sitting.scored.users[u]} {sitting.scored.items[i]}" for u, i in np.argwhere(sitting.hidden_UI.toarray())]
+
+
+TRAINED = ["u1 a", "u1 b", "u2 a", "u2 b", "u3 a"]
+
+
+@pytest.mark.parametrize("final", [False, True])
+@pytest.mark.parametrize("protocol", ["file", "leave_last_out"])
+def test_fits_see_train_and_early_stopping_validation_never_test(final: bool, protocol: str) -> None:
+    sitting = seated(final, protocol)
+    assert names(sitting.learned) == TRAINED
+    assert not sitting.learned.validation_E.any() and sitting.learned.in_core_E.all()
+    assert names(sitting.watched) == [*TRAINED, "u3 b"]
+    assert names(sitting.watched, sitting.watched.validation_E) == ["u3 b"]
+    assert names(sitting.watched, sitting.watched.train_events()) == TRAINED
+    assert sitting.scored.items == ["a", "b", "c", "d", "e"]
+
+
+def test_validation_is_asked_of_who_knows_train_alone() -> None:
+    sitting = seated(final=False)
+    assert names(sitting.scored) == TRAINED
+    assert asked(sitting) == ["u3 b"]
+    assert masked_besides(sitting) == []
+    assert sitting.masked == "train"
+
+
+def test_without_an_order_validation_is_masked_at_test_but_no_history() -> None:
+    sitting = seated(final=True)
+    assert names(sitting.scored) == TRAINED
+    assert asked(sitting) == ["u3 d"]
+    assert masked_besides(sitting) == ["u3 b"]
+    assert sitting.masked == "train and validation"
+
+
+def test_masking_train_alone_is_an_option_of_those() -> None:
+    sitting = seated(final=True, mask="train")
+    assert masked_besides(sitting) == []
+    assert sitting.masked == "train"
+
+
+@pytest.mark.parametrize("protocol", ["leave_last_out", "global_time"])
+def test_with_an_order_validation_is_history_at_test(protocol: str) -> None:
+    sitting = seated(final=True, protocol=protocol)
+    assert names(sitting.scored) == [*TRAINED, "u3 b"]
+    assert names(sitting.scored, sitting.scored.in_core_E) == TRAINED  # who was learned from is told by this
+    assert not sitting.scored.validation_E.any()
+    assert masked_besides(sitting) == []
+    assert sitting.masked == "train and validation"
+    with pytest.raises(UsageError, match=f"protocol {protocol} has validation as history"):
+        seated(final=True, protocol=protocol, mask="train")
+
+
+def test_who_has_no_history_is_not_asked_and_is_counted() -> None:
+    holdout: Holdout = seated(final=True).holdout
+    assert holdout.dropped == 1  # u4
+    assert holdout.rating_T is not None and holdout.rating_T.tolist() == [6.0]
+
+
+NEW_USERS = [
+    ("u1", "a", TRAIN),
+    ("u1", "b", TRAIN),
+    ("u2", "a", VALIDATION_INPUT),
+    ("u2", "b", VALIDATION),
+    ("u3", "b", TEST_INPUT),
+    ("u3", "a", TEST),
+]
+
+
+def test_new_users_are_known_by_what_is_given_and_never_learned_from() -> None:
+    sitting = seated(True, "user_based", events=NEW_USERS)
+    assert names(sitting.learned) == ["u1 a", "u1 b"]
+    assert names(sitting.watched) == ["u1 a", "u1 b", "u2 a", "u2 b"]
+    assert names(sitting.watched, sitting.watched.train_events()) == ["u1 a", "u1 b"]
+    assert names(sitting.scored) == ["u1 a", "u1 b", "u3 b"]
+    assert asked(sitting) == ["u3 a"]
+    assert sitting.masked == "the part of each examined user's history that is given"
+    assert names(seated(False, "user_based", events=NEW_USERS).scored) == ["u1 a", "u1 b", "u2 a"]
+
+
+def test_edges_are_those_that_train_events_make_and_training_sees_no_more_of_them() -> None:
+    """Train joins a and b by u1 and u2; u3 joins them with its validation event, and b and c by it alone."""
+    events = [*EVENTS, ("u3", "c", VALIDATION)]
+    sitting = seated(final=True, protocol="leave_last_out", events=events)
+    for data, weight in ((sitting.learned, 2), (sitting.scored, 2), (sitting.watched, 3)):
+        joined = [(data.items[s], data.items[d]) for s, d in zip(data.edge_src_K, data.edge_dst_K, strict=True)]
+        assert joined == [("a", "b")]
+        assert data.edge_weight_K.tolist() == [weight]  # a dataset's edges count all of its events
+    watched = sitting.watched
+    graph = build_graph(watched, events_matrix(watched), events_matrix(watched, ~watched.validation_E))
+    assert graph.weight_II.toarray()[0].tolist() == [0, 2, 0, 0, 0]
+
+
+def test_a_core_limits_what_is_learned_from() -> None:
+    """Two events a user and an item: u3 has one train event, so that neither it nor its validation counts."""
+    crowd = [("u1", "c", TRAIN), ("u5", "c", TRAIN), ("u5", "a", TRAIN), ("u2", "c", VALIDATION)]
+    sitting = seated(final=False, events=[*EVENTS, *crowd], core=(2, 2))
+    assert names(sitting.learned, ~sitting.learned.in_core_E) == ["u3 a"]
+    assert names(sitting.watched, sitting.watched.validation_E) == ["u2 c"]
+    assert asked(sitting) == ["u3 b", "u2 c"]
+    with pytest.raises(JobError, match="no validation event is of a user and an item that are learned from"):
+        seated(final=False, core=(3, 3))
+
+
+def test_reviews_are_needed_of_the_last_events_and_of_bare_items() -> None:
+    """Of each user one more than stands for it, and of item b, which has a title alone, likewise."""
+    events = [("u1", item, TRAIN) for item in "bcdefg"] + [
+        ("u2", "h", TRAIN),
+        ("u2", "i", VALIDATION),
+        ("u2", "j", TEST),
+    ]
+    users, items, _ = zip(*events, strict=True)
+    texts = ["said"] * 6 + [" ", "said", "said"]
+    raw = assemble(
+        Path("shop"), "lake", Log(users, items, review=texts, ordered=True), {"b": Item("B", described=False)}
+    )
+    settings = Settings(reviews_per_user=2, reviews_per_item=2)
+    known = know(parts(events), "leave_last_out", True, "train_validation")
+    needed = needed_reviews(raw, parts(events), known, settings)
+    assert [items[e] for e in np.flatnonzero(needed)] == ["b", "e", "f", "g", "i"]
+
+
+def test_a_past_is_a_dataset_without_some_events_and_without_what_they_alone_joined() -> None:
+    """Items 0 and 1 are joined by users 0 and 1, 1 and 2 by user 1 alone, 0 and 2 by a listing."""
+    data = dataset(
+        [(0, 0), (0, 1), (1, 1), (1, 0), (1, 2), (2, 0)],
+        3,
+        3,
+        edge_src_K=np.array([0, 1, 0]),
+        edge_dst_K=np.array([1, 2, 2]),
+        edge_weight_K=np.array([1.0, 1.0, 1.0], np.float32),
+        rating_E=np.arange(6, dtype=np.float32),
+    )
+    past = without(data, np.array([0, 0, 1, 0, 0, 1], np.bool_))
+    assert past.event_item_E.tolist() == [0, 1, 0, 2]
+    assert past.rating_E.tolist() == [0, 1, 3, 4]
+    edges = list(zip(past.edge_src_K.tolist(), past.edge_dst_K.tolist(), past.edge_weight_K.tolist(), strict=True))
+    assert edges == [(0, 1, 0.5), (0, 2, 1.0)]
