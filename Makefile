@@ -4,6 +4,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 EXTRA ?= cpu
 BIN := .venv/bin
 READY := .venv/.ready-$(EXTRA)
+# two files of tests at a time: most of them wait for one process after another
+TWO := --numprocesses=2 --dist=loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check nightly sql show ui exam bench clean
@@ -25,14 +27,14 @@ demo: $(READY) ## sample dumps, two nights through Airflow, a summary
 	@$(BIN)/recsys demo
 
 test: $(READY) ## every test
-	@$(BIN)/python -m pytest
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TWO)
 
 check: $(READY) ## the fast part: lint, types, import contracts, unit tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -m 'not slow' tests/unit
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q $(TWO) -m 'not slow' tests/unit
 
 nightly: $(READY) ## one night: DATE=2014-03-01 [LANDING=dir] [RECIPE=name] [ALLOW_REFUSED=1]
 	@$(if $(DATE),,$(error which night? make nightly DATE=2014-03-01 [LANDING=dir]))
