@@ -11,6 +11,7 @@ import logging
 import tempfile
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,11 +22,12 @@ from recsys_jobs.dataset import Dataset
 from recsys_jobs.decisions import gate_decision
 from recsys_jobs.errors import JobError, run_main
 from recsys_jobs.families import floor_recipe
-from recsys_jobs.fits import EXAM, Fit, serving_fit
+from recsys_jobs.fits import EXAM, Fit, exam_fit, serving_fit
 from recsys_jobs.models.contract import Model
+from recsys_jobs.overlap import demand_overlap
 from recsys_jobs.ranking import owned_items
 from recsys_jobs.recipes import recipe as recipe_called
-from recsys_jobs.snapshot import load_dataset
+from recsys_jobs.snapshot import exam_cut, load_dataset
 from recsys_jobs.step import Step, parse_step
 
 log = logging.getLogger(__name__)
@@ -36,14 +38,29 @@ def published_fit(step: Step, dataset: Dataset) -> Fit:
     decision = gate_decision(step.run_date, step.recipe)
     is_floor = decision["publishes"] != decision["recipe"]
     recipe = floor_recipe(step.settings, len(dataset.items)) if is_floor else recipe_called(decision["publishes"])
-    fingerprint = decision["floor_fingerprint" if is_floor else "model_fingerprint"]
+    exam = _exam_run(decision["floor_fingerprint" if is_floor else "model_fingerprint"])
+    tags = step.tags(step.run_date) | {"exam_run": exam.info.run_id}
+    return serving_fit(dataset, recipe, step.settings.seed, int(exam.data.params["epochs_fitted"]), tags)
+
+
+def _exam_run(fingerprint: str) -> Any:
+    """The exam fit's run, which says for how many epochs; JobError where MLflow has lost it."""
     exam = tracking.find_run(fingerprint, EXAM)
     if exam is None:
         raise JobError(
             f"MLflow at {tracking.tracking_uri()} has no exam fit {fingerprint}: run python -m recsys_jobs.train again"
         )
-    tags = step.tags(step.run_date) | {"exam_run": exam.info.run_id}
-    return serving_fit(dataset, recipe, step.settings.seed, int(exam.data.params["epochs_fitted"]), tags)
+    return exam
+
+
+def check_overlap(step: Step, fit: Fit, dataset: Dataset) -> None:
+    """Hold the serving fit against the exam fit that the gate judged; JobError where they disagree."""
+    cut, _ = exam_cut(step.run_date)
+    before = load_dataset(cut, step.settings)
+    exam = exam_fit(before, fit.recipe, step.settings.seed, step.tags(cut))
+    how = {"k": step.settings.k, "least": step.settings.min_overlap}
+    share = demand_overlap(exam.model, before, fit.model, dataset, **how)
+    log.info("overlap: %.1f %% of the exam fit's places are filled alike", 100 * share)
 
 
 def registered_version(step: Step, fit: Fit, dataset: Dataset) -> int | None:
@@ -87,6 +104,7 @@ def main() -> None:
     step = parse_step(__doc__ or "")
     dataset = load_dataset(step.run_date, step.settings)
     fit = published_fit(step, dataset)
+    check_overlap(step, fit, dataset)
     version = registered_version(step, fit, dataset)
     log.info(
         "serving fit of %s: %s, %s",

@@ -60,6 +60,7 @@ class Settings:
     similar_k: int = 20
     gate_margin: float = 0.05  # share of the floor's NDCG by which a model may be worse
     min_coverage_ratio: float = 0.5  # of the floor's catalogue coverage
+    min_overlap: float = 0.05  # share of the exam fit's slates that the serving fit must still show the same people
     min_published_coverage: float = 0.01  # share of the eligible items that some slate must show
 
 

@@ -100,6 +100,7 @@ def test_the_decision_and_what_was_published_agree(first_night: Night) -> None:
     assert name == ("shop-recommender" if publishes == "sage_fm" else "ease_text")
     assert (decision == "passed") == (publishes == "sage_fm")
     assert reason in " ".join(said(first_night, "NDCG differs"))
+    assert said(first_night, "of the exam fit's places are filled alike")
 
 
 def test_the_registered_model_answers_as_the_table_does(first_night: Night) -> None:
