@@ -58,8 +58,8 @@ def check_overlap(step: Step, fit: Fit, dataset: Dataset) -> None:
     cut, _ = exam_cut(step.run_date)
     before = load_dataset(cut, step.settings)
     exam = exam_fit(before, fit.recipe, step.settings.seed, step.tags(cut))
-    how = {"k": step.settings.k, "least": step.settings.min_overlap}
-    share = demand_overlap(exam.model, before, fit.model, dataset, **how)
+    k, least = step.settings.k, step.settings.min_overlap
+    share = demand_overlap(exam.model, before, fit.model, dataset, k=k, least=least)
     log.info("overlap: %.1f %% of the exam fit's places are filled alike", 100 * share)
 
 
