@@ -1,0 +1,48 @@
+"""The archive of classes: found by Java and Spark, used where it is, done without where it is not."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+
+import pytest
+
+from spark import class_archive
+
+
+def _java(folder: Path) -> Path:
+    java = folder / "java"
+    folder.mkdir()
+    java.write_text("#!/bin/sh\n")
+    return java
+
+
+def test_no_archive_no_option(tmp_path: Path) -> None:
+    assert class_archive.java_option(_java(tmp_path / "one"), tmp_path) == ""
+
+
+def test_an_archive_is_used_by_the_java_that_made_it_and_by_no_other(tmp_path: Path) -> None:
+    one, other = _java(tmp_path / "one"), _java(tmp_path / "other")
+    archive = class_archive.archive_for(one, tmp_path)
+    archive.touch()
+    assert f"-XX:SharedArchiveFile={archive}" in class_archive.java_option(one, tmp_path)
+    assert class_archive.java_option(other, tmp_path) == ""
+
+
+def test_a_java_that_was_replaced_needs_a_new_archive(tmp_path: Path) -> None:
+    java = _java(tmp_path / "one")
+    before = class_archive.archive_for(java, tmp_path)
+    os.utime(java, (1, 1))
+    assert class_archive.archive_for(java, tmp_path) != before
+
+
+def test_a_rehearsal_that_fails_leaves_nothing_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(class_archive, "_REHEARSAL", "raise SystemExit('this JVM has no archive')")
+    java = _java(tmp_path / "one")
+    with caplog.at_level(logging.WARNING):
+        class_archive.build(java, tmp_path)
+    assert "this JVM has no archive" in caplog.text
+    assert list(tmp_path.glob("*.jsa")) == list(tmp_path.glob("*.part")) == []
