@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 
@@ -38,3 +39,23 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[obj
     if precision == "float32":
         return nullcontext()
     return torch.autocast(device.type, dtype=PRECISIONS[precision])
+
+
+def mixed_precision(device: torch.device, wanted: str) -> str:
+    """The precision that a recipe's `mixed_precision` means here: `auto` (on cuda only), `bfloat16` or `off`."""
+    if wanted == "bfloat16":
+        return "bfloat16"
+    if wanted == "off" or device.type != "cuda":
+        return "float32"
+    return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+
+
+@contextmanager
+def deterministic(device: torch.device) -> Iterator[None]:
+    """Only deterministic algorithms inside; on cuda, where a sparse product has none, torch warns instead."""
+    before, warned = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warned)

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 # where `fit` and `load` of each family are; spelled out, so that a model's fingerprint finds its sources
 _FIT = {
-    "sage_fm": "recsys_jobs.training",
+    "sage_fm": "recsys_jobs.models.sage_fm_training",
     "ease_text": "recsys_jobs.models.ease_text",
     "text_knn": "recsys_jobs.models.text_knn",
     "popularity": "recsys_jobs.models.popularity",

@@ -1,7 +1,7 @@
 """Recipes: a run's whole configuration as a frozen dataclass that a plain function returns. Standard library only.
 
-`family` says which code fits the recipe (recsys_jobs.training for `sage_fm`). A new family adds a
-dataclass of its own, a function for each named configuration, and a line in `RECIPES`.
+`family` says which code fits the recipe (see families.py). A new family adds a dataclass of its own, a
+function for each named configuration, and a line in `RECIPES`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,21 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class SageFMRecipe(Recipe):
+class TrainedRecipe(Recipe):
+    """What every neural family's recipe has beside that: the loop of training.py."""
+
+    learning_rate: float = 1e-3
+    learning_rate_decay: float = 1.0  # factor per epoch
+    clip_norm: float = 1.0
+    max_epochs: int = 60
+    patience: int = 5  # epochs without a better validation NDCG
+    validation_users: int = 2_000
+    validation_k: int = 20
+    mixed_precision: str = "auto"  # auto: on cuda only; bfloat16: everywhere; off
+
+
+@dataclass(frozen=True)
+class SageFMRecipe(TrainedRecipe):
     """Configuration of the multimodal fusion model; the defaults are the seed's (see models/sage_fm.py)."""
 
     # model
@@ -44,18 +58,10 @@ class SageFMRecipe(Recipe):
     loss: str = "bpr"  # bpr, or softmax over sampled items
     negatives: int = 1  # a pair's own for bpr; shared by the whole batch for softmax
     l2: float = 1e-6
-    # loop
-    learning_rate: float = 1e-3
+    # steps
     node_learning_rate: float = 1e-3  # of the node inputs, each of which sees few pairs
-    learning_rate_decay: float = 1.0  # factor per epoch
-    clip_norm: float = 1.0
     steps_per_epoch: int = 24
     min_batch: int = 256  # pairs; small data takes fewer steps
-    max_epochs: int = 60
-    patience: int = 5  # epochs without a better validation NDCG
-    validation_users: int = 2_000
-    validation_k: int = 20
-    mixed_precision: str = "auto"  # auto: on cuda only; bfloat16: everywhere; off
 
 
 def sage_fm_seed() -> SageFMRecipe:
