@@ -6,7 +6,9 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from recsys_jobs.errors import UsageError
 
@@ -48,6 +50,12 @@ def mixed_precision(device: torch.device, wanted: str) -> str:
     if wanted == "off" or device.type != "cuda":
         return "float32"
     return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+
+
+def to_device(values: NDArray[np.int64], device: torch.device) -> torch.Tensor:
+    """Copy a batch's indices; from pinned memory, without waiting, where there is a GPU."""
+    tensor = torch.from_numpy(values)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
 
 
 @contextmanager

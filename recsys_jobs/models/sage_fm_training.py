@@ -16,6 +16,7 @@ from torch import Tensor
 
 from recsys_jobs import losses, training
 from recsys_jobs.dataset import Dataset, Ints
+from recsys_jobs.devices import to_device
 from recsys_jobs.learner import EpochLog, Parts
 from recsys_jobs.models.fitted_sage_fm import FittedSageFM, load, whole_graph
 from recsys_jobs.models.graph import drop_edges, without_pairs
@@ -87,7 +88,7 @@ class SageFMLearner:
         """Return the loss of one batch of pairs; the same user vector meets the positive and the negatives."""
         model = self.network
         items = model.encode_items(self.world, batch.graph)
-        user_B, item_B, other = (self._to_device(a) for a in (batch.user_B, batch.item_B, batch.other))
+        user_B, item_B, other = (to_device(a, self.device) for a in batch[1:])
         user_BD = model.encode_users(self.world, items, user_B, leave_B=item_B).vector_BD
         positive_B = model.fm(user_BD, model.positives(self.world, items, item_B, user_B))
         penalty = self.recipe.l2 * torch.stack([p.square().sum() for p in model.parameters()]).sum()
@@ -111,11 +112,6 @@ class SageFMLearner:
     def fitted(self, epochs: int, history: list[EpochLog]) -> FittedSageFM:
         """Return the model over the whole dataset."""
         return FittedSageFM(self.network, self.dataset, self.known_I, epochs, history, self.device)
-
-    def _to_device(self, values: Ints) -> Tensor:
-        """Copy a batch's indices; from pinned memory, without waiting, where there is a GPU."""
-        tensor = torch.from_numpy(values)
-        return tensor.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else tensor
 
 
 fit = partial(training.fit, SageFMLearner)
