@@ -30,6 +30,8 @@ _FIT = {
     "lightgcn": "recsys_jobs.models.lightgcn",
     "ease_text": "recsys_jobs.models.ease_text",
     "text_knn": "recsys_jobs.models.text_knn",
+    "item_knn": "recsys_jobs.models.item_knn",
+    "user_knn": "recsys_jobs.models.user_knn",
     "popularity": "recsys_jobs.models.popularity",
     "random": "recsys_jobs.models.random_scores",
 }

@@ -145,14 +145,48 @@ class TextKnnRecipe(Recipe):
     history: int = 50  # last events of a user that count as co-occurring
 
 
+@dataclass(frozen=True)
+class ItemKnnRecipe(Recipe):
+    """Configuration of item-kNN (see models/item_knn.py)."""
+
+    neighbours: int = 200  # kept an item
+    shrinkage: float = 100.0  # added to the cosine's denominator; events are few, and a cosine of few is chance
+    history: int = 200  # last events of a user that count as co-occurring: cost, not meaning
+
+
+@dataclass(frozen=True)
+class UserKnnRecipe(Recipe):
+    """Configuration of user-kNN (see models/user_knn.py)."""
+
+    neighbours: int = 400
+    shrinkage: float = 3.0
+
+
 def ease_text() -> EaseTextRecipe:
     """The floor."""
     return EaseTextRecipe(name="ease_text", family="ease_text")
 
 
+def ease() -> EaseTextRecipe:
+    """EASE as Steck (2019) gives it, by identifiers alone; the ridge is his for the sparsest of his data."""
+    return EaseTextRecipe(
+        name="ease", family="ease_text", ridge=200.0, text_weight=0.0, user_exponent=0.0, item_exponent=0.0
+    )
+
+
 def text_knn() -> TextKnnRecipe:
     """The floor of a catalogue too large for the other."""
     return TextKnnRecipe(name="text_knn", family="text_knn")
+
+
+def item_knn() -> ItemKnnRecipe:
+    """Items that the same people had."""
+    return ItemKnnRecipe(name="item_knn", family="item_knn")
+
+
+def user_knn() -> UserKnnRecipe:
+    """What the people had who had the same things."""
+    return UserKnnRecipe(name="user_knn", family="user_knn")
 
 
 def popularity() -> Recipe:
@@ -172,7 +206,10 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "bpr_mf": bpr_mf,
     "lightgcn": lightgcn,
     "ease_text": ease_text,
+    "ease": ease,
     "text_knn": text_knn,
+    "item_knn": item_knn,
+    "user_knn": user_knn,
     "popularity": popularity,
     "random": random_scores,
 }

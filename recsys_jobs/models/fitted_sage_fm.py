@@ -90,7 +90,7 @@ def load(
     """
     device = device or torch.device("cpu")
     state = {name.removeprefix("model."): value for name, value in weights.items() if name.startswith("model.")}
-    row_I = names.rows_of(weights["items.names"], dataset.items)
+    row_I = names.rows_of(names.unpack(weights["items.names"]), dataset.items)
     known_I = (row_I >= 0) & weights["items.known"].numpy()[row_I.clip(min=0)]
     nodes_IG = state[_NODES][row_I.clip(min=0)] * torch.from_numpy(known_I)[:, None]
     with torch.random.fork_rng(devices=[]):  # the network's random start is thrown away: leave no trace of it

@@ -162,8 +162,8 @@ def _model(
 
 def load(weights: dict[str, Tensor], dataset: Dataset, recipe: LightGCNRecipe) -> VectorModel:
     """Return the model of `weights` over a dataset: its own, or a later one with more users and items."""
-    user_UD = names.rows_for(weights["users.vectors"], weights["users.names"], dataset.users)
-    item_ID = names.rows_for(weights["items.vectors"], weights["items.names"], dataset.items)
+    user_UD = names.rows_for(weights["users.vectors"], names.unpack(weights["users.names"]), dataset.users)
+    item_ID = names.rows_for(weights["items.vectors"], names.unpack(weights["items.names"]), dataset.items)
     start_ND = torch.cat([user_UD, item_ID])
     return _model(start_ND, dataset, recipe, int(weights["epochs"]), [], torch.device("cpu"))
 

@@ -25,14 +25,14 @@ def unpack(packed: Tensor) -> list[str]:
     return text.split("\n") if text else []
 
 
-def rows_of(packed: Tensor, ids: Sequence[str]) -> Ints:
-    """Return the place among the packed ids of each of `ids` [M], -1 where it is not among them."""
-    place = {name: row for row, name in enumerate(unpack(packed))}
+def rows_of(known: Sequence[str], ids: Sequence[str]) -> Ints:
+    """Return the place of each of `ids` [M] among the known ones [N], -1 where it is not among them."""
+    place = {name: row for row, name in enumerate(known)}
     return np.array([place.get(name, -1) for name in ids], np.int64)
 
 
-def rows_for(vector_ND: Tensor, packed: Tensor, ids: Sequence[str]) -> Tensor:
-    """Return the rows of `ids` [M, D], zero where the weights have none."""
-    row_M = torch.from_numpy(rows_of(packed, ids))
+def rows_for(vector_ND: Tensor, known: Sequence[str], ids: Sequence[str]) -> Tensor:
+    """Return the rows of `ids` [M, D], zero where there is none among the known ones' [N, D]."""
+    row_M = torch.from_numpy(rows_of(known, ids))
     padded_ND = torch.cat([vector_ND, vector_ND.new_zeros(1, vector_ND.shape[1])])
     return padded_ND[row_M]  # -1 is the row of zeros

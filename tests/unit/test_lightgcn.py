@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
 
@@ -68,9 +67,7 @@ def test_the_sampled_softmax_learns_too() -> None:
 
 
 def test_names_survive_packing_and_find_their_rows() -> None:
-    packed = names.pack(["a", "å", "c"])
-    assert names.unpack(packed) == ["a", "å", "c"]
+    assert names.unpack(names.pack(["a", "å", "c"])) == ["a", "å", "c"]
     assert names.unpack(names.pack([])) == []
-    assert names.rows_of(packed, ["c", "b", "a"]).tolist() == [2, -1, 0]
-    assert names.rows_for(torch.eye(3), packed, ["c", "b"]).tolist() == [[0, 0, 1], [0, 0, 0]]
-    assert np.array_equal(names.rows_of(names.pack([]), ["a"]), [-1])
+    assert names.rows_of(["a", "b", "c"], ["c", "d", "a"]).tolist() == [2, -1, 0]
+    assert names.rows_for(torch.eye(3), ["a", "b", "c"], ["c", "d"]).tolist() == [[0, 0, 1], [0, 0, 0]]
