@@ -23,9 +23,9 @@ import torch
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.errors import UsageError, run_main
 from recsys_jobs.exams.edges import co_review_edges
+from recsys_jobs.models.sage_fm_training import fit
 from recsys_jobs.recipes import SageFMRecipe, recipe
 from recsys_jobs.settings import ROOT, Settings
-from recsys_jobs.training import fit
 
 TEXT_WIDTH = 384
 

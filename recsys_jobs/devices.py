@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from recsys_jobs.errors import UsageError
 
@@ -38,3 +41,29 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[obj
     if precision == "float32":
         return nullcontext()
     return torch.autocast(device.type, dtype=PRECISIONS[precision])
+
+
+def mixed_precision(device: torch.device, wanted: str) -> str:
+    """The precision that a recipe's `mixed_precision` means here: `auto` (on cuda only), `bfloat16` or `off`."""
+    if wanted == "bfloat16":
+        return "bfloat16"
+    if wanted == "off" or device.type != "cuda":
+        return "float32"
+    return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
+
+
+def to_device(values: NDArray[np.int64], device: torch.device) -> torch.Tensor:
+    """Copy a batch's indices; from pinned memory, without waiting, where there is a GPU."""
+    tensor = torch.from_numpy(values)
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
+
+
+@contextmanager
+def deterministic(device: torch.device) -> Iterator[None]:
+    """Only deterministic algorithms inside; on cuda, where a sparse product has none, torch warns instead."""
+    before, warned = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=warned)

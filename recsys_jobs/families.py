@@ -26,14 +26,17 @@ log = logging.getLogger(__name__)
 
 # where `fit` and `load` of each family are; spelled out, so that a model's fingerprint finds its sources
 _FIT = {
-    "sage_fm": "recsys_jobs.training",
+    "sage_fm": "recsys_jobs.models.sage_fm_training",
+    "lightgcn": "recsys_jobs.models.lightgcn",
     "ease_text": "recsys_jobs.models.ease_text",
     "text_knn": "recsys_jobs.models.text_knn",
+    "item_knn": "recsys_jobs.models.item_knn",
+    "user_knn": "recsys_jobs.models.user_knn",
     "popularity": "recsys_jobs.models.popularity",
     "random": "recsys_jobs.models.random_scores",
 }
 _LOAD = _FIT | {"sage_fm": "recsys_jobs.models.fitted_sage_fm"}
-_ITERATIVE = {"sage_fm"}  # trained in epochs; the others learn in one pass
+_ITERATIVE = {"sage_fm", "lightgcn"}  # trained in epochs; the others learn in one pass
 
 
 @dataclass(frozen=True)

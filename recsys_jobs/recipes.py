@@ -1,7 +1,7 @@
 """Recipes: a run's whole configuration as a frozen dataclass that a plain function returns. Standard library only.
 
-`family` says which code fits the recipe (recsys_jobs.training for `sage_fm`). A new family adds a
-dataclass of its own, a function for each named configuration, and a line in `RECIPES`.
+`family` says which code fits the recipe (see families.py). A new family adds a dataclass of its own, a
+function for each named configuration, and a line in `RECIPES`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,21 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class SageFMRecipe(Recipe):
+class TrainedRecipe(Recipe):
+    """What every neural family's recipe has beside that: the loop of training.py."""
+
+    learning_rate: float = 1e-3
+    learning_rate_decay: float = 1.0  # factor per epoch
+    clip_norm: float = 1.0
+    max_epochs: int = 60
+    patience: int = 5  # epochs without a better validation NDCG
+    validation_users: int = 2_000
+    validation_k: int = 20
+    mixed_precision: str = "auto"  # auto: on cuda only; bfloat16: everywhere; off
+
+
+@dataclass(frozen=True)
+class SageFMRecipe(TrainedRecipe):
     """Configuration of the multimodal fusion model; the defaults are the seed's (see models/sage_fm.py)."""
 
     # model
@@ -44,18 +58,10 @@ class SageFMRecipe(Recipe):
     loss: str = "bpr"  # bpr, or softmax over sampled items
     negatives: int = 1  # a pair's own for bpr; shared by the whole batch for softmax
     l2: float = 1e-6
-    # loop
-    learning_rate: float = 1e-3
+    # steps
     node_learning_rate: float = 1e-3  # of the node inputs, each of which sees few pairs
-    learning_rate_decay: float = 1.0  # factor per epoch
-    clip_norm: float = 1.0
     steps_per_epoch: int = 24
     min_batch: int = 256  # pairs; small data takes fewer steps
-    max_epochs: int = 60
-    patience: int = 5  # epochs without a better validation NDCG
-    validation_users: int = 2_000
-    validation_k: int = 20
-    mixed_precision: str = "auto"  # auto: on cuda only; bfloat16: everywhere; off
 
 
 def sage_fm_seed() -> SageFMRecipe:
@@ -92,6 +98,30 @@ def sage_fm_debug() -> SageFMRecipe:
 
 
 @dataclass(frozen=True)
+class LightGCNRecipe(TrainedRecipe):
+    """Configuration of LightGCN and of matrix factorisation (models/lightgcn.py); the defaults are LightGCN's own."""
+
+    width: int = 64
+    layers: int = 3  # of the graph; 0 is matrix factorisation
+    start_scale: float = 0.1  # standard deviation of a node's vector at the start
+    loss: str = "bpr"  # bpr, or softmax over sampled items
+    negatives: int = 1_024  # that a batch shares, for softmax
+    l2: float = 1e-4
+    steps_per_epoch: int = 24  # the whole graph is propagated at each
+    min_batch: int = 256  # pairs; small data takes fewer steps
+
+
+def lightgcn() -> LightGCNRecipe:
+    """LightGCN in fewer, larger steps than its authors', with the penalty that these ask for."""
+    return LightGCNRecipe(name="lightgcn", family="lightgcn", learning_rate=1e-2, l2=1e-2, max_epochs=100, patience=8)
+
+
+def bpr_mf() -> LightGCNRecipe:
+    """Matrix factorisation by BPR: no layer smooths it, so that its penalty has to."""
+    return replace(lightgcn(), name="bpr_mf", layers=0, learning_rate=5e-3, l2=0.1)
+
+
+@dataclass(frozen=True)
 class EaseTextRecipe(Recipe):
     """Configuration of EASE with text (see models/ease_text.py for the equation)."""
 
@@ -115,14 +145,48 @@ class TextKnnRecipe(Recipe):
     history: int = 50  # last events of a user that count as co-occurring
 
 
+@dataclass(frozen=True)
+class ItemKnnRecipe(Recipe):
+    """Configuration of item-kNN (see models/item_knn.py)."""
+
+    neighbours: int = 200  # kept an item
+    shrinkage: float = 100.0  # added to the cosine's denominator; events are few, and a cosine of few is chance
+    history: int = 200  # last events of a user that count as co-occurring: cost, not meaning
+
+
+@dataclass(frozen=True)
+class UserKnnRecipe(Recipe):
+    """Configuration of user-kNN (see models/user_knn.py)."""
+
+    neighbours: int = 400
+    shrinkage: float = 3.0
+
+
 def ease_text() -> EaseTextRecipe:
     """The floor."""
     return EaseTextRecipe(name="ease_text", family="ease_text")
 
 
+def ease() -> EaseTextRecipe:
+    """EASE as Steck (2019) gives it, by identifiers alone; the ridge is his for the sparsest of his data."""
+    return EaseTextRecipe(
+        name="ease", family="ease_text", ridge=200.0, text_weight=0.0, user_exponent=0.0, item_exponent=0.0
+    )
+
+
 def text_knn() -> TextKnnRecipe:
     """The floor of a catalogue too large for the other."""
     return TextKnnRecipe(name="text_knn", family="text_knn")
+
+
+def item_knn() -> ItemKnnRecipe:
+    """Items that the same people had."""
+    return ItemKnnRecipe(name="item_knn", family="item_knn")
+
+
+def user_knn() -> UserKnnRecipe:
+    """What the people had who had the same things."""
+    return UserKnnRecipe(name="user_knn", family="user_knn")
 
 
 def popularity() -> Recipe:
@@ -139,8 +203,13 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "sage_fm": sage_fm,
     "sage_fm_seed": sage_fm_seed,
     "sage_fm_debug": sage_fm_debug,
+    "bpr_mf": bpr_mf,
+    "lightgcn": lightgcn,
     "ease_text": ease_text,
+    "ease": ease,
     "text_knn": text_knn,
+    "item_knn": item_knn,
+    "user_knn": user_knn,
     "popularity": popularity,
     "random": random_scores,
 }

@@ -13,7 +13,7 @@ from scipy import sparse
 from torch import Tensor
 
 from recsys_jobs.dataset import Dataset
-from recsys_jobs.recipes import SageFMRecipe
+from recsys_jobs.recipes import TrainedRecipe
 
 
 class Watch(NamedTuple):
@@ -36,7 +36,7 @@ class Watch(NamedTuple):
         return float(((hits_BK @ discount_K) / discount_K.cumsum()[wanted_B - 1]).mean())
 
 
-def watch_users(dataset: Dataset, recipe: SageFMRecipe, seed: int, validate: bool) -> Watch:
+def watch_users(dataset: Dataset, recipe: TrainedRecipe, seed: int, validate: bool) -> Watch:
     """Return at most `validation_users` of those with validation events, or of all where nothing is validated.
 
     The choice is random, never the lowest ids: in some data those are the easier ones.

@@ -42,6 +42,13 @@ class Model(Protocol):
         ...
 
 
+class Trained(Model, Protocol):
+    """A model that took epochs: how many, and the numbers that each of them logged."""
+
+    epochs: int
+    history: list[dict[str, float]]
+
+
 @runtime_checkable
 class ItemToItem(Protocol):
     """What a model without item vectors may offer instead: how alike it finds two items."""

@@ -52,7 +52,7 @@ def fit(
     Raises JobError where memory does not suffice, or no reasonable ridge makes G positive definite.
     """
     train_UI = events_matrix(dataset, dataset.in_core_E if train_E is None else train_E)
-    unit_ID = unit_item_texts(dataset)
+    unit_ID = unit_item_texts(dataset) if recipe.text_weight else torch.zeros(len(dataset.items), 0)
     try:
         weight_II = solve(gram(train_UI, unit_ID.to(device or torch.device("cpu")), recipe), recipe.ridge)
     except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:

@@ -6,7 +6,6 @@ U users, I items, B batch, D width, F rank.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from recsys_jobs.dataset import Bools, Dataset
 from recsys_jobs.errors import JobError
+from recsys_jobs.models import names
 from recsys_jobs.models.contract import Factors
 from recsys_jobs.models.sage import View, view
 from recsys_jobs.models.sage_fm import Items, SageFM
@@ -73,9 +73,8 @@ class FittedSageFM:
 
     def weights(self) -> dict[str, Tensor]:
         """Return everything that `load` needs, as plain tensors: the network, and the items it was trained on."""
-        names = np.frombuffer("\n".join(self._item_ids).encode(), np.uint8)
         return {f"model.{name}": value.detach().cpu().clone() for name, value in self.model.state_dict().items()} | {
-            "items.names": torch.from_numpy(names.copy()),
+            "items.names": names.pack(self._item_ids),
             "items.known": torch.from_numpy(self._known_I.copy()),
             "epochs": torch.tensor(self.epochs),
         }
@@ -91,7 +90,8 @@ def load(
     """
     device = device or torch.device("cpu")
     state = {name.removeprefix("model."): value for name, value in weights.items() if name.startswith("model.")}
-    known_I, row_I = _rows_of(weights, dataset)
+    row_I = names.rows_of(names.unpack(weights["items.names"]), dataset.items)
+    known_I = (row_I >= 0) & weights["items.known"].numpy()[row_I.clip(min=0)]
     nodes_IG = state[_NODES][row_I.clip(min=0)] * torch.from_numpy(known_I)[:, None]
     with torch.random.fork_rng(devices=[]):  # the network's random start is thrown away: leave no trace of it
         model = SageFM(recipe, len(dataset.items), dataset.text_IT.shape[1], dataset.image_IV.shape[1])
@@ -101,14 +101,6 @@ def load(
         reason = " ".join(str(error).split())
         raise JobError(f"the weights do not fit recipe {recipe.name} and this dataset's widths: {reason}") from None
     return FittedSageFM(model.to(device), dataset, known_I, int(weights["epochs"]), [], device)
-
-
-def _rows_of(weights: dict[str, Tensor], dataset: Dataset) -> tuple[Bools, Any]:
-    """Return which of the dataset's items have a trained node input, and its row (-1 where there is none)."""
-    names = bytes(weights["items.names"].numpy()).decode().split("\n")
-    trained = {name: row for row, name in enumerate(names) if weights["items.known"][row]} if names != [""] else {}
-    row_I = np.array([trained.get(item, -1) for item in dataset.items], np.int64)
-    return row_I >= 0, row_I
 
 
 def whole_graph(recipe: SageFMRecipe, world: World, known_I: Bools) -> View:

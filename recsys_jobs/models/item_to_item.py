@@ -70,3 +70,14 @@ def events_matrix(dataset: Dataset, chosen_E: Bools | None = None) -> sparse.csr
     matrix = sparse.csr_matrix((np.ones(len(user_E), dtype=np.float32), (user_E, item_E)), shape=shape)
     matrix.sort_indices()
     return matrix
+
+
+def last_events(dataset: Dataset, chosen_E: Bools, history: int) -> Bools:
+    """Return which of the chosen events are among the last `history` of their user."""
+    place_N = np.flatnonzero(chosen_E)
+    newest_N = place_N[::-1][np.argsort(dataset.event_user_E[place_N[::-1]], kind="stable")]  # of each user
+    user_N = dataset.event_user_E[newest_N]
+    age_N = np.arange(len(user_N)) - np.searchsorted(user_N, user_N)
+    last_E = np.zeros_like(chosen_E)
+    last_E[newest_N[age_N < history]] = True
+    return last_E

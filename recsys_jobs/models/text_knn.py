@@ -20,7 +20,8 @@ from scipy import sparse
 from recsys_jobs.dataset import Bools, Dataset
 from recsys_jobs.faiss_search import neighbour_index, search
 from recsys_jobs.models.item_text import unit_item_texts
-from recsys_jobs.models.item_to_item import ItemToItemModel, events_matrix, load
+from recsys_jobs.models.item_to_item import ItemToItemModel, events_matrix, last_events, load
+from recsys_jobs.models.neighbours import largest_of_columns
 from recsys_jobs.recipes import TextKnnRecipe
 
 __all__ = ["fit", "load"]
@@ -40,17 +41,6 @@ def fit(dataset: Dataset, recipe: TextKnnRecipe, *, train_E: Bools | None = None
     return ItemToItemModel(events_matrix(dataset), weight_II.tocsr().astype(np.float32))
 
 
-def last_events(dataset: Dataset, chosen_E: Bools, history: int) -> Bools:
-    """Return which of the chosen events are among the last `history` of their user."""
-    place_N = np.flatnonzero(chosen_E)
-    newest_N = place_N[::-1][np.argsort(dataset.event_user_E[place_N[::-1]], kind="stable")]  # of each user
-    user_N = dataset.event_user_E[newest_N]
-    age_N = np.arange(len(user_N)) - np.searchsorted(user_N, user_N)
-    last_E = np.zeros_like(chosen_E)
-    last_E[newest_N[age_N < history]] = True
-    return last_E
-
-
 def co_review_neighbours(train_UI: sparse.csr_matrix, recipe: TextKnnRecipe) -> sparse.csc_matrix:
     """Return C with the largest entries of each column, a block of columns at a time."""
     degree_U = np.maximum(np.diff(train_UI.indptr), 1)
@@ -62,7 +52,7 @@ def co_review_neighbours(train_UI: sparse.csr_matrix, recipe: TextKnnRecipe) -> 
     for start in range(0, train_UI.shape[1], _BLOCK):
         together_IB = (by_item_IU @ column_UI[:, start : start + _BLOCK]).tocoo()
         away_N = together_IB.row != together_IB.col + start
-        blocks.append(_largest(together_IB, away_N, recipe.neighbours))
+        blocks.append(largest_of_columns(together_IB, away_N, recipe.neighbours))
     return sparse.hstack(blocks, format="csc")
 
 
@@ -78,14 +68,5 @@ def text_neighbours(unit_ID: torch.Tensor, recipe: TextKnnRecipe) -> sparse.csc_
         kept_BK = (likeness_BK > 0) & (row_BK >= 0) & (row_BK != column_BK + start)
         value_N = likeness_BK[kept_BK] ** recipe.text_power
         found = sparse.coo_matrix((value_N, (row_BK[kept_BK], column_BK[kept_BK])), shape=(items, len(query_BD)))
-        blocks.append(_largest(found, np.ones(len(value_N), dtype=bool), recipe.neighbours))
+        blocks.append(largest_of_columns(found, np.ones(len(value_N), dtype=bool), recipe.neighbours))
     return sparse.hstack(blocks, format="csc")
-
-
-def _largest(matrix: sparse.coo_matrix, usable_N: Bools, kept: int) -> sparse.csc_matrix:
-    """Return the usable entries that are among the `kept` largest of their column, ties by row."""
-    row_N, column_N, value_N = matrix.row[usable_N], matrix.col[usable_N], matrix.data[usable_N]
-    order = np.lexsort((row_N, -value_N, column_N))
-    row_N, column_N, value_N = row_N[order], column_N[order], value_N[order]
-    kept_N = np.arange(len(column_N)) - np.searchsorted(column_N, column_N) < kept
-    return sparse.csc_matrix((value_N[kept_N], (row_N[kept_N], column_N[kept_N])), shape=matrix.shape)

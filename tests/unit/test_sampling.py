@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys_jobs.errors import JobError
+from recsys_jobs.models.item_to_item import events_matrix
 from recsys_jobs.sampling import batches, own_negatives, owned_among, positives, shared_candidates
-from recsys_jobs.training import build_owned
 from tests.unit.worlds import dataset, with_everything
 
 
@@ -56,7 +56,7 @@ def test_batches_cover_every_pair_once() -> None:
 
 def test_owned_candidates_are_marked() -> None:
     data = dataset([(0, 0), (0, 3), (1, 1)], 2, 4)
-    marked = owned_among(build_owned(data), np.array([1, 0, 1]), np.array([1, 3]))
+    marked = owned_among(events_matrix(data), np.array([1, 0, 1]), np.array([1, 3]))
     assert marked.tolist() == [[True, False], [False, True], [True, False]]
 
 

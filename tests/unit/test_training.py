@@ -13,9 +13,10 @@ import torch
 
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.errors import JobError
-from recsys_jobs.models.fitted_sage_fm import FittedSageFM, load
+from recsys_jobs.learner import EpochLog
+from recsys_jobs.models.fitted_sage_fm import FittedSageFM
+from recsys_jobs.models.sage_fm_training import fit, load
 from recsys_jobs.recipes import SageFMRecipe, sage_fm, sage_fm_seed
-from recsys_jobs.training import EpochLog, fit
 from tests.unit.worlds import dataset, two_tastes, with_everything
 
 RATES = {"learning_rate": 0.02, "node_learning_rate": 0.02}

@@ -1,0 +1,27 @@
+"""What training minimises: scalars from scores. B pairs of a batch, N candidates."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def bpr(positive_B: Tensor, negative_B: Tensor) -> Tensor:
+    """Return the mean of -log sigma(positive - negative), one negative a pair (Rendle et al. 2009)."""
+    return -functional.logsigmoid(positive_B - negative_B).mean()
+
+
+def sampled_softmax(positive_B: Tensor, score_BN: Tensor, excluded_BN: Tensor, pool: int) -> Tensor:
+    """Return the mean cross-entropy of each positive among candidates that the whole batch shares.
+
+    Candidates are a uniform sample of `pool` items, so that each stands for pool / N of them; with N equal
+    to the pool it is the full softmax. `excluded_BN` (bool) are candidates that are no negatives of the pair.
+    """
+    score_BN = score_BN.float()
+    score_BN = score_BN + math.log(pool / score_BN.shape[1])
+    score_BN = score_BN.masked_fill(excluded_BN, -torch.inf)
+    logit_BN = torch.cat([positive_B.float()[:, None], score_BN], dim=1)
+    return (torch.logsumexp(logit_BN, dim=1) - positive_B.float()).mean()

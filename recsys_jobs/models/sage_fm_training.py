@@ -1,0 +1,117 @@
+"""How `sage_fm` learns: the graph and the items of each step, its loss, what is logged of its attention.
+
+U users, I items, B pairs of a batch (in a look: users), N candidates, D width, M modalities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+
+from recsys_jobs import losses, training
+from recsys_jobs.dataset import Dataset, Ints
+from recsys_jobs.devices import to_device
+from recsys_jobs.learner import EpochLog, Parts
+from recsys_jobs.models.fitted_sage_fm import FittedSageFM, load, whole_graph
+from recsys_jobs.models.graph import drop_edges, without_pairs
+from recsys_jobs.models.item_to_item import events_matrix
+from recsys_jobs.models.sage import View, view
+from recsys_jobs.models.sage_fm import ITEM_MODALITIES, SageFM
+from recsys_jobs.models.world import build_world
+from recsys_jobs.recipes import SageFMRecipe
+from recsys_jobs.sampling import batches, own_negatives, owned_among, positives, shared_candidates
+
+__all__ = ["fit", "load"]
+
+
+class Batch(NamedTuple):
+    """One step: its pairs, the graph that they may see, and the items that they are compared with."""
+
+    graph: View
+    user_B: Ints
+    item_B: Ints
+    other: Ints  # each pair's own negative [B] for bpr, candidates that all share [N] for softmax
+
+
+class SageFMLearner:
+    """The network and its training pairs (the protocol of training.py)."""
+
+    def __init__(self, dataset: Dataset, recipe: SageFMRecipe, parts: Parts, device: torch.device) -> None:
+        self.dataset, self.recipe, self.device = dataset, recipe, device
+        self.pairs = positives(dataset, parts.target_E, parts.seen_E)
+        self.world = build_world(dataset, parts.seen_E, device)
+        self.edge_keys = self.world.graph.keys()
+        self.owned_UI = events_matrix(dataset)  # validation included
+        self.known_I = np.isin(np.arange(len(dataset.items)), dataset.event_item_E[parts.seen_E])
+        self.network = SageFM(recipe, len(dataset.items), dataset.text_IT.shape[1], dataset.image_IV.shape[1])
+        self.network.to(device)
+        self.network.fit_projections(self.world)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return the node inputs, which have a rate of their own, and the rest."""
+        nodes = self.network.graph.input_IG
+        others = [parameter for parameter in self.network.parameters() if parameter is not nodes]
+        return [
+            {"params": others, "lr": self.recipe.learning_rate},
+            {"params": [nodes], "lr": self.recipe.node_learning_rate},
+        ]
+
+    def batches(self, random: np.random.Generator) -> Iterator[Batch]:
+        """Yield one pass over the training pairs."""
+        recipe, pairs = self.recipe, self.pairs
+        for batch in batches(len(pairs.user_P), recipe.steps_per_epoch, recipe.min_batch, random):
+            user_B, item_B = pairs.user_P[batch], pairs.item_P[batch]
+            graph = self._training_graph(user_B, item_B, random)
+            if recipe.loss == "bpr":
+                yield Batch(graph, user_B, item_B, own_negatives(pairs, user_B, random))
+            else:
+                yield Batch(graph, user_B, item_B, shared_candidates(pairs, recipe.negatives, random))
+
+    def _training_graph(self, user_B: Ints, item_B: Ints, random: np.random.Generator) -> View:
+        """Return the graph of one step: without what its pairs gave it, some edges and some node inputs."""
+        graph = self.world.graph
+        weight_II = graph.weight_II
+        if self.recipe.hold_out_edges:
+            left_N = without_pairs(graph, self.edge_keys, self.world.history_UI, user_B, item_B)
+            weight_II = sparse.csr_matrix((left_N, weight_II.indices, weight_II.indptr), shape=weight_II.shape)
+        weight_II = drop_edges(weight_II, self.recipe.edge_dropout, random)
+        kept_I = random.random(len(self.known_I)) >= self.recipe.node_dropout
+        return view(weight_II, self.known_I & kept_I, self.recipe.weighted_edges, self.device)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the loss of one batch of pairs; the same user vector meets the positive and the negatives."""
+        model = self.network
+        items = model.encode_items(self.world, batch.graph)
+        user_B, item_B, other = (to_device(a, self.device) for a in batch[1:])
+        user_BD = model.encode_users(self.world, items, user_B, leave_B=item_B).vector_BD
+        positive_B = model.fm(user_BD, model.positives(self.world, items, item_B, user_B))
+        penalty = self.recipe.l2 * torch.stack([p.square().sum() for p in model.parameters()]).sum()
+        other_D = items.fused.vector_BD[other]
+        if self.recipe.loss == "bpr":
+            return losses.bpr(positive_B, model.fm(user_BD, other_D)) + penalty
+        owned_BN = torch.from_numpy(owned_among(self.owned_UI, batch.user_B, batch.other)).to(self.device)
+        score_BN = model.fm.all_pairs(user_BD, other_D)
+        return losses.sampled_softmax(positive_B, score_BN, owned_BN, len(self.pairs.pool_N)) + penalty
+
+    def look(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
+        """Return the users' scores, and the mean attention of each modality on users and on items."""
+        items = self.network.encode_items(self.world, whole_graph(self.recipe, self.world, self.known_I))
+        users = self.network.encode_users(self.world, items, user_B)
+        names = [f"attention_user_{name}" for name in self.network.user_attention.modalities]
+        names += [f"attention_item_{name}" for name in ITEM_MODALITIES]
+        means = torch.cat([users.attention_BM.float().mean(0), items.fused.attention_BM.float().mean(0)])
+        scores = self.network.fm.all_pairs(users.vector_BD, items.fused.vector_BD)
+        return scores, dict(zip(names, means.tolist(), strict=True))
+
+    def fitted(self, epochs: int, history: list[EpochLog]) -> FittedSageFM:
+        """Return the model over the whole dataset."""
+        return FittedSageFM(self.network, self.dataset, self.known_I, epochs, history, self.device)
+
+
+fit = partial(training.fit, SageFMLearner)
