@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys_jobs.exams.edges import co_review_edges
@@ -11,6 +11,7 @@ from recsys_jobs.reference import co_review_edges as reference_edges
 
 
 @given(seed=st.integers(0, 10_000), history=st.integers(1, 6), per_item=st.integers(1, 4))
+@settings(deadline=None)
 def test_the_reference_agrees(seed: int, history: int, per_item: int) -> None:
     random = np.random.default_rng(seed)
     users, items = int(random.integers(1, 7)), int(random.integers(1, 9))

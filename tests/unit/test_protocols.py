@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from recsys_jobs.errors import UsageError
@@ -64,6 +64,7 @@ def of_part(log: Events, part_E: Parts, *parts: int) -> tuple[set[int], set[int]
 
 @pytest.mark.parametrize("name", PROTOCOLS)
 @given(log=logs(), seed=SEEDS)
+@settings(deadline=None)
 def test_every_event_is_in_one_part_and_the_seed_decides_which(name: str, log: Events, seed: int) -> None:
     part_E = divided(log, name, seed)
     assert part_E.shape == log.user_E.shape
@@ -74,6 +75,7 @@ def test_every_event_is_in_one_part_and_the_seed_decides_which(name: str, log: E
 
 
 @given(log=logs())
+@settings(deadline=None)
 def test_global_time_learns_from_nothing_that_came_later(log: Events) -> None:
     part_E = divided(log, "global_time")
     train, validation, test = (log.time_E[part_E == part] for part in (TRAIN, VALIDATION, TEST))
@@ -81,6 +83,7 @@ def test_global_time_learns_from_nothing_that_came_later(log: Events) -> None:
 
 
 @given(log=logs())
+@settings(deadline=None)
 def test_leave_last_out_asks_for_one_event_of_each_user_with_three(log: Events) -> None:
     part_E = divided(log, "leave_last_out")
     for user in set(log.user_E.tolist()):
@@ -90,6 +93,7 @@ def test_leave_last_out_asks_for_one_event_of_each_user_with_three(log: Events) 
 
 @pytest.mark.parametrize("name", ["per_user_random", "stratified"])
 @given(log=logs(), seed=SEEDS)
+@settings(deadline=None)
 def test_each_user_with_three_events_has_every_part(name: str, log: Events, seed: int) -> None:
     part_E = divided(log, name, seed)
     for user in set(log.user_E.tolist()):
@@ -100,6 +104,7 @@ def test_each_user_with_three_events_has_every_part(name: str, log: Events, seed
 
 
 @given(log=logs(), seed=SEEDS, ordered=st.booleans())
+@settings(deadline=None)
 def test_user_based_learns_nothing_of_whom_it_asks(log: Events, seed: int, ordered: bool) -> None:
     log = Events(log.user_E, log.item_E, log.time_E, log.label_E, ordered)
     part_E = divided(log, "user_based", seed)
@@ -114,6 +119,7 @@ def test_user_based_learns_nothing_of_whom_it_asks(log: Events, seed: int, order
 
 
 @given(log=logs(), seed=SEEDS)
+@settings(deadline=None)
 def test_item_based_learns_nothing_of_what_it_asks_for(log: Events, seed: int) -> None:
     part_E = divided(log, "item_based", seed)
     learned, tuned, asked = (of_part(log, part_E, part)[1] for part in (TRAIN, VALIDATION, TEST))
