@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 _FIT = {
     "sage_fm": "recsys_jobs.models.sage_fm_training",
     "lightgcn": "recsys_jobs.models.lightgcn",
+    "sasrec": "recsys_jobs.models.sasrec_training",
     "ease_text": "recsys_jobs.models.ease_text",
     "text_knn": "recsys_jobs.models.text_knn",
     "item_knn": "recsys_jobs.models.item_knn",
@@ -36,7 +37,7 @@ _FIT = {
     "random": "recsys_jobs.models.random_scores",
 }
 _LOAD = _FIT | {"sage_fm": "recsys_jobs.models.fitted_sage_fm"}
-_ITERATIVE = {"sage_fm", "lightgcn"}  # trained in epochs; the others learn in one pass
+_ITERATIVE = {"sage_fm", "lightgcn", "sasrec"}  # trained in epochs; the others learn in one pass
 
 
 @dataclass(frozen=True)
