@@ -18,7 +18,7 @@ from torch import Tensor
 
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.models.contract import Model
-from recsys_jobs.recipes import Recipe, recipe
+from recsys_jobs.recipes import Recipe, TrainedRecipe, recipe
 from recsys_jobs.settings import Settings
 
 OnEpoch = Callable[[dict[str, float]], None]
@@ -37,7 +37,6 @@ _FIT = {
     "random": "recsys_jobs.models.random_scores",
 }
 _LOAD = _FIT | {"sage_fm": "recsys_jobs.models.fitted_sage_fm"}
-_ITERATIVE = {"sage_fm", "lightgcn", "sasrec"}  # trained in epochs; the others learn in one pass
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def fit(
 ) -> Fitted:
     """Fit a recipe: with early stopping where `epochs` is None, else on all of the core for so many epochs."""
     family = _module(_FIT, recipe)
-    if recipe.family not in _ITERATIVE:
+    if not isinstance(recipe, TrainedRecipe):  # learned in one pass
         return Fitted(family.fit(dataset, recipe))
     fitted = family.fit(
         dataset, recipe, seed=seed, epochs=epochs, checkpoint=checkpoint, device=device, on_epoch=on_epoch

@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.evaluation.exam import Holdout, examine
 from recsys_jobs.families import Fitted, fit, load
+from recsys_jobs.models.folded_model import fold, unfold
 from recsys_jobs.ranking import top_k
 from recsys_jobs.recipes import RECIPES, recipe
 from tests.unit.worlds import dataset, two_tastes, with_everything
@@ -142,6 +144,15 @@ def test_weights_bring_the_model_back(name: str) -> None:
     again = load(briefly(name).model.weights(), with_everything(), brief(name))
     users = torch.arange(30)
     assert torch.equal(again.score_block(users), briefly(name).model.score_block(users))
+
+
+@every
+def test_what_a_night_keeps_of_a_fit_can_be_written_and_ranks_the_same(name: str) -> None:
+    model, data, users = briefly(name).model, with_everything(), torch.arange(30)
+    kept = safetensors.torch.load(safetensors.torch.save(model.weights() | fold(model)))
+    again = unfold(kept, data) or load(kept, data, brief(name))
+    assert [s.item_BK.tolist() for s in top_k(again, data, 5)] == [s.item_BK.tolist() for s in top_k(model, data, 5)]
+    assert again.score_block(users).shape == (30, 20)
 
 
 @every
