@@ -18,7 +18,7 @@ from torch import Tensor
 
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.models.contract import Model
-from recsys_jobs.recipes import Recipe, recipe
+from recsys_jobs.recipes import Recipe, TrainedRecipe, recipe
 from recsys_jobs.settings import Settings
 
 OnEpoch = Callable[[dict[str, float]], None]
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 _FIT = {
     "sage_fm": "recsys_jobs.models.sage_fm_training",
     "lightgcn": "recsys_jobs.models.lightgcn",
+    "sasrec": "recsys_jobs.models.sasrec_training",
     "ease_text": "recsys_jobs.models.ease_text",
     "text_knn": "recsys_jobs.models.text_knn",
     "item_knn": "recsys_jobs.models.item_knn",
@@ -36,7 +37,6 @@ _FIT = {
     "random": "recsys_jobs.models.random_scores",
 }
 _LOAD = _FIT | {"sage_fm": "recsys_jobs.models.fitted_sage_fm"}
-_ITERATIVE = {"sage_fm", "lightgcn"}  # trained in epochs; the others learn in one pass
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def fit(
 
 def is_iterative(recipe: Any) -> bool:
     """Whether a recipe trains in epochs, and stops early on the validation events."""
-    return recipe.family in _ITERATIVE
+    return isinstance(recipe, TrainedRecipe)
 
 
 def load(weights: dict[str, Tensor], dataset: Dataset, recipe: Any) -> Model:

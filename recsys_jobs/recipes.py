@@ -122,6 +122,26 @@ def bpr_mf() -> LightGCNRecipe:
 
 
 @dataclass(frozen=True)
+class SASRecRecipe(TrainedRecipe):
+    """Configuration of SASRec (see models/sasrec.py)."""
+
+    width: int = 64
+    length: int = 50  # last items of a user
+    blocks: int = 2
+    heads: int = 1
+    feed_width: int = 64
+    dropout: float = 0.5
+    start_scale: float = 0.02  # standard deviation of an item's vector at the start
+    negatives: int = 1_024  # that a batch shares; as many as there are items make the full softmax
+    batch: int = 2_048  # items to find, about
+
+
+def sasrec() -> SASRecRecipe:
+    """SASRec with sampled softmax."""
+    return SASRecRecipe(name="sasrec", family="sasrec", max_epochs=100)
+
+
+@dataclass(frozen=True)
 class EaseTextRecipe(Recipe):
     """Configuration of EASE with text (see models/ease_text.py for the equation)."""
 
@@ -205,6 +225,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "sage_fm_debug": sage_fm_debug,
     "bpr_mf": bpr_mf,
     "lightgcn": lightgcn,
+    "sasrec": sasrec,
     "ease_text": ease_text,
     "ease": ease,
     "text_knn": text_knn,

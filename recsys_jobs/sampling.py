@@ -68,11 +68,11 @@ def _owned(pairs: Positives, user_B: Ints, item_B: Ints) -> Bools:
     return owned
 
 
-def shared_candidates(pairs: Positives, count: int, random: np.random.Generator) -> Ints:
-    """Return `count` different items of the pool, all of it where it is no larger [N]."""
-    if count >= len(pairs.pool_N):
-        return pairs.pool_N
-    return np.sort(random.choice(pairs.pool_N, count, replace=False))
+def shared_candidates(pool_I: Ints, count: int, random: np.random.Generator) -> Ints:
+    """Return `count` different items of a pool, all of it where it is no larger [N]."""
+    if count >= len(pool_I):
+        return pool_I
+    return np.sort(random.choice(pool_I, count, replace=False))
 
 
 def owned_among(owned_UI: sparse.csr_matrix, user_B: Ints, item_N: Ints) -> Bools:

@@ -76,7 +76,7 @@ class LightGCNLearner:
             other = (
                 own_negatives(pairs, user_B, random)
                 if recipe.loss == "bpr"
-                else shared_candidates(pairs, recipe.negatives, random)
+                else shared_candidates(pairs.pool_N, recipe.negatives, random)
             )
             yield Batch(user_B, pairs.item_P[batch], other)
 

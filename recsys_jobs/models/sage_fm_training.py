@@ -71,7 +71,7 @@ class SageFMLearner:
             if recipe.loss == "bpr":
                 yield Batch(graph, user_B, item_B, own_negatives(pairs, user_B, random))
             else:
-                yield Batch(graph, user_B, item_B, shared_candidates(pairs, recipe.negatives, random))
+                yield Batch(graph, user_B, item_B, shared_candidates(pairs.pool_N, recipe.negatives, random))
 
     def _training_graph(self, user_B: Ints, item_B: Ints, random: np.random.Generator) -> View:
         """Return the graph of one step: without what its pairs gave it, some edges and some node inputs."""

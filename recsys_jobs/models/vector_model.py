@@ -36,8 +36,8 @@ class VectorModel:
         return Factors(self._user_UD, self._item_ID)
 
     def item_vectors(self) -> Tensor:
-        """Return the items' vectors [I, D]."""
-        return self._item_ID
+        """Return the items' vectors [I, D]; a copy, for safetensors writes no two tensors that share memory."""
+        return self._item_ID.clone()
 
     def weights(self) -> dict[str, Tensor]:
         """Return the network's state, and the epochs that it took."""

@@ -63,6 +63,6 @@ def test_owned_candidates_are_marked() -> None:
 def test_candidates_are_different_items_of_the_pool() -> None:
     data = with_everything()
     pairs = positives(data, data.train_events(), ~data.validation_E)
-    few = shared_candidates(pairs, 5, np.random.default_rng(0))
+    few = shared_candidates(pairs.pool_N, 5, np.random.default_rng(0))
     assert len(set(few.tolist()) & set(pairs.pool_N.tolist())) == 5
-    assert shared_candidates(pairs, 500, np.random.default_rng(0)).tolist() == pairs.pool_N.tolist()
+    assert shared_candidates(pairs.pool_N, 500, np.random.default_rng(0)).tolist() == pairs.pool_N.tolist()

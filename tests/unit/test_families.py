@@ -1,0 +1,220 @@
+"""One exam for every recipe. To enrol one, give it a line in `TINY`: what makes it small, nothing where it is."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+
+from recsys_jobs.dataset import Dataset
+from recsys_jobs.evaluation.exam import Holdout, examine
+from recsys_jobs.families import Fitted, fit, load
+from recsys_jobs.models.folded_model import fold, unfold
+from recsys_jobs.ranking import top_k
+from recsys_jobs.recipes import RECIPES, recipe
+from tests.unit.worlds import dataset, two_tastes, with_everything
+
+FEW = {"width": 8, "min_batch": 32, "steps_per_epoch": 6, "max_epochs": 20}
+SAGE = FEW | {"graph_width": 8, "fm_rank": 4, "learning_rate": 0.02, "node_learning_rate": 0.02}
+TINY: dict[str, dict[str, Any]] = {
+    "random": {},
+    "popularity": {},
+    "item_knn": {},
+    "user_knn": {},
+    "text_knn": {},
+    "ease": {},
+    "ease_text": {},
+    "bpr_mf": FEW | {"learning_rate": 0.05, "l2": 0.01},
+    "lightgcn": FEW | {"learning_rate": 0.02},
+    "sasrec": {"width": 8, "feed_width": 8, "dropout": 0.1, "batch": 64, "learning_rate": 0.02, "max_epochs": 20},
+    "sage_fm_seed": SAGE,
+    "sage_fm": SAGE,
+}
+IMPERSONAL = ("random", "popularity")  # the same for everyone, or noise: they are to fail
+NEURAL = [name for name, changes in TINY.items() if changes]
+# mean NDCG at 10 of random slates: one of 35 items is wanted; who knows the taste has 15 to guess from
+NOISE = sum(1 / np.log2(rank + 1) for rank in range(1, 11)) / 35
+every = pytest.mark.parametrize("name", sorted(TINY))
+every_personal = pytest.mark.parametrize("name", sorted(set(TINY) - set(IMPERSONAL)))
+every_neural = pytest.mark.parametrize("name", NEURAL)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """On tensors this small a second thread only waits for the first."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def tiny(name: str, **changes: Any) -> Any:
+    return dataclasses.replace(recipe(name), **TINY[name] | changes)
+
+
+def brief(name: str) -> Any:
+    """The recipe in two epochs, where it takes any."""
+    return tiny(name, max_epochs=2) if name in NEURAL else tiny(name)
+
+
+@cache
+def tastes() -> tuple[Dataset, Holdout]:
+    """The checkerboard before everyone's last event, which is the holdout."""
+    data = two_tastes()
+    held = data.validation_E
+    per_event = ("event_user_E", "event_item_E", "in_core_E", "validation_E", "review_E")
+    past = dataclasses.replace(data, **{field: getattr(data, field)[~held] for field in per_event})
+    return past, Holdout(data.event_user_E[held], data.event_item_E[held])
+
+
+@cache
+def fitted(name: str) -> Fitted:
+    """The model of the checkerboard, for all the epochs that its recipe allows."""
+    return fit(tastes()[0], tiny(name), seed=0, epochs=TINY[name].get("max_epochs"))
+
+
+@cache
+def briefly(name: str) -> Fitted:
+    return fit(with_everything(), brief(name), seed=0)
+
+
+def share_told_apart(name: str) -> float:
+    """Return the share of users who get higher scores for their own taste's items than for the others, on average."""
+    score_UI = fitted(name).model.score_block(torch.arange(80))
+    right_UI = torch.arange(80)[:, None] % 2 == torch.arange(40) % 2
+    return float(((score_UI * right_UI).sum(1) > (score_UI * ~right_UI).sum(1)).float().mean())
+
+
+def test_every_recipe_is_enrolled() -> None:
+    assert set(TINY) == set(RECIPES) - {"sage_fm_debug"}  # which is sage_fm, made small in another way
+
+
+@every_personal
+def test_two_tastes_are_told_apart(name: str) -> None:
+    assert share_told_apart(name) == 1.0
+
+
+@pytest.mark.parametrize("name", IMPERSONAL)
+def test_what_knows_nothing_of_a_person_does_not_tell_tastes_apart(name: str) -> None:
+    assert share_told_apart(name) < 0.8
+
+
+def exam_ndcg(name: str) -> float:
+    past, holdout = tastes()
+    return float(examine(fitted(name).model, past, holdout, k_values=[10]).per_user("ndcg", 10).mean())
+
+
+@every_personal
+def test_it_passes_the_exam(name: str) -> None:
+    assert exam_ndcg(name) > 1.5 * NOISE
+
+
+@pytest.mark.parametrize("name", IMPERSONAL)
+def test_the_exam_can_be_failed(name: str) -> None:
+    assert exam_ndcg(name) < 1.2 * NOISE
+
+
+@every
+def test_scores_are_finite_numbers_for_each_user_and_item(name: str) -> None:
+    score = briefly(name).model.score_block(torch.tensor([3, 0, 29]))
+    assert (score.shape, score.dtype) == ((3, 20), torch.float32)
+    assert score.isfinite().all()
+    everyone = briefly(name).model.score_block(torch.arange(30))
+    assert torch.allclose(score, everyone[[3, 0, 29]], atol=1e-5)
+
+
+@every_neural
+def test_factors_rank_as_scores_do(name: str) -> None:
+    model = briefly(name).model
+    factors = model.factors()
+    assert factors is not None
+    dropped = model.score_block(torch.arange(30)) - factors.user_UF @ factors.item_IF.T
+    assert torch.allclose(dropped, dropped[:, :1].expand_as(dropped), atol=1e-4)
+
+
+@every
+def test_weights_bring_the_model_back(name: str) -> None:
+    again = load(briefly(name).model.weights(), with_everything(), brief(name))
+    users = torch.arange(30)
+    assert torch.equal(again.score_block(users), briefly(name).model.score_block(users))
+
+
+@every
+def test_what_a_night_keeps_of_a_fit_can_be_written_and_ranks_the_same(name: str) -> None:
+    model, data, users = briefly(name).model, with_everything(), torch.arange(30)
+    kept = safetensors.torch.load(safetensors.torch.save(model.weights() | fold(model)))
+    again = unfold(kept, data) or load(kept, data, brief(name))
+    assert [s.item_BK.tolist() for s in top_k(again, data, 5)] == [s.item_BK.tolist() for s in top_k(model, data, 5)]
+    assert again.score_block(users).shape == (30, 20)
+
+
+@every
+def test_the_same_twice_bit_for_bit(name: str) -> None:
+    torch.manual_seed(1)
+    again = fit(with_everything(), brief(name), seed=0).model.weights()
+    expected = briefly(name).model.weights()
+    assert set(again) == set(expected)
+    assert all(torch.equal(again[part], expected[part]) for part in expected)
+
+
+@every_neural
+def test_another_seed_is_another_model(name: str) -> None:
+    other = fit(with_everything(), brief(name), seed=1).model
+    users = torch.arange(30)
+    assert not torch.equal(other.score_block(users), briefly(name).model.score_block(users))
+
+
+@every_neural
+def test_the_loss_falls(name: str) -> None:
+    losses = [entry["loss"] for entry in fitted(name).history]
+    assert len(losses) == TINY[name]["max_epochs"] == fitted(name).epochs
+    assert losses[-1] < 0.95 * losses[0]
+
+
+@every_neural
+def test_an_exam_fit_watches_validation(name: str) -> None:
+    assert all(0 <= entry["validation_ndcg"] <= 1 for entry in briefly(name).history)
+
+
+@every_neural
+def test_a_killed_training_goes_on_bit_for_bit(name: str, tmp_path: Path) -> None:
+    def killed(entry: dict[str, float]) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(with_everything(), brief(name), seed=0, checkpoint=tmp_path / "state", on_epoch=killed)
+    resumed = fit(with_everything(), brief(name), seed=0, checkpoint=tmp_path / "state")
+    expected, found = briefly(name).model.weights(), resumed.model.weights()
+    assert all(torch.equal(found[part], expected[part]) for part in expected)
+    assert [e["loss"] for e in resumed.history] == [e["loss"] for e in briefly(name).history]
+
+
+def strangers() -> Dataset:
+    """A core of ten users and eight items; users 10 and 11 are outside, the last three items too, of which 10 is new.
+
+    User 10 had an item of the core, user 11 had items 8 and 9, which nobody of the core had.
+    """
+    random = np.random.default_rng(0)
+    core = [(user, int(item)) for user in range(10) for item in random.choice(8, 4, replace=False)]
+    outside = [(10, 0), (11, 8), (11, 9)]
+    held = np.arange(len(core) + 3) >= len(core) - 8
+    in_core = np.arange(len(core) + 3) < len(core)
+    return dataset(core + outside, 12, 11, in_core_E=in_core, validation_E=held & in_core)
+
+
+@every
+def test_items_that_nobody_had_and_users_outside_the_core_get_scores(name: str) -> None:
+    data = strangers()
+    model = fit(data, brief(name), seed=0).model
+    assert model.score_block(torch.arange(12)).isfinite().all()
+    (slates,) = top_k(model, data, 11)
+    owned_U = np.bincount(data.event_user_E, minlength=12)
+    assert slates.count_B.tolist() == (11 - owned_U).tolist()
+    assert np.isfinite(slates.score_BK[slates.item_BK >= 0]).all()
