@@ -211,7 +211,7 @@ def test_what_was_encoded_once_is_never_encoded_again(monkeypatch: pytest.Monkey
     content(LATER, "lamp", "text", item("lamp", "Lamp", "Warm"))
     assert found(job.run(LATER, "text")) == (3, 2, 1)
     first = embedded()
-    monkeypatch.setattr(job, "_load", lambda *_: pytest.fail("a night with nothing new loads no model"))
+    monkeypatch.setattr(job, "load_encoder", lambda *_: pytest.fail("a night with nothing new loads no model"))
     assert found(job.run(D, "text")) == (2, 2, 0)
     assert found(job.run(LATER, "text")) == (3, 3, 0)
     assert embedded() == first

@@ -1,4 +1,3 @@
-import time
 
 import pytest
 from hypothesis import given
@@ -41,8 +40,7 @@ def test_only_the_first_part_of_an_endless_text_is_read() -> None:
     assert len(clean("word " * 10_000_000)) < MAX_CHARACTERS
 
 
+@pytest.mark.timeout(120)  # a regular expression that backtracks would take days, on whatever machine
 @pytest.mark.parametrize("bait", ["<script>", "<!--", "<", "&", "<a", "<script a>"])
-def test_hostile_markup_takes_no_time(bait: str) -> None:
-    start = time.monotonic()
-    clean(bait * 100_000)
-    assert time.monotonic() - start < 5
+def test_hostile_markup_comes_to_an_end(bait: str) -> None:
+    assert len(clean(bait * 100_000)) <= MAX_CHARACTERS
