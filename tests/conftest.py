@@ -36,3 +36,14 @@ def spark() -> Iterator[SparkSession]:
     session = get_spark("tests")
     yield session
     session.stop()
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """One thread for torch: on tensors as small as the tests' a second only waits for the first."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

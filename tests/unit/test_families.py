@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,8 @@ from recsys_jobs.models.folded_model import fold, unfold
 from recsys_jobs.ranking import top_k
 from recsys_jobs.recipes import RECIPES, recipe
 from tests.unit.worlds import dataset, two_tastes, with_everything
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 FEW = {"width": 8, "min_batch": 32, "steps_per_epoch": 6, "max_epochs": 20}
 SAGE = FEW | {"graph_width": 8, "fm_rank": 4, "learning_rate": 0.02, "node_learning_rate": 0.02}
@@ -44,15 +45,6 @@ NOISE = sum(1 / np.log2(rank + 1) for rank in range(1, 11)) / 35
 every = pytest.mark.parametrize("name", sorted(TINY))
 every_personal = pytest.mark.parametrize("name", sorted(set(TINY) - set(IMPERSONAL)))
 every_neural = pytest.mark.parametrize("name", NEURAL)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """On tensors this small a second thread only waits for the first."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def tiny(name: str, **changes: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,19 +18,12 @@ from recsys_jobs.models.sage_fm_training import fit, load
 from recsys_jobs.recipes import SageFMRecipe, sage_fm, sage_fm_seed
 from tests.unit.worlds import dataset, two_tastes, with_everything
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 RATES = {"learning_rate": 0.02, "node_learning_rate": 0.02}
 TINY = {"width": 8, "graph_width": 8, "fm_rank": 4, "min_batch": 32, "steps_per_epoch": 6, **RATES}
 RECIPES = [replace(sage_fm_seed(), **TINY), replace(sage_fm(), **TINY)]
 both = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """On tensors this small a second thread only waits for the first."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def hit_rate(model: FittedSageFM, data: Dataset) -> float:
