@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from recsys_jobs import losses, training
 from recsys_jobs.dataset import Dataset, Ints
@@ -27,7 +28,6 @@ from recsys_jobs.devices import to_device
 from recsys_jobs.errors import JobError
 from recsys_jobs.learner import EpochLog, Parts
 from recsys_jobs.models import names
-from recsys_jobs.models.item_to_item import events_matrix
 from recsys_jobs.models.sasrec import SASRec
 from recsys_jobs.models.sequences import Sequences, alike_batches, last_items, sequences
 from recsys_jobs.models.vector_model import VectorModel, fill_unknown
@@ -38,9 +38,8 @@ _PLACES = 32_768  # encoded at once where nothing is trained
 
 
 class Batch(NamedTuple):
-    """One step: the users, their items but the last, which places have a next item, and what is compared."""
+    """One step: users' items but the last, which of them come next, and what these are compared with."""
 
-    user_B: Ints
     item_BL: Ints
     next_BL: Ints  # the item to find, -1 where there is none
     candidate_C: Ints
@@ -58,7 +57,6 @@ class SASRecLearner:
         known_I = np.isin(np.arange(len(dataset.items)), self.found.item_E)
         self.pool = np.flatnonzero(known_I)
         self.seen = sequences(dataset, parts.seen_E, known_I)
-        self.seen_UI = events_matrix(dataset, parts.seen_E)
         self.network = SASRec(recipe, known_I).to(device)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -75,18 +73,18 @@ class SASRecLearner:
             item_BL, count_B = last_items(self.found, user_B, self.recipe.length + 1)
             there_BL = np.arange(1, item_BL.shape[1]) < count_B[:, None]
             candidate_C = shared_candidates(self.pool, self.recipe.negatives, random)
-            yield Batch(user_B, item_BL[:, :-1], np.where(there_BL, item_BL[:, 1:], -1), candidate_C)
+            yield Batch(item_BL[:, :-1], np.where(there_BL, item_BL[:, 1:], -1), candidate_C)
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the cross-entropy of the next items among the candidates."""
-        row_T, place_T = np.nonzero(batch.next_BL >= 0)
-        next_T = batch.next_BL[row_T, place_T]
+        place_T = np.flatnonzero(batch.next_BL >= 0)
+        next_T = batch.next_BL.ravel()[place_T]
+        place, chosen, candidates = (to_device(a, self.device) for a in (place_T, next_T, batch.candidate_C))
         hidden_BLD = self.network(to_device(batch.item_BL, self.device))
-        hidden_TD = hidden_BLD[to_device(row_T, self.device), to_device(place_T, self.device)]
-        items = self.network.item_ID
-        positive_T = (hidden_TD * items[to_device(next_T, self.device)]).sum(1)
-        score_TC = hidden_TD @ items[to_device(batch.candidate_C, self.device)].T
-        excluded_TC = torch.from_numpy(next_T[:, None] == batch.candidate_C).to(self.device)
+        hidden_TD = functional.embedding(place, hidden_BLD.flatten(0, 1))
+        positive_T = (hidden_TD * functional.embedding(chosen, self.network.item_ID)).sum(1)
+        score_TC = hidden_TD @ functional.embedding(candidates, self.network.item_ID).T
+        excluded_TC = chosen[:, None] == candidates
         return losses.sampled_softmax(positive_T, score_TC, excluded_TC, len(self.pool))
 
     def look(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
