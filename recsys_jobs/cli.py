@@ -9,6 +9,7 @@ from pathlib import Path
 
 from recsys_jobs.errors import run_main
 from recsys_jobs.exams import call as exam_call
+from recsys_jobs.promotion import call as promotion_call
 from recsys_jobs.sample.dates import DEFAULT_USERS, SECOND_NIGHT
 from recsys_jobs.settings import parse_date
 
@@ -40,6 +41,8 @@ def parser() -> argparse.ArgumentParser:
     _add_show(commands)
     _add_exam(commands)
     _add_ui(commands)
+    for name, what in promotion_call.WHAT.items():
+        promotion_call.add_arguments(name, _command(commands, name, what, parser))
     return top
 
 

@@ -5,6 +5,9 @@ Reads go through Arrow; a write replaces what it owns (a date, or rows by key) i
 
 from __future__ import annotations
 
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -61,19 +64,29 @@ def read(
     columns: list[str] | None = None,
     lake: Path | None = None,
 ) -> pa.Table:
-    """Rows that match `where`, sorted by key; an empty table while none was written."""
+    """Rows that match `where`, sorted by key; an empty table while none was written.
+
+    A column that is newer than the table is null until a row that has it is written.
+    """
     delta = open_table(table, lake)
     if delta is None:
         return arrow_schema(table).empty_table().select(columns or table.names)
     wanted = columns or table.names
     fetched = list(dict.fromkeys([*wanted, *table.key]))
-    rows = delta.to_pyarrow_dataset().to_table(filter=where, columns=fetched)
+    rows = delta.to_pyarrow_dataset(schema=arrow_schema(table)).to_table(filter=where, columns=fetched)
     return rows.sort_by([(name, "ascending") for name in table.key]).select(wanted)
 
 
 def read_date(table: Table, day: date, columns: list[str] | None = None, lake: Path | None = None) -> pa.Table:
     """The partition of one date (`run_date` or `as_of`), sorted by key."""
     return read(table, pc.field(table.partitioned_by[0]) == pa.scalar(day), columns, lake)
+
+
+def dates(table: Table, lake: Path | None = None) -> list[date]:
+    """The dates (`run_date` or `as_of`) that the table has rows of, ascending."""
+    delta = open_table(table, lake)
+    (column,) = table.partitioned_by
+    return [] if delta is None else sorted(date.fromisoformat(part[column]) for part in delta.partitions())
 
 
 def version(table: Table, lake: Path | None = None) -> int | None:
@@ -100,8 +113,18 @@ def upsert(table: Table, rows: pa.Table, lake: Path | None = None) -> None:
         append(table, rows, lake)
         return
     same = " AND ".join(f"old.{name} = new.{name}" for name in table.key)
-    merge = delta.merge(_shaped(table, rows), predicate=same, source_alias="new", target_alias="old")
+    merge = delta.merge(_shaped(table, rows), predicate=same, source_alias="new", target_alias="old", merge_schema=True)
     merge.when_matched_update_all().when_not_matched_insert_all().execute()
+
+
+@contextmanager
+def alone(what: str, lake: Path | None = None) -> Iterator[None]:
+    """Hold off whoever else does `what` on this lake until the block ends: a lock of this machine, as for a folder."""
+    folder = lake or lake_root()
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f".{what}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _write(table: Table, rows: pa.Table, lake: Path | None, **how: str) -> None:
