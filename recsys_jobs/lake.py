@@ -76,6 +76,13 @@ def read_date(table: Table, day: date, columns: list[str] | None = None, lake: P
     return read(table, pc.field(table.partitioned_by[0]) == pa.scalar(day), columns, lake)
 
 
+def dates(table: Table, lake: Path | None = None) -> list[date]:
+    """The dates that a table partitioned by date has rows of, in order; from its log, without reading a row."""
+    delta = open_table(table, lake)
+    column = table.partitioned_by[0]
+    return sorted({date.fromisoformat(part[column]) for part in delta.partitions()} if delta else set())
+
+
 def version(table: Table, lake: Path | None = None) -> int | None:
     """The Delta version of the table now, for lineage; None while it does not exist."""
     delta = open_table(table, lake)

@@ -48,7 +48,11 @@ def _audit(step: Step, slates: pa.Table) -> None:
 
 
 def _crown(step: Step, slates: pa.Table) -> None:
-    """Move `champion` to the published version; a floor has none, and moves nothing."""
+    """Move `champion` to the published version; a floor has none, and moves nothing, nor does an older night."""
+    latest = lake.dates(RECOMMENDATIONS)[-1]
+    if step.run_date < latest:
+        log.info("%s is published, a later night: no alias moves", latest)
+        return
     versions = pc.unique(slates["model_version"]).drop_null().to_pylist()
     if versions:
         log.info("%s", tracking.crown(versions[0], str(step.run_date)))
