@@ -61,6 +61,7 @@ def job(name: str, module: str, *arguments: str, minutes: int, **how) -> JobOper
     tags=["recommender"],
     default_args={
         "owner": "recommender",
+        "max_active_tis_per_dag": 1,  # a backfill runs beside the live nights, and no task beside itself
         "retries": 2,
         "retry_delay": timedelta(minutes=2),
         "retry_exponential_backoff": True,

@@ -83,10 +83,10 @@ def read_date(table: Table, day: date, columns: list[str] | None = None, lake: P
 
 
 def dates(table: Table, lake: Path | None = None) -> list[date]:
-    """The dates (`run_date` or `as_of`) that the table has rows of, ascending."""
+    """The dates that a table partitioned by date has rows of, in order; from its log, without reading a row."""
     delta = open_table(table, lake)
-    (column,) = table.partitioned_by
-    return [] if delta is None else sorted(date.fromisoformat(part[column]) for part in delta.partitions())
+    column = table.partitioned_by[0]
+    return sorted({date.fromisoformat(part[column]) for part in delta.partitions()} if delta else set())
 
 
 def version(table: Table, lake: Path | None = None) -> int | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from recsys_jobs.errors import UsageError
 
@@ -248,10 +249,11 @@ def restored(name: str, values: Mapping[str, str]) -> Recipe:
     """Return the recipe as it was when its fit logged these values: what its name means may have changed since."""
     now = recipe(name)
     logged = {field.name: values[field.name] for field in fields(now) if field.name in values}
-    return replace(now, **{key: _parsed(text, getattr(now, key)) for key, text in logged.items()})
+    changes: dict[str, Any] = {key: _parsed(text, getattr(now, key)) for key, text in logged.items()}
+    return replace(now, **changes)
 
 
-def _parsed(text: str, like: object) -> object:
+def _parsed(text: str, like: Any) -> Any:
     """Return a logged value as the type of the field's value now."""
     if isinstance(like, bool):
         return text == "True"

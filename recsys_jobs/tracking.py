@@ -19,6 +19,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
+from recsys_jobs import settings
 from recsys_jobs.errors import UsageError
 from recsys_jobs.settings import lake_root, tracking_uri, var_dir
 
@@ -37,8 +38,8 @@ _SIGNATURE = ModelSignature(
 
 
 def registered_name() -> str:
-    """The lake's registered model: its folder's name, then `-recommender`."""
-    return f"{lake_root().name}-recommender"
+    """The registered model of the lake in use."""
+    return settings.registered_name(lake_root())
 
 
 @cache

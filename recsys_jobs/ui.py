@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import http.server
-import json
 import os
-import secrets
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
+from recsys_jobs import local_airflow
 from recsys_jobs.errors import JobError
 from recsys_jobs.night import airflow_environment, prepare_airflow
 from recsys_jobs.settings import tracking_uri, var_dir
@@ -23,11 +22,12 @@ def serve() -> None:
     """Start the three servers, print how to reach them, and stop them together."""
     environment = airflow_environment()
     passwords = Path(environment["AIRFLOW_HOME"]) / "passwords.json"
-    environment |= _airflow_login(passwords)
+    environment |= local_airflow.login(passwords, AIRFLOW_PORT)
     prepare_airflow(environment)
     _print_addresses(passwords)
     threading.Thread(target=_docs_server().serve_forever, daemon=True).start()
     processes = [subprocess.Popen(command, env=environment) for command in _commands()]
+    local_airflow.stamp(processes[0].pid, AIRFLOW_PORT)  # so that a backfill finds it
     try:
         first = os.wait()[0]
         raise JobError(f"a server ended by itself (process {first}): its last lines above say why")
@@ -38,20 +38,6 @@ def serve() -> None:
             process.terminate()
         for process in processes:
             process.wait()
-
-
-def _airflow_login(passwords: Path) -> dict[str, str]:
-    """A user `admin` with a random password, made once and readable by its owner alone."""
-    if not passwords.exists():
-        passwords.parent.mkdir(parents=True, exist_ok=True)
-        passwords.touch(mode=0o600)
-        passwords.write_text(json.dumps({"admin": secrets.token_urlsafe(12)}), encoding="utf-8")
-    return {
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
-        "AIRFLOW__API__HOST": "127.0.0.1",
-        "AIRFLOW__API__PORT": str(AIRFLOW_PORT),
-    }
 
 
 def _commands() -> list[list[str]]:

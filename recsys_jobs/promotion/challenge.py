@@ -97,7 +97,7 @@ def _p(result: ExamResult, against: ExamResult, settings: Settings) -> float:
     if not len(ahead_U):
         return 1.0
     means_R = resampled_means(ahead_U[:, None], seed=settings.seed, resamples=2_000)[:, 0]
-    return float(min(1.0, 2 * np.mean(means_R <= 0)))
+    return min(1.0, 2 * float(np.mean(means_R <= 0)))
 
 
 def judge(champion: Challenger, challengers: list[Challenger], settings: Settings, floor: str) -> list[Verdict]:

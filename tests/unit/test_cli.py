@@ -23,6 +23,8 @@ def test_help_names_every_command_and_place() -> None:
     for word in (
         "demo",
         "night",
+        "backfill",
+        "diff",
         "sample",
         "sql",
         "show",
@@ -45,6 +47,9 @@ def test_the_command_line_loads_nothing_heavy() -> None:
     ("arguments", "says"),
     [
         (("night", "soon"), "error: 'soon' is not a date: write YYYY-MM-DD, as in 2014-03-01"),
+        (("backfill", "2014-03-05", "2014-03-01"), "error: FROM 2014-03-05 is after TO 2014-03-01: swap them"),
+        (("backfill", "2014-03-01", "2999-01-01"), "starts when that day is over (UTC): choose an earlier TO"),
+        (("diff", "nowhere", "nowhere"), "nowhere is no lake: there is no such folder"),
         (("sql",), 'error: no query: recsys sql "select …", or make sql Q="select …"'),
         (("dance",), "invalid choice: 'dance'"),
         (("exam", ".", "--models", "magic"), "error: unknown recipe 'magic': name one of "),
