@@ -8,7 +8,7 @@ READY := .venv/.ready-$(EXTRA)
 TWO := --numprocesses=2 --dist=loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check nightly backfill sql show ui exam bench clean
+.PHONY: help setup demo test check nightly backfill sql show ui exam bench prove clean
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -61,6 +61,9 @@ exam: $(READY) ## models on a data set: DATA=dir [MODELS=a,b] [PROTOCOL=name] [F
 
 bench: $(READY) ## speed, each figure beside its floor or a peer in the same run
 	@for each in ingest topk epoch; do $(BIN)/python -m benchmarks.$$each || exit 1; done
+
+prove: $(READY) ## the long proofs, which write the tables that the documentation shows
+	@for each in crash; do $(BIN)/python -m proofs.$$each || exit 1; done
 
 clean: ## remove what runs wrote (var/), keep the environment
 	rm -rf var

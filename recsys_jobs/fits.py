@@ -22,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from recsys_jobs import checkpoints, families, plots, tracking
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.devices import choose_device
+from recsys_jobs.faults import point
 from recsys_jobs.fingerprint import model_fingerprint
 from recsys_jobs.models.contract import Model
 from recsys_jobs.models.folded_model import fold, unfold
@@ -104,10 +105,12 @@ def _made(
             device=choose_device(),
             on_epoch=_log_epoch,
         )
+        point(f"{kind}:fitted")
         mlflow.log_param("epochs_fitted", fitted.epochs)
         mlflow.log_metric("fit_seconds", time.monotonic() - began)
         _log_weights(fitted.model.weights() | fold(fitted.model))
         plots.log_training(fitted.history)
+        point(f"{kind}:logged")
     checkpoints.forget(checkpoint)
     log.info(
         "%s fit of %s %s: %d epochs, %.1f s", kind, recipe.name, fingerprint, fitted.epochs, time.monotonic() - began

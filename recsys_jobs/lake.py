@@ -17,6 +17,7 @@ import pyarrow.dataset as ds
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import TableNotFoundError
 
+from recsys_jobs import faults
 from recsys_jobs.errors import JobError
 from recsys_jobs.settings import lake_root
 from recsys_jobs.tables import Table
@@ -114,7 +115,8 @@ def upsert(table: Table, rows: pa.Table, lake: Path | None = None) -> None:
         return
     same = " AND ".join(f"old.{name} = new.{name}" for name in table.key)
     merge = delta.merge(_shaped(table, rows), predicate=same, source_alias="new", target_alias="old", merge_schema=True)
-    merge.when_matched_update_all().when_not_matched_insert_all().execute()
+    with faults.commit(table.name, Path(table_path(table, lake))):
+        merge.when_matched_update_all().when_not_matched_insert_all().execute()
 
 
 @contextmanager
@@ -129,7 +131,9 @@ def alone(what: str, lake: Path | None = None) -> Iterator[None]:
 
 def _write(table: Table, rows: pa.Table, lake: Path | None, **how: str) -> None:
     partitions = list(table.partitioned_by) or None
-    write_deltalake(table_path(table, lake), _shaped(table, rows), partition_by=partitions, **how)  # type: ignore[call-overload]
+    place, shaped = table_path(table, lake), _shaped(table, rows)
+    with faults.commit(table.name, Path(place)):
+        write_deltalake(place, shaped, partition_by=partitions, **how)  # type: ignore[call-overload]
 
 
 def _shaped(table: Table, rows: pa.Table) -> pa.Table:

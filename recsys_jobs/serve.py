@@ -24,6 +24,7 @@ from recsys_jobs.dataset import Dataset
 from recsys_jobs.decisions import gate_decision
 from recsys_jobs.errors import JobError, run_main
 from recsys_jobs.families import floor_recipe
+from recsys_jobs.faults import point
 from recsys_jobs.fits import EXAM, Fit, exam_fit, kept_fit, serving_fit
 from recsys_jobs.models.contract import Model
 from recsys_jobs.overlap import demand_overlap
@@ -111,8 +112,10 @@ def _registered(run_date: date, fit: Fit, dataset: Dataset) -> int:
     with tempfile.TemporaryDirectory() as folder:
         write_model(Path(folder), fit.model, dataset)
         uri = tracking.log_pyfunc(fit.run_id, Path(folder))
+    point("register:before")
     tags = {"run_date": str(run_date), "recipe": fit.recipe.name, "fingerprint": fit.fingerprint}
     version = tracking.register(uri, fit.run_id, tags)
+    point("register:after")
     log.info("registered %s version %d", tracking.registered_name(), version)
     return version
 

@@ -12,6 +12,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from recsys_jobs.errors import JobError
+from recsys_jobs.faults import point
 from recsys_jobs.lake import arrow_schema
 from recsys_jobs.settings import lake_root
 from recsys_jobs.tables import Table
@@ -34,6 +35,7 @@ def write(table: Table, run_date: date, shards: Iterable[pa.Table]) -> int:
         shaped = shard.select(table.names).cast(arrow_schema(table))
         pq.write_table(shaped, place / f"{number:05d}.parquet")
         rows += shaped.num_rows
+    point("staging:shards")
     (place / _DONE).touch()
     return rows
 

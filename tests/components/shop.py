@@ -55,7 +55,7 @@ def open_shop(home: Path, nights: list[date] = NIGHTS) -> None:
     """Write the configuration and the snapshots of these nights."""
     (home / "shop.toml").write_text(CONFIGURATION, encoding="utf-8")
     folder, events = home / "shop", _events()
-    cuts = sorted({night for night in nights} | {_exam_cut(night) for night in nights})
+    cuts = sorted(set(nights) | {_exam_cut(night) for night in nights})
     delta(folder, CUTS, [{"run_date": night, "exam_cut": _exam_cut(night), "decidable": True} for night in nights])
     delta(folder, INTERACTIONS, [row for cut in cuts for row in _interactions(events, cut)])
     delta(folder, CONTENTS, [row for cut in cuts for item in range(ITEMS) for row in _contents(item, cut)])

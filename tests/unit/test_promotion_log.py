@@ -93,7 +93,11 @@ def test_a_hand_is_a_promotion() -> None:
 
 
 def test_what_was_given_up_never_held() -> None:
-    rows = [*THREE, row("promote", 3, 1, decision="failed"), row("rollback", 3, 2, rejected_version=3, decision="failed")]
+    rows = [
+        *THREE,
+        row("promote", 3, 1, decision="failed"),
+        row("rollback", 3, 2, rejected_version=3, decision="failed"),
+    ]
     assert hold(rows, MAY[3]) is None
     assert rejected(rows) == set()
 
