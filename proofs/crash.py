@@ -59,7 +59,7 @@ JOBS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "evaluate.gate": (("recsys_jobs.evaluate",), commits("model_metrics", "promotions")),
     "recommend.fit": (("recsys_jobs.serve",), ("serving:fitted", "serving:logged", *FIT)),
     "recommend.top_k": (("recsys_jobs.top_k",), ("staging:shards",)),
-    "recommend.publish": (("recsys_jobs.publish",), (*PUBLISH, "publish:tables", "publish:alias")),
+    "recommend.publish": (("recsys_jobs.publish",), (*PUBLISH, "publish:tables", "publish:alias", "publish:cleared")),
 }
 
 

@@ -43,8 +43,8 @@ def parser() -> argparse.ArgumentParser:
     _add_show(commands)
     _add_exam(commands)
     _add_ui(commands)
-    for name, what in promotion_call.WHAT.items():
-        promotion_call.add_arguments(name, _command(commands, name, what, parser))
+    for name, (what, add_arguments, run) in promotion_call.COMMANDS.items():
+        add_arguments(_command(commands, name, what, run))
     return top
 
 

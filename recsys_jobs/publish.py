@@ -44,20 +44,26 @@ def publish(step: Step) -> None:
     if intended["completed_at"] is None:
         decisions.complete(intended)
     staging.clear(step.run_date)
+    point("publish:cleared")
 
 
 def _staged(step: Step) -> pa.Table:
-    """The staged slates; made again where somebody decided otherwise since."""
-    slates = staging.read(RECOMMENDATIONS, step.run_date)
-    rows, version = decisions.everything(), intent.version_of(slates)
-    held = promotions.hold(rows, step.run_date)
-    if (version == held.version) if held else (version not in promotions.rejected(rows)):
-        return slates
-    from recsys_jobs.top_k import stage_night
+    """The staged slates; made again where somebody decided otherwise since, or published them already."""
+    if not _stands(step):
+        from recsys_jobs.top_k import stage_night
 
-    log.info("somebody decided what serves since these slates were made: making them again")
-    stage_night(step)
+        log.info("no slates are staged that may be published now: making them again")
+        stage_night(step)
     return staging.read(RECOMMENDATIONS, step.run_date)
+
+
+def _stands(step: Step) -> bool:
+    """Whether what is staged is whole, and what the log of decisions wants to serve."""
+    if not all(staging.is_whole(table, step.run_date) for table in (POPULAR_ITEMS, SIMILAR_ITEMS, RECOMMENDATIONS)):
+        return False
+    rows, version = decisions.everything(), intent.version_of(staging.read(RECOMMENDATIONS, step.run_date))
+    held = promotions.hold(rows, step.run_date)
+    return version == held.version if held else version not in promotions.rejected(rows)
 
 
 def _audit(step: Step, slates: pa.Table) -> None:

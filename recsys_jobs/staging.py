@@ -43,11 +43,16 @@ def write(table: Table, run_date: date, shards: Iterable[pa.Table]) -> int:
 def read(table: Table, run_date: date) -> pa.Table:
     """The staged rows; JobError where the shards are missing or half there."""
     place = folder(table, run_date)
-    if not (place / _DONE).exists():
+    if not is_whole(table, run_date):
         raise JobError(
             f"nothing is staged for {table.name} of {run_date}: run python -m recsys_jobs.top_k for it first"
         )
     return ds.dataset(sorted(str(path) for path in place.glob("*.parquet")), schema=arrow_schema(table)).to_table()
+
+
+def is_whole(table: Table, run_date: date) -> bool:
+    """Whether everything of one table and date is staged."""
+    return (folder(table, run_date) / _DONE).exists()
 
 
 def clear(run_date: date) -> None:

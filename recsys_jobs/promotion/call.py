@@ -4,22 +4,10 @@ from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Callable
 
 from recsys_jobs.errors import UsageError
 from recsys_jobs.settings import Settings, load_settings, parse_date
-
-WHAT = {
-    "challenge": "fit other recipes on a night's cuts; one that is better beyond doubt is in force from the next night",
-    "promote": "let a registered version serve and hold it there, or release what is held",
-    "rollback": "reject the version that serves and go back to the one before; again, one further back",
-    "models": "what serves, since when and why, and every registered version",
-}
-
-
-def add_arguments(name: str, command: argparse.ArgumentParser) -> None:
-    """Give the command its arguments and what it runs."""
-    _ARGUMENTS[name](command)
-    command.set_defaults(run=_RUN[name])
 
 
 def _challenge_arguments(command: argparse.ArgumentParser) -> None:
@@ -73,10 +61,22 @@ def _settings() -> Settings:
     return load_settings()
 
 
-_ARGUMENTS = {
-    "challenge": _challenge_arguments,
-    "promote": _promote_arguments,
-    "rollback": _rollback_arguments,
-    "models": lambda command: None,
+# name -> what it does, its arguments, what it runs
+COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], None]]] = {
+    "challenge": (
+        "fit other recipes on a night's cuts; one that is better beyond doubt is in force from the next night",
+        _challenge_arguments,
+        _challenge,
+    ),
+    "promote": (
+        "let a registered version serve and hold it there, or release what is held",
+        _promote_arguments,
+        _promote,
+    ),
+    "rollback": (
+        "reject the version that serves and go back to the one before; again, one further back",
+        _rollback_arguments,
+        _rollback,
+    ),
+    "models": ("what serves, since when and why, and every registered version", lambda command: None, _models),
 }
-_RUN = {"challenge": _challenge, "promote": _promote, "rollback": _rollback, "models": _models}

@@ -88,10 +88,10 @@ def _sat(
     """The recipe's exam fit, found or made, and its exam; `p` is 1 where there is nobody to be measured against."""
     fit = exam_fit(dataset, recipe_called(name), step.settings.seed, step.tags(cut))
     result = examined(fit, dataset, holdout, step.settings)
-    return Challenger(fit, result, _p(result, against, step.settings) if against else 1.0)
+    return Challenger(fit, result, p_value(result, against, step.settings) if against else 1.0)
 
 
-def _p(result: ExamResult, against: ExamResult, settings: Settings) -> float:
+def p_value(result: ExamResult, against: ExamResult, settings: Settings) -> float:
     """Two-sided bootstrap p of the difference: it is below alpha where the interval at 1 - alpha lies above zero."""
     ahead_U = result.per_user("ndcg", settings.k) - against.per_user("ndcg", settings.k)
     if not len(ahead_U):

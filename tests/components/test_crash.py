@@ -79,6 +79,15 @@ def test_killed_between_table_and_alias_the_next_night_finishes_it() -> None:
     assert "by_hand" not in {row["kind"] for row in decisions.everything()}
 
 
+def test_killed_after_all_is_done_and_before_success_is_reported_a_retry_finds_it_done() -> None:
+    before = shop.slates(SECOND)
+    for _ in range(2):  # the first has nothing staged, as the one that is killed leaves it
+        publish_killed("publish:cleared")
+    shop.run_job("publish", SECOND)
+    assert shop.slates(SECOND) == before
+    assert (open_rows(), shop.aliases()) == ([], (2, 1))
+
+
 def test_run_again_it_is_the_same_night(home: Path) -> None:
     before = shop.slates(SECOND)
     for job in shop.JOBS:
