@@ -55,7 +55,7 @@ def serving_fit(dataset: Dataset, recipe: Any, seed: int, epochs: int, tags: dic
     return _fit(dataset, recipe, seed, epochs, SERVING, tags)
 
 
-def kept_fit(run_id: str, dataset: Dataset) -> Fit:
+def fit_of_run(run_id: str, dataset: Dataset) -> Fit:
     """The fit of an earlier run over this dataset, its own or a later one: nothing is trained.
 
     JobError where the run has no weights, or its weights do not go with what is configured now.

@@ -25,7 +25,7 @@ from recsys_jobs.decisions import gate_decision
 from recsys_jobs.errors import JobError, run_main
 from recsys_jobs.families import floor_recipe
 from recsys_jobs.faults import point
-from recsys_jobs.fits import EXAM, Fit, exam_fit, kept_fit, serving_fit
+from recsys_jobs.fits import EXAM, Fit, exam_fit, fit_of_run, serving_fit
 from recsys_jobs.models.contract import Model
 from recsys_jobs.overlap import demand_overlap
 from recsys_jobs.promotion import log as promotions
@@ -58,7 +58,7 @@ def _standing(step: Step, dataset: Dataset, version: int | None) -> tuple[Fit, i
     """A version fitted before, over this night's users and items; the night's floor for None."""
     if version is None:
         return _floor_fit(step, dataset, gate_decision(step.run_date, step.recipe)), None
-    return kept_fit(tracking.nights_version(version).run_id, dataset), version
+    return fit_of_run(tracking.nights_version(version).run_id, dataset), version
 
 
 def night_fit(step: Step, dataset: Dataset) -> Fit:

@@ -16,8 +16,8 @@ from recsys_jobs.promotion import moves
 from recsys_jobs.promotion.log import unfinished
 from recsys_jobs.settings import load_settings, var_dir
 from recsys_jobs.tables import MODEL_METRICS, POPULAR_ITEMS, RECOMMENDATIONS
-from tests.components import shop
-from tests.components.shop import NIGHTS
+from tests.components import shop_nights as shop
+from tests.components.shop_nights import NIGHTS
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 FIRST, SECOND = NIGHTS[0], NIGHTS[1]
