@@ -8,7 +8,7 @@ READY := .venv/.ready-$(EXTRA)
 TWO := --numprocesses=2 --dist=loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check nightly sql show ui exam bench clean
+.PHONY: help setup demo test check nightly backfill sql show ui exam bench prove clean
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -40,6 +40,11 @@ nightly: $(READY) ## one night: DATE=2014-03-01 [LANDING=dir] [RECIPE=name] [ALL
 	@$(if $(DATE),,$(error which night? make nightly DATE=2014-03-01 [LANDING=dir]))
 	@RECSYS_LANDING="$${LANDING:-$$RECSYS_LANDING}" $(BIN)/recsys night "$$DATE" --recipe="$$RECIPE" $(if $(ALLOW_REFUSED),--allow-refused)
 
+backfill: $(READY) ## missing nights of a range: FROM=2014-03-01 TO=2014-03-05 [RERUN=1] [REVERSE=1] [LANDING=dir] [ALLOW_REFUSED=1]
+	@$(if $(and $(FROM),$(TO)),,$(error which nights? make backfill FROM=2014-03-01 TO=2014-03-05 [RERUN=1] [REVERSE=1] [LANDING=dir]))
+	@RECSYS_LANDING="$${LANDING:-$$RECSYS_LANDING}" $(BIN)/recsys backfill "$$FROM" "$$TO" \
+		$(if $(filter 1 yes true,$(RERUN)),--rerun) $(if $(filter 1 yes true,$(REVERSE)),--reverse) $(if $(ALLOW_REFUSED),--allow-refused)
+
 sql: $(READY) ## read-only SQL over the published tables: Q="select …" [FORMAT=csv]
 	@RECSYS_QUERY="$$Q" $(BIN)/recsys sql --format="$${FORMAT:-table}"
 
@@ -56,6 +61,9 @@ exam: $(READY) ## models on a data set: DATA=dir [MODELS=a,b] [PROTOCOL=name] [F
 
 bench: $(READY) ## speed, each figure beside its floor or a peer in the same run
 	@for each in ingest topk epoch; do $(BIN)/python -m benchmarks.$$each || exit 1; done
+
+prove: $(READY) ## the long proofs, which write the tables that the documentation shows
+	@for each in crash; do $(BIN)/python -m proofs.$$each || exit 1; done
 
 clean: ## remove what runs wrote (var/), keep the environment
 	rm -rf var

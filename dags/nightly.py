@@ -18,6 +18,7 @@ a run replaces its own date in one commit a table, and what was done once is fou
 | `train.*`, `recommend.fit` | out of memory, MLflow down | retried by itself; a fit resumes from its checkpoint |
 | `evaluate.gate` | MLflow down | retried. A model that loses is not red: the night publishes the floor's slate and says so in `promotions` |
 | `recommend.publish` | the audit of the slates failed | yesterday's slates stand; the log names the expectation and rows |
+| green, but the slates are wrong | | `recsys rollback`: the version before serves, and nights publish it until `recsys promote --release` |
 
 Nothing downstream of a red task runs, and the last published night stays as it is.
 
@@ -61,6 +62,7 @@ def job(name: str, module: str, *arguments: str, minutes: int, **how) -> JobOper
     tags=["recommender"],
     default_args={
         "owner": "recommender",
+        "max_active_tis_per_dag": 1,  # a backfill runs beside the live nights, and no task beside itself
         "retries": 2,
         "retry_delay": timedelta(minutes=2),
         "retry_exponential_backoff": True,

@@ -43,8 +43,8 @@ def evaluate(step: Step) -> Decision:
     holdout = load_holdout(step.run_date, cut, dataset)
     recipes = [recipe_called(step.recipe), floor_recipe(step.settings, len(dataset.items)), recipe_called("popularity")]
     fits = [exam_fit(dataset, recipe, step.settings.seed, step.tags(cut)) for recipe in recipes]
-    results = [_examined(fit, dataset, holdout, step.settings) for fit in fits]
-    difference = _difference(results[0], results[1], step.settings)
+    results = [examined(fit, dataset, holdout, step.settings) for fit in fits]
+    difference = ndcg_difference(results[0], results[1], step.settings)
     decision = _decided(fits, results, difference, step.settings)
     rows = [row for fit, result in zip(fits, results, strict=True) for row in _rows(step.run_date, fit, result)]
     lake.replace_date(MODEL_METRICS, step.run_date, pa.Table.from_pylist(rows, lake.arrow_schema(MODEL_METRICS)))
@@ -53,7 +53,8 @@ def evaluate(step: Step) -> Decision:
     return decision
 
 
-def _examined(fit: Fit, dataset: Dataset, holdout: Holdout, settings: Settings) -> ExamResult:
+def examined(fit: Fit, dataset: Dataset, holdout: Holdout, settings: Settings) -> ExamResult:
+    """Ask a fit the night's question, and log what it scored."""
     result = examine(fit.model, dataset, holdout, k_values=sorted({10, settings.k}), seed=settings.seed)
     shown = {row.metric: row.value for row in result.rows if row.slice == "all" and row.k == settings.k}
     log.info(
@@ -64,12 +65,12 @@ def _examined(fit: Fit, dataset: Dataset, holdout: Holdout, settings: Settings) 
     return result
 
 
-def _difference(model: ExamResult, floor: ExamResult, settings: Settings) -> Difference:
-    """NDCG at the published K, recipe minus floor, user by user."""
+def ndcg_difference(model: ExamResult, floor: ExamResult, settings: Settings, level: float = 0.95) -> Difference:
+    """NDCG at the published K, model minus floor (or another that it is measured against), user by user."""
     ours, theirs = (result.per_user("ndcg", settings.k) for result in (model, floor))
     if not len(ours):
         return Difference(0.0, 0.0, 0.0, 0)
-    interval = paired_difference(ours, theirs, seed=settings.seed)
+    interval = paired_difference(ours, theirs, seed=settings.seed, level=level)
     return Difference(interval.value, interval.low, interval.high, len(ours))
 
 

@@ -22,12 +22,15 @@ from safetensors.torch import load_file, save_file
 from recsys_jobs import checkpoints, families, plots, tracking
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.devices import choose_device, use_all_cores
+from recsys_jobs.faults import point
 from recsys_jobs.fingerprint import model_fingerprint
 from recsys_jobs.models.contract import Model
 from recsys_jobs.models.folded_model import fold, unfold
+from recsys_jobs.recipes import restored
 from recsys_jobs.settings import var_dir
 
 EXAM, SERVING = "exam", "serving"
+_WEIGHTS = "weights/weights.safetensors"
 log = logging.getLogger(__name__)
 
 
@@ -52,6 +55,22 @@ def serving_fit(dataset: Dataset, recipe: Any, seed: int, epochs: int, tags: dic
     return _fit(dataset, recipe, seed, epochs, SERVING, tags)
 
 
+def fit_of_run(run_id: str, dataset: Dataset) -> Fit:
+    """The fit of an earlier run over this dataset, its own or a later one: nothing is trained.
+
+    JobError where the run has no weights, or its weights do not go with what is configured now.
+    """
+    run = tracking.run(run_id)
+    params, fingerprint = run.data.params, run.data.tags[tracking.FINGERPRINT]
+    recipe = restored(run.data.tags["recipe"], params)
+    if model_fingerprint(dataset, recipe, int(params["seed"]), int(params["epochs_fitted"])) == fingerprint:
+        return _found(run, fingerprint, dataset, recipe)
+    with tempfile.TemporaryDirectory() as folder:
+        tensors = load_file(str(tracking.fetch(run_id, _WEIGHTS, Path(folder))))
+    model = families.load(tensors, dataset, recipe)  # not the fold, whose rows are of another dataset
+    return Fit(run_id, fingerprint, recipe, int(params["epochs_fitted"]), model)
+
+
 def _fit(dataset: Dataset, recipe: Any, seed: int, epochs: int | None, kind: str, tags: dict[str, str]) -> Fit:
     fingerprint = model_fingerprint(dataset, recipe, seed, epochs)
     run = tracking.find_run(fingerprint, kind)
@@ -63,7 +82,7 @@ def _fit(dataset: Dataset, recipe: Any, seed: int, epochs: int | None, kind: str
 
 def _found(run: Any, fingerprint: str, dataset: Dataset, recipe: Any) -> Fit:
     with tempfile.TemporaryDirectory() as folder:
-        tensors = load_file(str(tracking.fetch(run.info.run_id, "weights/weights.safetensors", Path(folder))))
+        tensors = load_file(str(tracking.fetch(run.info.run_id, _WEIGHTS, Path(folder))))
         model = unfold(tensors, dataset) or families.load(tensors, dataset, recipe)
     return Fit(run.info.run_id, fingerprint, recipe, int(run.data.params["epochs_fitted"]), model)
 
@@ -87,10 +106,12 @@ def _made(
             device=choose_device(),
             on_epoch=_log_epoch,
         )
+        point(f"{kind}:fitted")
         mlflow.log_param("epochs_fitted", fitted.epochs)
         mlflow.log_metric("fit_seconds", time.monotonic() - began)
         _log_weights(fitted.model.weights() | fold(fitted.model))
         plots.log_training(fitted.history)
+        point(f"{kind}:logged")
     checkpoints.forget(checkpoint)
     log.info(
         "%s fit of %s %s: %d epochs, %.1f s", kind, recipe.name, fingerprint, fitted.epochs, time.monotonic() - began

@@ -5,6 +5,9 @@ Reads go through Arrow; a write replaces what it owns (a date, or rows by key) i
 
 from __future__ import annotations
 
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +17,7 @@ import pyarrow.dataset as ds
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import TableNotFoundError
 
+from recsys_jobs import faults
 from recsys_jobs.errors import JobError
 from recsys_jobs.settings import lake_root
 from recsys_jobs.tables import Table
@@ -61,19 +65,29 @@ def read(
     columns: list[str] | None = None,
     lake: Path | None = None,
 ) -> pa.Table:
-    """Rows that match `where`, sorted by key; an empty table while none was written."""
+    """Rows that match `where`, sorted by key; an empty table while none was written.
+
+    A column that is newer than the table is null until a row that has it is written.
+    """
     delta = open_table(table, lake)
     if delta is None:
         return arrow_schema(table).empty_table().select(columns or table.names)
     wanted = columns or table.names
     fetched = list(dict.fromkeys([*wanted, *table.key]))
-    rows = delta.to_pyarrow_dataset().to_table(filter=where, columns=fetched)
+    rows = delta.to_pyarrow_dataset(schema=arrow_schema(table)).to_table(filter=where, columns=fetched)
     return rows.sort_by([(name, "ascending") for name in table.key]).select(wanted)
 
 
 def read_date(table: Table, day: date, columns: list[str] | None = None, lake: Path | None = None) -> pa.Table:
     """The partition of one date (`run_date` or `as_of`), sorted by key."""
     return read(table, pc.field(table.partitioned_by[0]) == pa.scalar(day), columns, lake)
+
+
+def dates(table: Table, lake: Path | None = None) -> list[date]:
+    """The dates that a table partitioned by date has rows of, in order; from its log, without reading a row."""
+    delta = open_table(table, lake)
+    column = table.partitioned_by[0]
+    return sorted({date.fromisoformat(part[column]) for part in delta.partitions()} if delta else set())
 
 
 def version(table: Table, lake: Path | None = None) -> int | None:
@@ -100,13 +114,26 @@ def upsert(table: Table, rows: pa.Table, lake: Path | None = None) -> None:
         append(table, rows, lake)
         return
     same = " AND ".join(f"old.{name} = new.{name}" for name in table.key)
-    merge = delta.merge(_shaped(table, rows), predicate=same, source_alias="new", target_alias="old")
-    merge.when_matched_update_all().when_not_matched_insert_all().execute()
+    merge = delta.merge(_shaped(table, rows), predicate=same, source_alias="new", target_alias="old", merge_schema=True)
+    with faults.commit(table.name, Path(table_path(table, lake))):
+        merge.when_matched_update_all().when_not_matched_insert_all().execute()
+
+
+@contextmanager
+def alone(what: str, lake: Path | None = None) -> Iterator[None]:
+    """Hold off whoever else does `what` on this lake until the block ends: a lock of this machine, as for a folder."""
+    folder = lake or lake_root()
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f".{what}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _write(table: Table, rows: pa.Table, lake: Path | None, **how: str) -> None:
     partitions = list(table.partitioned_by) or None
-    write_deltalake(table_path(table, lake), _shaped(table, rows), partition_by=partitions, **how)  # type: ignore[call-overload]
+    place, shaped = table_path(table, lake), _shaped(table, rows)
+    with faults.commit(table.name, Path(place)):
+        write_deltalake(place, shaped, partition_by=partitions, **how)  # type: ignore[call-overload]
 
 
 def _shaped(table: Table, rows: pa.Table) -> pa.Table:

@@ -6,8 +6,10 @@ function for each named configuration, and a line in `RECIPES`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from recsys_jobs.errors import UsageError
 
@@ -241,6 +243,23 @@ def recipe(name: str) -> Recipe:
     if name not in RECIPES:
         raise UsageError(f"unknown recipe {name!r}: name one of {', '.join(sorted(RECIPES))}")
     return RECIPES[name]()
+
+
+def restored(name: str, values: Mapping[str, str]) -> Recipe:
+    """Return the recipe as it was when its fit logged these values: what its name means may have changed since."""
+    now = recipe(name)
+    logged = {field.name: values[field.name] for field in fields(now) if field.name in values}
+    changes: dict[str, Any] = {key: _parsed(text, getattr(now, key)) for key, text in logged.items()}
+    return replace(now, **changes)
+
+
+def _parsed(text: str, like: Any) -> Any:
+    """Return a logged value as the type of the field's value now."""
+    if isinstance(like, bool):
+        return text == "True"
+    if isinstance(like, tuple):
+        return tuple(json.loads(text))
+    return type(like)(text)
 
 
 # the recipe that does best on a layout's data (recsys_jobs/exam_data), where that was measured

@@ -127,6 +127,11 @@ def lake_root() -> Path:
     return Path(os.environ.get("RECSYS_LAKE") or ROOT / "var" / "lake").absolute()
 
 
+def registered_name(lake: Path) -> str:
+    """The lake's registered model in MLflow: its folder's name, then `-recommender`."""
+    return f"{lake.name}-recommender"
+
+
 def var_dir() -> Path:
     """Where everything else that a run writes goes (`RECSYS_VAR`, else `var`)."""
     return Path(os.environ.get("RECSYS_VAR") or ROOT / "var").absolute()

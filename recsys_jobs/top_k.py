@@ -18,13 +18,19 @@ from recsys_jobs import ranking, staging
 from recsys_jobs.dataset import Bools, Dataset, Ints
 from recsys_jobs.errors import run_main
 from recsys_jobs.fits import Fit
-from recsys_jobs.serve import published_fit, registered_version
+from recsys_jobs.serve import to_publish
 from recsys_jobs.snapshot import load_dataset
 from recsys_jobs.step import Step, parse_step
 from recsys_jobs.tables import POPULAR_ITEMS, RECOMMENDATIONS, SIMILAR_ITEMS
 from recsys_jobs.tracking import registered_name
 
 log = logging.getLogger(__name__)
+
+
+def stage_night(step: Step) -> None:
+    """Stage what this night is to publish."""
+    dataset = load_dataset(step.run_date, step.settings)
+    stage(step, dataset, *to_publish(step, dataset))
 
 
 def stage(step: Step, dataset: Dataset, fit: Fit, version: int | None) -> None:
@@ -96,10 +102,7 @@ def _with(columns: dict[str, pa.Array], same: dict[str, Any], rows: int) -> pa.T
 
 def main() -> None:
     """The step's command line."""
-    step = parse_step(__doc__ or "")
-    dataset = load_dataset(step.run_date, step.settings)
-    fit = published_fit(step, dataset)
-    stage(step, dataset, fit, registered_version(step, fit, dataset))
+    stage_night(parse_step(__doc__ or ""))
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
+from recsys_jobs import settings
+from recsys_jobs.errors import UsageError
 from recsys_jobs.settings import lake_root, tracking_uri, var_dir
 
 CHAMPION, PREVIOUS = "champion", "previous"
@@ -36,8 +38,8 @@ _SIGNATURE = ModelSignature(
 
 
 def registered_name() -> str:
-    """The lake's registered model: its folder's name, then `-recommender`."""
-    return f"{lake_root().name}-recommender"
+    """The registered model of the lake in use."""
+    return settings.registered_name(lake_root())
 
 
 @cache
@@ -119,10 +121,7 @@ def register(model_uri: str, run_id: str, tags: Mapping[str, str]) -> int:
 
 def version_of(run_id: str) -> int | None:
     """The version made from this run, or None. The first, should a killed task have left two."""
-    made = [
-        int(v.version) for v in client().search_model_versions(f"name = '{registered_name()}'") if v.run_id == run_id
-    ]
-    return min(made, default=None)
+    return min((int(found.version) for found in versions() if found.run_id == run_id), default=None)
 
 
 def _ensure_registered_model() -> None:
@@ -143,17 +142,36 @@ def aliased(alias: str) -> Any | None:
         raise
 
 
-def crown(version: int, run_date: str) -> str:
-    """Move `champion` to `version` and `previous` to the one before; say what was done.
+def point(alias: str, version: int | None) -> None:
+    """Let the alias stand at `version`, or nowhere."""
+    now = aliased(alias)
+    if version is not None:
+        client().set_registered_model_alias(registered_name(), alias, str(version))
+    elif now is not None:
+        client().delete_registered_model_alias(registered_name(), alias)
 
-    An older date never moves an alias: a backfill leaves the serving model alone.
-    """
-    before = aliased(CHAMPION)
-    if before is not None and int(before.version) == version:
-        return f"version {version} is {CHAMPION} already"
-    if before is not None and before.tags.get("run_date", "") > run_date:
-        return f"{CHAMPION} stays at version {before.version}, of the later night {before.tags['run_date']}"
-    if before is not None:
-        client().set_registered_model_alias(registered_name(), PREVIOUS, str(before.version))
-    client().set_registered_model_alias(registered_name(), CHAMPION, str(version))
-    return f"{CHAMPION} moved to version {version}"
+
+def champion() -> int | None:
+    """The version that bears `champion`, or None."""
+    now = aliased(CHAMPION)
+    return None if now is None else int(now.version)
+
+
+def versions() -> list[Any]:
+    """Every registered version of the lake's model, the oldest first."""
+    found = client().search_model_versions(f"name = '{registered_name()}'")
+    return sorted(found, key=lambda version: int(version.version))
+
+
+def nights_version(version: int) -> Any:
+    """A version that a night registered; UsageError where there is none of this number."""
+    every = {int(found.version): found for found in versions()}
+    if version not in every or "recipe" not in every[version].tags:
+        known = ", ".join(str(number) for number, found in every.items() if "recipe" in found.tags) or "none"
+        raise UsageError(f"no night registered version {version} of {registered_name()}; known: {known}")
+    return every[version]
+
+
+def run(run_id: str) -> Run:
+    """The run of this id."""
+    return client().get_run(run_id)

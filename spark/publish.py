@@ -7,6 +7,7 @@ from pathlib import Path
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
+from recsys_jobs import faults
 from recsys_jobs.tables import ITEMS, REVIEWS, Table
 from spark import store
 
@@ -44,9 +45,11 @@ def replace_paths(spark: SparkSession, table: Table, rows: DataFrame, paths: lis
     where = str(lake / table.name)
     theirs = F.col("path").isin(paths)  # all of them: Delta holds the new rows to the condition too
     if not store.read(spark, table, lake).where(theirs).isEmpty():
-        rows.writeTo(f"delta.`{where.replace('`', '``')}`").overwrite(theirs)
+        with faults.commit(table.name, lake / table.name):
+            rows.writeTo(f"delta.`{where.replace('`', '``')}`").overwrite(theirs)
     elif not rows.isEmpty():
-        rows.write.format("delta").mode("append").save(where)
+        with faults.commit(table.name, lake / table.name):
+            rows.write.format("delta").mode("append").save(where)
 
 
 def _paths(rows: DataFrame) -> list[str]:

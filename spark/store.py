@@ -9,6 +9,7 @@ from pathlib import Path
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
+from recsys_jobs import faults
 from recsys_jobs.tables import Table
 
 
@@ -34,12 +35,13 @@ def replace(table: Table, rows: DataFrame, days: Iterable[date], lake: Path) -> 
     (column,) = table.partitioned_by
     create(rows.sparkSession, table, lake)
     wanted = ", ".join(f"DATE '{day.isoformat()}'" for day in days)
-    (
+    writer = (
         rows.select(table.names)
         .write.format("delta")
         .mode("overwrite")
         .partitionBy(column)
         .option("replaceWhere", f"{column} IN ({wanted})")
         .option("optimizeWrite", "true")  # few files a date, however many partitions the rows came in
-        .save(str(lake / table.name))
     )
+    with faults.commit(table.name, lake / table.name):
+        writer.save(str(lake / table.name))
