@@ -17,11 +17,13 @@ from typing import Any
 
 import mlflow
 import torch
+from mlflow.exceptions import MlflowException
 from safetensors.torch import load_file, save_file
 
 from recsys_jobs import checkpoints, families, plots, tracking
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.devices import choose_device
+from recsys_jobs.errors import JobError
 from recsys_jobs.fingerprint import model_fingerprint
 from recsys_jobs.models.contract import Model
 from recsys_jobs.models.folded_model import fold, unfold
@@ -62,10 +64,20 @@ def _fit(dataset: Dataset, recipe: Any, seed: int, epochs: int | None, kind: str
 
 
 def _found(run: Any, fingerprint: str, dataset: Dataset, recipe: Any) -> Fit:
-    with tempfile.TemporaryDirectory() as folder:
-        tensors = load_file(str(tracking.fetch(run.info.run_id, "weights/weights.safetensors", Path(folder))))
-        model = unfold(tensors, dataset) or families.load(tensors, dataset, recipe)
+    tensors = kept_weights(run.info.run_id)
+    model = unfold(tensors, dataset) or families.load(tensors, dataset, recipe)
     return Fit(run.info.run_id, fingerprint, recipe, int(run.data.params["epochs_fitted"]), model)
+
+
+def kept_weights(run_id: str) -> dict[str, torch.Tensor]:
+    """The tensors that a fit's run keeps; JobError where MLflow has lost them."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            return load_file(str(tracking.fetch(run_id, "weights/weights.safetensors", Path(folder))))
+    except (MlflowException, OSError) as error:
+        raise JobError(
+            f"MLflow at {tracking.tracking_uri()} no longer has the weights of run {run_id}: {error}"
+        ) from None
 
 
 def _made(

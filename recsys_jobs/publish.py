@@ -15,16 +15,16 @@ from expectations.recommendations import audit_recommendations
 from recsys_jobs import lake, staging, tracking
 from recsys_jobs.errors import run_main
 from recsys_jobs.step import Step, parse_step
-from recsys_jobs.tables import CONTENTS, INTERACTIONS, POPULAR_ITEMS, RECOMMENDATIONS, SIMILAR_ITEMS
+from recsys_jobs.tables import CONTENTS, INTERACTIONS, POPULAR_ITEMS, PUBLICATIONS, RECOMMENDATIONS, SIMILAR_ITEMS
 
 log = logging.getLogger(__name__)
 
 
 def publish(step: Step) -> None:
-    """Audit, commit the three tables, move the alias; safe to repeat at any point."""
+    """Audit, commit the tables, the slates last, and move the alias; safe to repeat at any point."""
     slates = staging.read(RECOMMENDATIONS, step.run_date)
     _audit(step, slates)
-    for table in (POPULAR_ITEMS, SIMILAR_ITEMS):
+    for table in (PUBLICATIONS, POPULAR_ITEMS, SIMILAR_ITEMS):
         lake.replace_date(table, step.run_date, staging.read(table, step.run_date))
     lake.replace_date(RECOMMENDATIONS, step.run_date, slates)
     users = len(pc.unique(slates["user_id"]))
