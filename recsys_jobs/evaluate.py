@@ -103,7 +103,7 @@ def _rows(run_date: date, fit: Fit, result: ExamResult) -> list[dict[str, Any]]:
 
 def _promotion(step: Step, fits: list[Fit], difference: Difference, decision: Decision) -> dict[str, Any]:
     model, floor = fits[0], fits[1]
-    lineage = {
+    made_from = {
         "exam_runs": {fit.recipe.name: fit.run_id for fit in fits},
         "delta_versions": lineage.input_versions(),
         "code_version": code_version(),
@@ -123,7 +123,7 @@ def _promotion(step: Step, fits: list[Fit], difference: Difference, decision: De
         "decision": decision.decision,
         "publishes": decision.publishes,
         "reason": decision.reason,
-        "lineage": json.dumps(lineage, sort_keys=True),
+        "lineage": json.dumps(made_from, sort_keys=True),
     }
 
 

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pyarrow as pa
 
@@ -109,5 +110,6 @@ def _publication(found: Mapping[str, str]) -> Publication:
 def _settings(text: str) -> Settings:
     """The settings of then; a field that has gone since is left out, one that is new has its default."""
     known = {field.name for field in dataclasses.fields(Settings)}
-    values = {name: tuple(v) if isinstance(v, list) else v for name, v in json.loads(text).items()}
-    return Settings(**{name: value for name, value in values.items() if name in known})
+    read = {name: value for name, value in json.loads(text).items() if name in known}
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in read.items()}
+    return Settings(**values)

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 def stage(step: Step, dataset: Dataset, fit: Fit, version: int | None, versions: lineage.Versions) -> None:
     """Write the shards of the tables that this night publishes, and of what it was made from."""
     began = time.monotonic()
-    same = {
+    same: dict[str, Any] = {
         "run_date": step.run_date,
         "model_name": registered_name() if version else fit.recipe.name,
         "model_version": version,

@@ -21,7 +21,7 @@ from recsys_jobs.dataset import Dataset
 from recsys_jobs.errors import JobError
 from recsys_jobs.fits import kept_weights
 from recsys_jobs.lineage import Publication
-from recsys_jobs.models.contract import Model, ModalityTerms, SplitsByHistory, SplitsByModality
+from recsys_jobs.models.contract import ModalityTerms, Model, SplitsByHistory, SplitsByModality
 from recsys_jobs.models.folded_model import unfold
 from recsys_jobs.ranking import top_k
 from recsys_jobs.recipes import recipe as recipe_called

@@ -1,4 +1,4 @@
-"""A score splits exactly: by modality where it is fused and folded, by item of the history where it is a sum of rows."""
+"""A score splits exactly: by modality where it is fused and folded, by item of the history where it sums rows."""
 
 from __future__ import annotations
 
