@@ -1,11 +1,12 @@
 """The numbers of a night and of those before it, each one query over the published tables.
 
 `nights` are run dates, oldest first, the reported one last; every query sees these dates alone, so that the
-report of an old night does not know of later ones.
+report of an old night does not know of later ones. BETWEEN beside the list is what Delta can prune files by.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -33,14 +34,16 @@ _VOLUMES = """
     WITH events AS (
         SELECT as_of, count(*) AS pairs, count(DISTINCT user_id) AS people, count(DISTINCT item_id) AS items_had,
                count(*) FILTER (in_core) AS core_pairs
-        FROM interactions WHERE list_contains($nights, as_of) GROUP BY as_of
+        FROM interactions WHERE as_of BETWEEN $first AND $night AND list_contains($nights, as_of) GROUP BY as_of
     ), catalogue AS (
-        SELECT as_of, count(DISTINCT item_id) AS items FROM contents WHERE list_contains($nights, as_of) GROUP BY as_of
+        SELECT as_of, count(DISTINCT item_id) AS items FROM contents
+        WHERE as_of BETWEEN $first AND $night AND list_contains($nights, as_of) GROUP BY as_of
     ), edges AS (
-        SELECT as_of, count(*) AS edges FROM item_edges WHERE list_contains($nights, as_of) GROUP BY as_of
+        SELECT as_of, count(*) AS edges FROM item_edges
+        WHERE as_of BETWEEN $first AND $night AND list_contains($nights, as_of) GROUP BY as_of
     ), slates AS (
         SELECT run_date AS as_of, count(*) AS places FROM recommendations
-        WHERE list_contains($nights, run_date) GROUP BY run_date
+        WHERE run_date BETWEEN $first AND $night AND list_contains($nights, run_date) GROUP BY run_date
     )
     SELECT as_of AS night, people, items AS "eligible items", pairs, core_pairs AS "core pairs",
            coalesce(edges, 0) AS edges, places AS "places published"
@@ -68,16 +71,17 @@ _QUARANTINE = """
 
 _COVERAGE = """
     WITH linked AS (
-        SELECT as_of, src AS item_id FROM item_edges WHERE list_contains($nights, as_of)
-        UNION SELECT as_of, dst FROM item_edges WHERE list_contains($nights, as_of)
+        SELECT as_of, src AS item_id FROM item_edges
+        WHERE as_of BETWEEN $first AND $night AND list_contains($nights, as_of)
+        UNION SELECT as_of, dst FROM item_edges WHERE as_of BETWEEN $first AND $night AND list_contains($nights, as_of)
     ), items AS (
         SELECT as_of, item_id, bool_or(modality = 'text' AND content_hash IS NOT NULL) AS text,
                bool_or(modality = 'text' AND content_hash IS NOT NULL AND reason IS NULL) AS described,
                bool_or(modality = 'image' AND content_hash IS NOT NULL) AS image
-        FROM contents WHERE list_contains($nights, as_of) GROUP BY as_of, item_id
+        FROM contents WHERE as_of BETWEEN $first AND $night AND list_contains($nights, as_of) GROUP BY as_of, item_id
     ), people AS (
         SELECT as_of, count(DISTINCT user_id) FILTER (text_hash IS NOT NULL) / count(DISTINCT user_id) AS wrote
-        FROM interactions WHERE list_contains($nights, as_of) GROUP BY as_of
+        FROM interactions WHERE as_of BETWEEN $first AND $night AND list_contains($nights, as_of) GROUP BY as_of
     )
     SELECT as_of AS night, avg(text::INT) AS text, avg(described::INT) AS description, avg(image::INT) AS image,
            avg((linked.item_id IS NOT NULL)::INT) AS graph, any_value(wrote) AS "people with a review"
@@ -91,19 +95,22 @@ _ABSENT = """
 
 _METRICS = """
     SELECT run_date AS night, recipe, metric, value, low, high, users FROM model_metrics
-    WHERE list_contains($nights, run_date) AND slice = 'all' AND metric IN ('ndcg', 'recall') AND k = $k
+    WHERE run_date BETWEEN $first AND $night AND list_contains($nights, run_date)
+    AND slice = 'all' AND metric IN ('ndcg', 'recall') AND k = $k
     ORDER BY metric, run_date, recipe
 """
 
 _COLD = """
-    WITH core AS (SELECT DISTINCT as_of, user_id FROM interactions WHERE list_contains($nights, as_of) AND in_core),
-    warm AS (SELECT DISTINCT as_of, item_id FROM interactions WHERE list_contains($nights, as_of) AND in_core),
+    WITH core AS (SELECT DISTINCT as_of, user_id FROM interactions
+        WHERE as_of BETWEEN $first AND $night AND list_contains($nights, as_of) AND in_core),
+    warm AS (SELECT DISTINCT as_of, item_id FROM interactions
+        WHERE as_of BETWEEN $first AND $night AND list_contains($nights, as_of) AND in_core),
     shown AS (
         SELECT r.run_date, r.user_id, r.item_id, core.user_id IS NULL AS cold_user, warm.item_id IS NULL AS cold_item
         FROM recommendations r
         LEFT JOIN core ON core.as_of = r.run_date AND core.user_id = r.user_id
         LEFT JOIN warm ON warm.as_of = r.run_date AND warm.item_id = r.item_id
-        WHERE list_contains($nights, r.run_date)
+        WHERE r.run_date BETWEEN $first AND $night AND list_contains($nights, r.run_date)
     )
     SELECT run_date AS night, count(DISTINCT user_id) AS "people served",
            count(DISTINCT user_id) FILTER (cold_user) / count(DISTINCT user_id) AS "cold people",
@@ -148,7 +155,7 @@ def last_nights(connection: duckdb.DuckDBPyConnection, night: date) -> list[date
 def numbers(connection: duckdb.DuckDBPyConnection, name: str, nights: list[date], k: int) -> Numbers:
     """The answer to one of QUERIES."""
     before = nights[-2] if len(nights) > 1 else None
-    given = {"night": nights[-1], "before": before, "nights": nights, "k": k}
+    given = {"night": nights[-1], "before": before, "first": nights[0], "nights": nights, "k": k}
     query = QUERIES[name]
-    result = connection.execute(query, {key: value for key, value in given.items() if f"${key}" in query})
+    result = connection.execute(query, {key: given[key] for key in re.findall(r"\$(\w+)", query)})
     return Numbers(tuple(column[0] for column in result.description or ()), result.fetchall())
