@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment
+from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from recsys_jobs import plots
@@ -38,6 +39,7 @@ def _figure(cell: Any) -> Any:
 # autoescape: names come from dumps and from whoever types a recipe
 _ENVIRONMENT = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
 _ENVIRONMENT.filters["figure"] = _figure
+_ENVIRONMENT.globals["words"] = lambda cell: Markup(' class="words"') if isinstance(cell, str) else ""
 _PAGE = _ENVIRONMENT.from_string("""\
 <!doctype html>
 <html lang="en">
@@ -45,12 +47,13 @@ _PAGE = _ENVIRONMENT.from_string("""\
 <meta charset="utf-8">
 <title>{{ title }}</title>
 <style>
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
 table { border-collapse: collapse; margin: 1rem 0 }
-th, td { padding: .25rem .8rem; border-bottom: 1px solid #ddd; text-align: right }
+th, td { padding: .25rem .8rem; border-bottom: 1px solid #ddd; text-align: right; white-space: nowrap }
 th:first-child, td:first-child, .words { text-align: left }
-.alert { border-left-color: #c8553d }
+.words { white-space: normal; overflow-wrap: anywhere }
 .verdict { padding: .8rem 1rem; border-left: 5px solid {{ colour }}; background: #f6f6f6 }
+.alert { border-left-color: #c8553d }
 img { max-width: 100% }
 </style>
 </head>
@@ -65,19 +68,6 @@ img { max-width: 100% }
 <tr><td>{{ name }}</td><td class="words">{{ value }}</td></tr>
 {% endfor %}
 </table>
-{% for slice, table in slices.items() %}
-<h2>{{ slice }}</h2>
-<table>
-<tr><th>model</th>{% for name in table.columns %}<th>{{ name }}</th>{% endfor %}<th>users</th></tr>
-{% for row in table.rows %}
-<tr><td>{{ row.model }}</td>{% for cell in row.cells %}<td>{{ cell }}</td>{% endfor %}<td>{{ row.users }}</td></tr>
-{% endfor %}
-</table>
-{% endfor %}
-{% for name, data in pictures.items() %}
-<h2>{{ name }}</h2>
-<img alt="{{ name }}" src="data:image/png;base64,{{ data }}">
-{% endfor %}
 {% for section in sections %}
 <h2>{{ section.heading }}</h2>
 {% if section.note %}
@@ -88,12 +78,25 @@ img { max-width: 100% }
 {% endif %}
 {% if section.rows %}
 <table>
-<tr>{% for name in section.columns %}<th>{{ name }}</th>{% endfor %}</tr>
+<tr>{% for name in section.columns %}<th{{ words(section.rows[0][loop.index0]) }}>{{ name }}</th>{% endfor %}</tr>
 {% for row in section.rows %}
-<tr>{% for cell in row %}<td{{ ' class="words"' | safe if cell is string }}>{{ cell | figure }}</td>{% endfor %}</tr>
+<tr>{% for cell in row %}<td{{ words(cell) }}>{{ cell | figure }}</td>{% endfor %}</tr>
 {% endfor %}
 </table>
 {% endif %}
+{% endfor %}
+{% for slice, table in slices.items() %}
+<h2>The exam: {{ slice }}</h2>
+<table>
+<tr><th>model</th>{% for name in table.columns %}<th>{{ name }}</th>{% endfor %}<th>users</th></tr>
+{% for row in table.rows %}
+<tr><td>{{ row.model }}</td>{% for cell in row.cells %}<td>{{ cell }}</td>{% endfor %}<td>{{ row.users }}</td></tr>
+{% endfor %}
+</table>
+{% endfor %}
+{% for name, data in pictures.items() %}
+<h2>{{ name }}</h2>
+<img alt="{{ name }}" src="data:image/png;base64,{{ data }}">
 {% endfor %}
 </body>
 </html>

@@ -19,8 +19,11 @@ def by_night(table: Numbers, names: Sequence[str], title: str, share: bool = Fal
     """One line for each of the table's columns `names`, over its nights."""
     figure, panel = plt.subplots(figsize=_WIDE)
     nights = [str(night) for night in table.column("night")]
+    panel.set_xticks(range(len(nights)), nights)
     for colour, name in zip(COLOURS, names, strict=False):
-        panel.plot(nights, [float(v or 0) for v in table.column(name)], color=colour, marker="o", label=name)
+        panel.plot(
+            range(len(nights)), [float(v or 0) for v in table.column(name)], color=colour, marker="o", label=name
+        )
     panel.set(title=title, ylim=(0, 1.05) if share else (0, None))
     panel.legend(frameon=False, bbox_to_anchor=(1, 1), loc="upper left")
     return figure

@@ -26,6 +26,7 @@ def test_help_names_every_command_and_place() -> None:
         "sample",
         "sql",
         "show",
+        "why",
         "exam",
         "ui",
         "RECSYS_LANDING",
@@ -47,6 +48,8 @@ def test_the_command_line_loads_nothing_heavy() -> None:
         (("night", "soon"), "error: 'soon' is not a date: write YYYY-MM-DD, as in 2014-03-01"),
         (("sql",), 'error: no query: recsys sql "select …", or make sql Q="select …"'),
         (("dance",), "invalid choice: 'dance'"),
+        (("why", "ann", "i1", "--date", "soon"), "error: 'soon' is not a date: write YYYY-MM-DD, as in 2014-03-01"),
+        (("why", "ann"), "the following arguments are required: item"),
         (("exam", ".", "--models", "magic"), "error: unknown recipe 'magic': name one of "),
     ],
 )
