@@ -8,7 +8,7 @@ READY := .venv/.ready-$(EXTRA)
 TWO := --numprocesses=2 --dist=loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check nightly backfill sql show ui exam bench prove clean
+.PHONY: help setup demo test check nightly backfill sql show why ui exam bench prove clean
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -50,6 +50,10 @@ sql: $(READY) ## read-only SQL over the published tables: Q="select …" [FORMAT
 
 show: $(READY) ## a user's history and slate with titles: [WHO=id] [DATE=2014-03-01]
 	@$(BIN)/recsys show $(if $(WHO),"$$WHO") $(if $(DATE),--date="$$DATE")
+
+why: $(READY) ## why a user saw an item: WHO=user WHAT=item [DATE=2014-03-01]
+	@$(if $(and $(WHO),$(WHAT)),,$(error who saw what? make why WHO=user WHAT=item [DATE=2014-03-01]))
+	@$(BIN)/recsys why $(if $(DATE),--date="$$DATE") -- "$$WHO" "$$WHAT"
 
 ui: $(READY) ## Airflow, MLflow and the data docs on localhost
 	@$(BIN)/recsys ui

@@ -19,6 +19,7 @@ a run replaces its own date in one commit a table, and what was done once is fou
 | `evaluate.gate` | MLflow down | retried. A model that loses is not red: the night publishes the floor's slate and says so in `promotions` |
 | `recommend.publish` | the audit of the slates failed | yesterday's slates stand; the log names the expectation and rows |
 | green, but the slates are wrong | | `recsys rollback`: the version before serves, and nights publish it until `recsys promote --release` |
+| `recommend.report` | MLflow down | retried. The night is published; this is its report, and *Report of the night* on the task leads to it |
 
 Nothing downstream of a red task runs, and the last published night stays as it is.
 
@@ -34,6 +35,7 @@ from airflow.sdk import Asset, CronDataIntervalTimetable, Param, TaskGroup, dag
 
 from plugins.alerts import say_failure
 from plugins.job_operator import JobOperator
+from plugins.report_operator import ReportOperator, say_drift
 from plugins.run_date import run_date
 from recsys_jobs import tables
 
@@ -41,9 +43,9 @@ DATE = "{{ run_date(dag_run, params) }}"
 NO_RETRY = {"retries": 0}  # a verdict on data: the same data meets the same verdict
 
 
-def job(name: str, module: str, *arguments: str, minutes: int, **how) -> JobOperator:
+def job(name: str, module: str, *arguments: str, minutes: int, operator=JobOperator, **how) -> JobOperator:
     """One task: `python -m module --run-date D arguments`."""
-    return JobOperator(
+    return operator(
         task_id=name,
         module=module,
         arguments=["--run-date", DATE, *arguments],
@@ -107,7 +109,9 @@ def nightly():
         published = [
             Asset(f"lake://{t.name}") for t in (tables.RECOMMENDATIONS, tables.SIMILAR_ITEMS, tables.POPULAR_ITEMS)
         ]
-        fit >> top_k >> job("publish", "recsys_jobs.publish", recipe, minutes=120, outlets=published)
+        publish = job("publish", "recsys_jobs.publish", recipe, minutes=120, outlets=published)
+        how = {"operator": ReportOperator, "on_success_callback": say_drift}
+        fit >> top_k >> publish >> job("report", "recsys_jobs.night_report", recipe, minutes=60, **how)
 
     ingest >> validate >> embed >> train >> evaluate >> recommend
 

@@ -12,6 +12,7 @@ from recsys_jobs.exams import call as exam_call
 from recsys_jobs.promotion import call as promotion_call
 from recsys_jobs.sample.dates import DEFAULT_USERS, SECOND_NIGHT
 from recsys_jobs.settings import parse_date
+from recsys_jobs.why import command as why_command
 
 _EPILOG = """\
 places and configuration come from the environment:
@@ -41,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     _add_sample(commands)
     _add_sql(commands)
     _add_show(commands)
+    why_command.add_arguments(_command(commands, "why", why_command.WHAT, why_command.run))
     _add_exam(commands)
     _add_ui(commands)
     for name, (what, add_arguments, run) in promotion_call.COMMANDS.items():

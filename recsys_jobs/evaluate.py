@@ -17,7 +17,7 @@ from typing import Any
 import mlflow
 import pyarrow as pa
 
-from recsys_jobs import decisions, lake, plots, report, tracking
+from recsys_jobs import decisions, lake, lineage, plots, report, tracking
 from recsys_jobs.code_version import code_version
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.errors import run_main
@@ -30,7 +30,7 @@ from recsys_jobs.recipes import recipe as recipe_called
 from recsys_jobs.settings import Settings, var_dir
 from recsys_jobs.snapshot import exam_cut, load_dataset, load_holdout
 from recsys_jobs.step import Step, parse_step
-from recsys_jobs.tables import CONTENTS, EMBEDDINGS, INTERACTIONS, ITEM_EDGES, MODEL_METRICS
+from recsys_jobs.tables import MODEL_METRICS
 
 PROTOCOL = "global_time"
 log = logging.getLogger(__name__)
@@ -104,10 +104,9 @@ def _rows(run_date: date, fit: Fit, result: ExamResult) -> list[dict[str, Any]]:
 
 def _promotion(step: Step, fits: list[Fit], difference: Difference, decision: Decision) -> dict[str, Any]:
     model, floor = fits[0], fits[1]
-    tables = (INTERACTIONS, ITEM_EDGES, CONTENTS, EMBEDDINGS)
-    lineage = {
+    made_from = {
         "exam_runs": {fit.recipe.name: fit.run_id for fit in fits},
-        "delta_versions": {table.name: lake.version(table) for table in tables},
+        "delta_versions": lineage.input_versions(),
         "code_version": code_version(),
         "seed": step.settings.seed,
     }
@@ -125,7 +124,7 @@ def _promotion(step: Step, fits: list[Fit], difference: Difference, decision: De
         "decision": decision.decision,
         "publishes": decision.publishes,
         "reason": decision.reason,
-        "lineage": json.dumps(lineage, sort_keys=True),
+        "lineage": json.dumps(made_from, sort_keys=True),
     }
 
 

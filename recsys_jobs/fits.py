@@ -17,11 +17,13 @@ from typing import Any
 
 import mlflow
 import torch
+from mlflow.exceptions import MlflowException
 from safetensors.torch import load_file, save_file
 
 from recsys_jobs import checkpoints, families, plots, tracking
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.devices import choose_device, use_all_cores
+from recsys_jobs.errors import JobError
 from recsys_jobs.faults import point
 from recsys_jobs.fingerprint import model_fingerprint
 from recsys_jobs.models.contract import Model
@@ -65,9 +67,7 @@ def fit_of_run(run_id: str, dataset: Dataset) -> Fit:
     recipe = restored(run.data.tags["recipe"], params)
     if model_fingerprint(dataset, recipe, int(params["seed"]), int(params["epochs_fitted"])) == fingerprint:
         return _found(run, fingerprint, dataset, recipe)
-    with tempfile.TemporaryDirectory() as folder:
-        tensors = load_file(str(tracking.fetch(run_id, _WEIGHTS, Path(folder))))
-    model = families.load(tensors, dataset, recipe)  # not the fold, whose rows are of another dataset
+    model = families.load(kept_weights(run_id), dataset, recipe)  # not the fold, whose rows are of another dataset
     return Fit(run_id, fingerprint, recipe, int(params["epochs_fitted"]), model)
 
 
@@ -81,10 +81,20 @@ def _fit(dataset: Dataset, recipe: Any, seed: int, epochs: int | None, kind: str
 
 
 def _found(run: Any, fingerprint: str, dataset: Dataset, recipe: Any) -> Fit:
-    with tempfile.TemporaryDirectory() as folder:
-        tensors = load_file(str(tracking.fetch(run.info.run_id, _WEIGHTS, Path(folder))))
-        model = unfold(tensors, dataset) or families.load(tensors, dataset, recipe)
+    tensors = kept_weights(run.info.run_id)
+    model = unfold(tensors, dataset) or families.load(tensors, dataset, recipe)
     return Fit(run.info.run_id, fingerprint, recipe, int(run.data.params["epochs_fitted"]), model)
+
+
+def kept_weights(run_id: str) -> dict[str, torch.Tensor]:
+    """The tensors that a fit's run keeps; JobError where MLflow has lost them."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            return load_file(str(tracking.fetch(run_id, _WEIGHTS, Path(folder))))
+    except (MlflowException, OSError) as error:
+        raise JobError(
+            f"MLflow at {tracking.tracking_uri()} no longer has the weights of run {run_id}: {error}"
+        ) from None
 
 
 def _made(

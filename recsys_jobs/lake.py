@@ -1,13 +1,15 @@
 """The one place where the torch side talks to Delta: delta-rs, no JVM.
 
 Reads go through Arrow; a write replaces what it owns (a date, or rows by key) in one atomic commit.
+Inside `pinned` the lake's tables are read at fixed versions: whoever writes meanwhile changes nothing.
 """
 
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date
 from pathlib import Path
 
@@ -15,12 +17,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from deltalake import DeltaTable, write_deltalake
-from deltalake.exceptions import TableNotFoundError
+from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from recsys_jobs import faults
 from recsys_jobs.errors import JobError
 from recsys_jobs.settings import lake_root
 from recsys_jobs.tables import Table
+
+_NOT_PINNED: Mapping[str, int | None] = {}
+_pins: ContextVar[Mapping[str, int | None]] = ContextVar("pins", default=_NOT_PINNED)
 
 _ARROW = {
     "string": pa.string(),
@@ -52,11 +57,29 @@ def table_path(table: Table, lake: Path | None = None) -> str:
 
 
 def open_table(table: Table, lake: Path | None = None) -> DeltaTable | None:
-    """The Delta table, or None while nothing was ever written to it."""
+    """The Delta table, or None while nothing was ever written to it; JobError where a pinned version is gone."""
+    pins = _NOT_PINNED if lake else _pins.get()
+    wanted = pins.get(table.name)
+    if table.name in pins and wanted is None:  # it did not exist yet
+        return None
     try:
-        return DeltaTable(table_path(table, lake))
+        return DeltaTable(table_path(table, lake), version=wanted)
     except TableNotFoundError:
         return None
+    except DeltaError as error:
+        if wanted is None:
+            raise
+        raise JobError(f"version {wanted} of {table.name} is not kept any more: {error}") from None
+
+
+@contextmanager
+def pinned(versions: Mapping[str, int | None]) -> Iterator[None]:
+    """Within, read these tables of the lake at these Delta versions, None being before the first; for reading only."""
+    token = _pins.set(versions)
+    try:
+        yield
+    finally:
+        _pins.reset(token)
 
 
 def read(

@@ -19,13 +19,14 @@ from recsys_jobs.faults import point
 from recsys_jobs.promotion import intent
 from recsys_jobs.promotion import log as promotions
 from recsys_jobs.step import Step, parse_step
-from recsys_jobs.tables import CONTENTS, INTERACTIONS, POPULAR_ITEMS, RECOMMENDATIONS, SIMILAR_ITEMS
+from recsys_jobs.tables import CONTENTS, INTERACTIONS, POPULAR_ITEMS, PUBLICATIONS, RECOMMENDATIONS, SIMILAR_ITEMS
 
+_BESIDE = (PUBLICATIONS, POPULAR_ITEMS, SIMILAR_ITEMS)  # what goes with the slates
 log = logging.getLogger(__name__)
 
 
 def publish(step: Step) -> None:
-    """Audit, write the intent, commit the three tables, move the alias; safe to repeat at any point.
+    """Audit, write the intent, commit the tables, the slates last, move the alias; safe to repeat at any point.
 
     The caller holds `lake.alone(intent.LOCK)`.
     """
@@ -33,7 +34,7 @@ def publish(step: Step) -> None:
     _audit(step, slates)
     intended = intent.of(step, slates)
     point("publish:intent")
-    for table in (POPULAR_ITEMS, SIMILAR_ITEMS):
+    for table in _BESIDE:
         lake.replace_date(table, step.run_date, staging.read(table, step.run_date))
     lake.replace_date(RECOMMENDATIONS, step.run_date, slates)
     users = len(pc.unique(slates["user_id"]))
@@ -59,7 +60,7 @@ def _staged(step: Step) -> pa.Table:
 
 def _stands(step: Step) -> bool:
     """Whether what is staged is whole, and what the log of decisions wants to serve."""
-    if not all(staging.is_whole(table, step.run_date) for table in (POPULAR_ITEMS, SIMILAR_ITEMS, RECOMMENDATIONS)):
+    if not all(staging.is_whole(table, step.run_date) for table in (*_BESIDE, RECOMMENDATIONS)):
         return False
     rows, version = decisions.everything(), intent.version_of(staging.read(RECOMMENDATIONS, step.run_date))
     held = promotions.hold(rows, step.run_date)

@@ -61,6 +61,8 @@ class Settings:
     gate_margin: float = 0.05  # share of the floor's NDCG by which a model may be worse
     min_coverage_ratio: float = 0.5  # of the floor's catalogue coverage
     min_overlap: float = 0.05  # share of the exam fit's slates that the serving fit must still show the same people
+    min_night_overlap: float = 0.2  # share of last night's places shown again, below which people are told
+    max_score_drift: float = 0.5  # Kolmogorov-Smirnov distance from last night's scores, above which people are told
     min_published_coverage: float = 0.01  # share of the eligible items that some slate must show
 
 

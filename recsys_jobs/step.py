@@ -7,6 +7,7 @@ import logging
 from dataclasses import dataclass
 from datetime import date
 
+from recsys_jobs import lineage
 from recsys_jobs.decisions import recipe_in_force
 from recsys_jobs.settings import Settings, lake_root, load_settings, parse_date
 
@@ -22,7 +23,8 @@ class Step:
 
     def tags(self, cut: date) -> dict[str, str]:
         """Tags for an MLflow run of this night that reads the cut `cut`."""
-        return {"run_date": str(self.run_date), "cut": str(cut), "lake": lake_root().name}
+        own = {"run_date": str(self.run_date), "cut": str(cut), "lake": lake_root().name}
+        return own | lineage.tags(lineage.input_versions())
 
 
 def parse_step(doc: str, with_floor: bool = False) -> Step:

@@ -305,6 +305,27 @@ RECOMMENDATIONS = Table(
     published=True,
 )
 
+PUBLICATIONS = Table(
+    "publications",
+    key=("run_date",),
+    columns=(
+        _key("run_date", "date"),
+        _key("recipe"),
+        *_MODEL_COLUMNS,
+        _key("seed", "long"),
+        _key("epochs", "int", "of the serving fit; 0 for a closed form"),
+        _key("users", "long", "people of the cut"),
+        _key("settings", note="JSON: the night's whole configuration"),
+        Column("run_id", "string", "the serving fit's run in MLflow", provenance=True),
+        Column("delta_versions", "string", "JSON: the version of each table that was read", provenance=True),
+        Column("code_version", "string", provenance=True),
+        Column("published_at", "timestamp", provenance=True),
+    ),
+    writer="delta-rs",
+    partitioned_by=("run_date",),
+    published=True,
+)
+
 SIMILAR_ITEMS = Table(
     "similar_items",
     key=("run_date", "item_id", "rank"),
@@ -351,6 +372,7 @@ TABLES: dict[str, Table] = {
         MODEL_METRICS,
         PROMOTIONS,
         RECOMMENDATIONS,
+        PUBLICATIONS,
         SIMILAR_ITEMS,
         POPULAR_ITEMS,
     )

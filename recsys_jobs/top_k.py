@@ -14,14 +14,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from recsys_jobs import ranking, staging
+from recsys_jobs import lake, lineage, ranking, staging
+from recsys_jobs.code_version import code_version
 from recsys_jobs.dataset import Bools, Dataset, Ints
 from recsys_jobs.errors import run_main
 from recsys_jobs.fits import Fit
 from recsys_jobs.serve import to_publish
 from recsys_jobs.snapshot import load_dataset
 from recsys_jobs.step import Step, parse_step
-from recsys_jobs.tables import POPULAR_ITEMS, RECOMMENDATIONS, SIMILAR_ITEMS
+from recsys_jobs.tables import POPULAR_ITEMS, PUBLICATIONS, RECOMMENDATIONS, SIMILAR_ITEMS
 from recsys_jobs.tracking import registered_name
 
 log = logging.getLogger(__name__)
@@ -29,14 +30,16 @@ log = logging.getLogger(__name__)
 
 def stage_night(step: Step) -> None:
     """Stage what this night is to publish."""
-    dataset = load_dataset(step.run_date, step.settings)
-    stage(step, dataset, *to_publish(step, dataset))
+    versions = lineage.input_versions()
+    with lake.pinned(versions):  # what is recorded is what was read
+        dataset = load_dataset(step.run_date, step.settings)
+        stage(step, dataset, *to_publish(step, dataset), versions)
 
 
-def stage(step: Step, dataset: Dataset, fit: Fit, version: int | None) -> None:
-    """Write the three tables' shards for this night."""
+def stage(step: Step, dataset: Dataset, fit: Fit, version: int | None, versions: lineage.Versions) -> None:
+    """Write the shards of the tables that this night publishes, and of what it was made from."""
     began = time.monotonic()
-    same = {
+    same: dict[str, Any] = {
         "run_date": step.run_date,
         "model_name": registered_name() if version else fit.recipe.name,
         "model_version": version,
@@ -47,6 +50,17 @@ def stage(step: Step, dataset: Dataset, fit: Fit, version: int | None) -> None:
     rows = staging.write(SIMILAR_ITEMS, step.run_date, _similar(fit, dataset, step.settings.similar_k, same))
     log.info("similar_items: %d rows for %d items", rows, len(dataset.items))
     staging.write(POPULAR_ITEMS, step.run_date, [_popular(dataset, step)])
+    made_from = lineage.Publication(
+        **same,
+        recipe=fit.recipe.name,
+        run_id=fit.run_id,
+        seed=step.settings.seed,
+        epochs=fit.epochs,
+        settings=step.settings,
+        delta_versions=versions,
+        code_version=code_version(),
+    )
+    staging.write(PUBLICATIONS, step.run_date, [lineage.row(made_from, len(dataset.users))])
 
 
 def _slates(fit: Fit, dataset: Dataset, k: int, same: dict[str, Any]) -> Iterator[pa.Table]:

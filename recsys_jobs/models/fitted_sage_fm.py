@@ -1,6 +1,6 @@
 """A trained `sage_fm`: scores, factors, item vectors, weights. Users and items it never saw get scores too.
 
-U users, I items, B batch, D width, F rank.
+U users, I items, B batch, D width, F rank, M and N modalities of a user and of an item.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from torch import Tensor
 from recsys_jobs.dataset import Bools, Dataset
 from recsys_jobs.errors import JobError
 from recsys_jobs.models import names
-from recsys_jobs.models.contract import Factors
+from recsys_jobs.models.contract import Factors, ModalityTerms
+from recsys_jobs.models.fusion import Part
 from recsys_jobs.models.sage import View, view
 from recsys_jobs.models.sage_fm import Items, SageFM
 from recsys_jobs.models.world import World, build_world
@@ -70,6 +71,17 @@ class FittedSageFM:
     def item_vectors(self) -> Tensor:
         """Return the items' fused vectors [I, D], for similar items."""
         return self._items.fused.vector_BD.cpu()
+
+    @torch.no_grad()
+    def modality_terms(self, user: int, item: int) -> ModalityTerms:
+        """Return how the modalities of one user and one item make up their score, attention held fixed."""
+        user_B = torch.tensor([user], device=self.world.device)
+        user_parts = self.model.user_parts(self.world, self._items, user_B)
+        item_parts = {name: Part(*(a[item : item + 1] for a in part)) for name, part in self._items.parts.items()}
+        users, user_MD = self.model.weighted(self.model.user_attention, user_parts)
+        items, item_ND = self.model.weighted(self.model.item_attention, item_parts)
+        across_MN, alone_N = self.model.fm.split(user_MD, item_ND)
+        return ModalityTerms(users, items, across_MN.cpu(), alone_N.cpu())
 
     def weights(self) -> dict[str, Tensor]:
         """Return everything that `load` needs, as plain tensors: the network, and the items it was trained on."""

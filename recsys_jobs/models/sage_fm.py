@@ -120,12 +120,15 @@ class SageFM(nn.Module):
 
     def encode_users(self, world: World, items: Items, user_B: Tensor, leave_B: Tensor | None = None) -> Fused:
         """Return users' vectors [B, D] and attention; in training without the item `leave_B` and its review."""
+        return self._fuse(self.user_attention, self.user_parts(world, items, user_B, leave_B))
+
+    def user_parts(self, world: World, items: Items, user_B: Tensor, leave_B: Tensor | None = None) -> dict[str, Part]:
+        """Return users' modalities in the common space, before attention."""
         parts: dict[str, Part] = {}
         if "review" in self.projections and len(world.review_RT):
             text_BT, present_B = mean_review(world, world.user_reviews, user_B, leave_B)
             parts["text"] = Part(self.projections["review"](text_BT), present_B)
-        parts |= self._history_parts(world, items, user_B, leave_B)
-        return self._fuse(self.user_attention, parts)
+        return parts | self._history_parts(world, items, user_B, leave_B)
 
     def _history_parts(self, world: World, items: Items, user_B: Tensor, leave_B: Tensor | None) -> dict[str, Part]:
         """Return means over the users' items, one part for each modality that items give to users."""
@@ -145,6 +148,16 @@ class SageFM(nn.Module):
         return {
             name: Part(sums[m] / count_BM[:, m, None].clamp(min=1), count_BM[:, m] > 0) for m, name in enumerate(given)
         }
+
+    def weighted(self, attention: Attention, parts: dict[str, Part]) -> tuple[list[str], Tensor]:
+        """Return the names of one row's modalities, and what each adds to its vector [M, D], in float64."""
+        fused = attention(parts)
+        used = [(m, name) for m, name in enumerate(attention.modalities) if name in parts]
+        added = [fused.attention_BM[0, m].double() * parts[name].vector_BD[0].double() for m, name in used]
+        added_MD = torch.stack(added)
+        if self.recipe.normalise:
+            added_MD = added_MD / added_MD.sum(0).norm().clamp(min=1e-6)
+        return [name for _, name in used], added_MD
 
     def _fuse(self, attention: Attention, parts: dict[str, Part]) -> Fused:
         fused: Fused = attention(parts)

@@ -28,6 +28,7 @@ def test_help_names_every_command_and_place() -> None:
         "sample",
         "sql",
         "show",
+        "why",
         "exam",
         "ui",
         "challenge",
@@ -58,6 +59,8 @@ def test_the_command_line_loads_nothing_heavy() -> None:
         (("promote",), "error: name a version to promote (recsys models lists them), or --release what is held"),
         (("challenge", "magic"), "error: unknown recipe 'magic': name one of "),
         (("dance",), "invalid choice: 'dance'"),
+        (("why", "ann", "i1", "--date", "soon"), "error: 'soon' is not a date: write YYYY-MM-DD, as in 2014-03-01"),
+        (("why", "ann"), "the following arguments are required: item"),
         (("exam", ".", "--models", "magic"), "error: unknown recipe 'magic': name one of "),
     ],
 )
