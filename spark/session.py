@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recsys_jobs.settings import var_dir
-from spark import class_archive
+from spark import class_archive, s3
 from spark.toolchain import delta_jars, ensure_java, jar_folder
 
 if TYPE_CHECKING:
@@ -26,14 +26,14 @@ def get_spark(app: str) -> SparkSession:
     Java or Delta's JARs are missing.
     """
     java = ensure_java()
-    jars = delta_jars()
+    jars = [*delta_jars(), *s3.jars(jar_folder())]
     from pyspark.sql import SparkSession
 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     logging.getLogger("py4j").setLevel(logging.WARNING)  # it says goodbye after the job's last line
     master = os.environ.get("RECSYS_SPARK_MASTER") or "local[*]"
     builder = SparkSession.builder.appName(app).master(master)
-    options = _delta(jars) | _anywhere() | (_one_machine(java) if master.startswith("local") else {})
+    options = _delta(jars) | _anywhere() | s3.options() | (_one_machine(java) if master.startswith("local") else {})
     if master.startswith("local"):
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # or Spark warns of a choice that does not matter here
     for key, value in options.items():
