@@ -8,7 +8,7 @@ READY := .venv/.ready-$(EXTRA)
 TWO := --numprocesses=2 --dist=loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check nightly sql show ui exam bench clean
+.PHONY: help setup demo test check nightly sql show ui exam bench up down clean
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -56,6 +56,14 @@ exam: $(READY) ## models on a data set: DATA=dir [MODELS=a,b] [PROTOCOL=name] [F
 
 bench: $(READY) ## speed, each figure beside its floor or a peer in the same run
 	@for each in ingest topk epoch; do $(BIN)/python -m benchmarks.$$each || exit 1; done
+
+up: ## the whole stack in containers, on localhost: [GPU=1] [RECSYS_LANDING=dir]
+	@$(PYTHON) -m recsys_jobs.stack.env_file && mkdir -p var/landing
+	docker compose --profile $(if $(GPU),gpu,cpu) up --build --detach
+	@echo 'Airflow http://127.0.0.1:8080 (admin, AIRFLOW_ADMIN_PASSWORD in .env)  MLflow :5000  Spark :8090  SQL jdbc:hive2://127.0.0.1:10000'
+
+down: ## stop the containers; the volumes stay
+	docker compose --profile cpu --profile gpu down
 
 clean: ## remove what runs wrote (var/), keep the environment
 	rm -rf var

@@ -36,9 +36,7 @@ def offer(spark: SparkSession, lake: Path, offered: set[str]) -> set[str]:
     new = {
         table.name
         for table in TABLES.values()
-        if table.published
-        and table.name not in offered
-        and DeltaTable.isDeltaTable(spark, table_uri(table.name, lake))
+        if table.published and table.name not in offered and DeltaTable.isDeltaTable(spark, table_uri(table.name, lake))
     }
     for name in sorted(new):
         spark.catalog.createTable(name, path=table_uri(name, lake), source="delta")

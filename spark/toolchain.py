@@ -16,6 +16,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 from recsys_jobs.errors import JobError, run_main
@@ -82,10 +84,15 @@ def fetch_s3_jars() -> None:
 
 
 def _resolve(packages: list[str], excludes: str, ivy: Path) -> None:
-    """Start Spark once with the packages named, so that it leaves them in `ivy`/jars."""
+    """Let Spark's resolver leave the packages in `ivy`/jars; in a process of its own, as a JVM resolves once."""
+    log.info("fetching %s", ", ".join(packages))
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
+        other.submit(_start_with, packages, excludes, ivy).result()
+
+
+def _start_with(packages: list[str], excludes: str, ivy: Path) -> None:
     from pyspark.sql import SparkSession
 
-    log.info("fetching %s", ", ".join(packages))
     builder = SparkSession.builder.master("local[1]").appName("toolchain")
     builder = builder.config("spark.jars.packages", ",".join(packages))
     builder = builder.config("spark.jars.excludes", excludes).config("spark.jars.ivy", str(ivy))
@@ -93,7 +100,9 @@ def _resolve(packages: list[str], excludes: str, ivy: Path) -> None:
     try:
         builder.config("spark.driver.bindAddress", "127.0.0.1").getOrCreate().stop()
     except Exception as error:  # noqa: BLE001  (whatever Spark raises, the user can do one thing)
-        raise JobError(f"could not fetch {packages[0]} ({error}): see Spark's lines above, then `make setup`") from error
+        raise JobError(
+            f"could not fetch {packages[0]} ({error}): see Spark's lines above, then `make setup`"
+        ) from error
 
 
 def _keep(source: Path, target: Path) -> None:

@@ -15,7 +15,9 @@ from pathlib import Path
 from recsys_jobs.errors import UsageError, run_main
 from recsys_jobs.settings import ROOT
 
-_HEAD = "# Secrets of docker-compose.yml, made by `make up`. Keep them: the volumes were made with them. Never commit them."
+_HEAD = (
+    "# Secrets of docker-compose.yml, made by `make up`. Keep them: the volumes were made with them. Never commit them."
+)
 
 
 def _password() -> str:
@@ -89,7 +91,9 @@ def _write(path: Path, text: str) -> None:
 def main() -> None:
     """Make or complete `.env`."""
     parser = argparse.ArgumentParser(prog="python -m recsys_jobs.stack.env_file", description=__doc__)
-    parser.add_argument("path", type=Path, nargs="?", default=ROOT / ".env", help="default: .env beside the compose file")
+    parser.add_argument(
+        "path", type=Path, nargs="?", default=ROOT / ".env", help="default: .env beside the compose file"
+    )
     path = parser.parse_args().path
     added = ensure(path)
     print(f"{path}: {len(added)} secrets made" if added else f"{path}: all {len(SECRETS)} secrets are there")

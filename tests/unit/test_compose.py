@@ -1,4 +1,4 @@
-"""docker-compose.yml: valid by the Compose specification, and nothing open, nameless, secret-less or unchecked in it."""
+"""docker-compose.yml: valid by the Compose specification, and nothing in it is open, unnamed or unchecked."""
 
 from __future__ import annotations
 
@@ -126,7 +126,9 @@ def test_no_address_carries_a_written_password(compose: dict[str, Any]) -> None:
 
 
 def test_every_mounted_volume_is_declared_and_every_declared_one_is_mounted(compose: dict[str, Any]) -> None:
-    mounted = {volume.split(":")[0] for _, s in services(compose) for volume in s.get("volumes", []) if "$" not in volume}
+    mounted = {
+        volume.split(":")[0] for _, s in services(compose) for volume in s.get("volumes", []) if "$" not in volume
+    }
     assert mounted == set(compose["volumes"])
     assert all(":/" in volume for _, s in services(compose) for volume in s.get("volumes", []))
 

@@ -64,7 +64,9 @@ def test_a_lake_in_a_folder_has_everything_there(tmp_path: Path, monkeypatch: py
     assert table_uri("reviews", lake_root()) == str(tmp_path / "reviews")
 
 
-@pytest.mark.parametrize("where", ["s3://bucket", "s3:///main", "s3://b/../x", "s3a://b/x", "s3://k:s@b/x", "s3://b/x?y"])
+@pytest.mark.parametrize(
+    "where", ["s3://bucket", "s3:///main", "s3://b/../x", "s3a://b/x", "s3://k:s@b/x", "s3://b/x?y"]
+)
 def test_an_address_that_is_no_lake_is_told(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECSYS_LAKE", where)
     with pytest.raises(UsageError, match="write a folder, or s3://bucket/prefix"):

@@ -77,7 +77,8 @@ def test_a_later_call_keeps_what_is_there_and_closes_an_open_file(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("text", "says"), [("POSTGRES_PASSWORD=\n", "POSTGRES_PASSWORD has no value"), ("oops\n", "line 1: write NAME=value")]
+    ("text", "says"),
+    [("POSTGRES_PASSWORD=\n", "POSTGRES_PASSWORD has no value"), ("oops\n", "line 1: write NAME=value")],
 )
 def test_an_empty_secret_or_a_strange_line_is_told(tmp_path: Path, text: str, says: str) -> None:
     (tmp_path / ".env").write_text(text, encoding="utf-8")
