@@ -22,8 +22,8 @@ def get_spark(app: str) -> SparkSession:
     """Start the session called `app`, or return the one that runs.
 
     The master is `RECSYS_SPARK_MASTER`, else every core of this machine. `RECSYS_SPARK_MEMORY` (2g) is the driver's
-    heap there and `RECSYS_SPARK_JAVA_OPTIONS` more options for it, both fixed when the JVM starts. Raises JobError where
-    Java or Delta's JARs are missing.
+    heap there and `RECSYS_SPARK_JAVA_OPTIONS` more options for it, both fixed when the JVM starts. Raises JobError
+    where Java or Delta's JARs are missing.
     """
     java = ensure_java()
     jars = [*delta_jars(), *s3.jars(jar_folder())]
@@ -63,7 +63,7 @@ def _anywhere() -> dict[str, str]:
 
 
 def _cluster() -> dict[str, str]:
-    """`RECSYS_SPARK_MEMORY` (2g) is each executor's heap. The stack's master takes only who knows _SPARK_AUTH_SECRET."""
+    """`RECSYS_SPARK_MEMORY` (2g) is each executor's heap; a master that wants a secret has it in _SPARK_AUTH_SECRET."""
     return {
         "spark.executor.memory": os.environ.get("RECSYS_SPARK_MEMORY") or "2g",
         "spark.authenticate": str("_SPARK_AUTH_SECRET" in os.environ).lower(),

@@ -17,7 +17,7 @@ from delta.tables import DeltaTable
 
 from recsys_jobs.errors import run_main
 from recsys_jobs.settings import lake_root, table_uri
-from recsys_jobs.tables import RECOMMENDATIONS, TABLES
+from recsys_jobs.tables import RECOMMENDATIONS, RECOMMENDATIONS_LATEST, TABLES
 from spark.session import get_spark
 
 if TYPE_CHECKING:
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 _LOOK_AGAIN = 60  # seconds
-_LATEST = """
-    CREATE OR REPLACE VIEW recommendations_latest AS
-    SELECT * FROM recommendations WHERE run_date = (SELECT max(run_date) FROM recommendations)
-"""
 
 
 def offer(spark: SparkSession, lake: Path, offered: set[str]) -> set[str]:
@@ -41,7 +37,7 @@ def offer(spark: SparkSession, lake: Path, offered: set[str]) -> set[str]:
     for name in sorted(new):
         spark.catalog.createTable(name, path=table_uri(name, lake), source="delta")
     if RECOMMENDATIONS.name in new:
-        spark.sql(_LATEST)
+        spark.sql(f"CREATE OR REPLACE VIEW recommendations_latest AS {RECOMMENDATIONS_LATEST}")
     return offered | new
 
 
