@@ -22,6 +22,7 @@ from recsys_jobs.settings import ROOT
 from spark.toolchain import jar_folder
 
 _BIN = Path(sys.executable).parent
+_JOB_IMAGE, _WORKDIR = "recsys-job", "/opt/recsys"
 
 
 class Containers:
@@ -79,14 +80,17 @@ class Containers:
         return subprocess.run(line, env=self._environment(name), capture_output=True, text=True, check=False)
 
     def _line(self, name: str, command: list[str]) -> list[str]:
-        return self.hosts.command(name, self._mounts(self.services[name]), command)
+        service = self.services[name]
+        if service.image.startswith(_JOB_IMAGE):
+            command = ["env", f"--chdir={_WORKDIR}", *command]
+        return self.hosts.command(name, self._mounts(service), command)
 
     def _mounts(self, service: Service) -> dict[Path, str]:
         found = {self.work / "data" / service.name: "/data"} if "seaweedfs" in service.image else {}
-        if service.image.startswith("recsys-job"):
+        if service.image.startswith(_JOB_IMAGE):
             found = {
-                ROOT: "/opt/recsys",
-                self.work / "var": "/opt/recsys/var",
+                ROOT: _WORKDIR,
+                self.work / "var": f"{_WORKDIR}/var",
                 self.landing: "/landing",
                 jar_folder(): "/opt/recsys-jars",
             }
@@ -106,10 +110,10 @@ class Containers:
             "HOME": str(self.work / "home"),
             "LANG": "C.UTF-8",
         }
-        if self.services[name].image.startswith("recsys-job"):
+        if self.services[name].image.startswith(_JOB_IMAGE):
             extra = os.environ.get("RECSYS_PROOF_PATH")  # packages outside this environment
             image |= {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "RECSYS_JARS": "/opt/recsys-jars"}
-            image["PYTHONPATH"] = os.pathsep.join(filter(None, ["/opt/recsys", extra]))
+            image["PYTHONPATH"] = os.pathsep.join(filter(None, [_WORKDIR, extra]))
         return image | self.services[name].environment
 
     def _log(self, name: str) -> Path:
