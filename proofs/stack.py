@@ -1,8 +1,8 @@
 """`python -m proofs.stack [--night]`: each service of docker-compose.yml as a plain process, and what they do together.
 
 Every command line and variable is read from the compose file; `.env` is made anew. It takes root on Linux (a network
-namespace stands for each container), a PostgreSQL server, S3A's JARs (`python -m spark.toolchain --s3`), and some minutes;
-with `--night` a whole night of the sample runs through Airflow's API on the Spark cluster and the S3 store.
+namespace stands for each container), a PostgreSQL server, and S3A's JARs (`python -m spark.toolchain --s3`). With
+`--night` a whole night of the sample runs through Airflow's scheduler on the Spark cluster and the S3 store.
 """
 
 from __future__ import annotations
