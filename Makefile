@@ -8,7 +8,7 @@ READY := .venv/.ready-$(EXTRA)
 TWO := --numprocesses=2 --dist=loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check nightly backfill sql show why ui exam bench prove clean
+.PHONY: help setup demo test check nightly backfill sql show why ui exam bench prove up down clean
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -27,6 +27,7 @@ demo: $(READY) ## sample dumps, two nights through Airflow, a summary
 	@$(BIN)/recsys demo
 
 test: $(READY) ## every test
+	@$(BIN)/python -m spark.toolchain --s3
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TWO)
 
 check: $(READY) ## the fast part: lint, types, import contracts, unit tests
@@ -68,6 +69,14 @@ bench: $(READY) ## speed, each figure beside its floor or a peer in the same run
 
 prove: $(READY) ## the long proofs, which write the tables that the documentation shows
 	@for each in crash; do $(BIN)/python -m proofs.$$each || exit 1; done
+
+up: ## the whole stack in containers, on localhost: [GPU=1] [RECSYS_LANDING=dir]
+	@$(PYTHON) -m recsys_jobs.stack.env_file && mkdir -p var/landing
+	docker compose --profile $(if $(GPU),gpu,cpu) up --build --detach
+	@echo 'Airflow http://127.0.0.1:8080 (admin, AIRFLOW_ADMIN_PASSWORD in .env)  MLflow :5000  Spark :8090  SQL jdbc:hive2://127.0.0.1:10000'
+
+down: ## stop the containers; the volumes stay
+	docker compose --profile cpu --profile gpu down
 
 clean: ## remove what runs wrote (var/), keep the environment
 	rm -rf var

@@ -29,6 +29,7 @@ yesterday (UTC). **A backfill**: from the UI or `airflow backfill create`, with 
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timedelta
 
 from airflow.sdk import Asset, CronDataIntervalTimetable, Param, TaskGroup, dag
@@ -40,6 +41,8 @@ from plugins.run_date import run_date
 from recsys_jobs import tables
 
 DATE = "{{ run_date(dag_run, params) }}"
+# On S3 Spark's Delta has no lock: there the stack names a pool with one slot, so that a backfill and a live night take turns
+SPARK_WRITER = {"pool": os.environ.get("RECSYS_LAKE_POOL") or "default_pool"}
 NO_RETRY = {"retries": 0}  # a verdict on data: the same data meets the same verdict
 
 
@@ -83,29 +86,29 @@ def nightly():
 
     with TaskGroup("ingest") as ingest:
         go_on = "{{ '--allow-refused' if params.allow_refused else '' }}"
-        job("dumps", "spark.ingest", go_on, minutes=240, **NO_RETRY)
+        job("dumps", "spark.ingest", go_on, minutes=240, **NO_RETRY, **SPARK_WRITER)
 
     with TaskGroup("validate") as validate:
         images = job("images", "recsys_jobs.images", minutes=240)
-        images >> job("snapshots", "spark.snapshots", minutes=120, **NO_RETRY)
+        images >> job("snapshots", "spark.snapshots", minutes=120, **NO_RETRY, **SPARK_WRITER)
 
     with TaskGroup("embed") as embed:
         encode = [
-            job("text", "recsys_jobs.embed", "--modality=text", minutes=720),
-            job("image", "recsys_jobs.embed", "--modality=image", minutes=720),
+            job("text", "recsys_jobs.embed", "--modality=text", minutes=720, gpu=True),
+            job("image", "recsys_jobs.embed", "--modality=image", minutes=720, gpu=True),
         ]
         encode >> job("gate", "expectations.gate", "embeddings", minutes=60, **NO_RETRY)
 
     with TaskGroup("train") as train:
-        job("recipe", "recsys_jobs.train", recipe, minutes=720)
-        job("floor", "recsys_jobs.train", "--floor", minutes=240)
+        job("recipe", "recsys_jobs.train", recipe, minutes=720, gpu=True)
+        job("floor", "recsys_jobs.train", "--floor", minutes=240, gpu=True)
 
     with TaskGroup("evaluate") as evaluate:
         job("gate", "recsys_jobs.evaluate", recipe, minutes=120)
 
     with TaskGroup("recommend") as recommend:
-        fit = job("fit", "recsys_jobs.serve", recipe, minutes=720)
-        top_k = job("top_k", "recsys_jobs.top_k", recipe, minutes=240)
+        fit = job("fit", "recsys_jobs.serve", recipe, minutes=720, gpu=True)
+        top_k = job("top_k", "recsys_jobs.top_k", recipe, minutes=240, gpu=True)
         published = [
             Asset(f"lake://{t.name}") for t in (tables.RECOMMENDATIONS, tables.SIMILAR_ITEMS, tables.POPULAR_ITEMS)
         ]

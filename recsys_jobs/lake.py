@@ -21,7 +21,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from recsys_jobs import faults
 from recsys_jobs.errors import JobError
-from recsys_jobs.settings import lake_root
+from recsys_jobs.settings import lake_root, table_uri
 from recsys_jobs.tables import Table
 
 _NOT_PINNED: Mapping[str, int | None] = {}
@@ -52,8 +52,8 @@ def arrow_schema(table: Table) -> pa.Schema:
 
 
 def table_path(table: Table, lake: Path | None = None) -> str:
-    """Where the table stands."""
-    return str((lake or lake_root()) / table.name)
+    """Where the table stands: a folder, or an s3:// address (keys and endpoint: the variables AWS_…)."""
+    return table_uri(table.name, lake or lake_root())
 
 
 def open_table(table: Table, lake: Path | None = None) -> DeltaTable | None:

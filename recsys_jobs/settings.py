@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from recsys_jobs.errors import UsageError
 
@@ -125,13 +126,40 @@ def landing_zone() -> Path:
 
 
 def lake_root() -> Path:
-    """Where the Delta tables stand (`RECSYS_LAKE`, else `var/lake`)."""
+    """The lake's folder (`RECSYS_LAKE`, else `var/lake`): Delta tables, images, what is staged.
+
+    Of a lake on S3 it is `var/lakes/<bucket>/<prefix>`, with everything but the tables: see `table_uri`.
+    """
+    if remote := lake_address():
+        return (var_dir() / "lakes" / remote.removeprefix("s3://")).absolute()
     return Path(os.environ.get("RECSYS_LAKE") or ROOT / "var" / "lake").absolute()
 
 
 def registered_name(lake: Path) -> str:
     """The lake's registered model in MLflow: its folder's name, then `-recommender`."""
     return f"{lake.name}-recommender"
+
+
+def lake_address() -> str | None:
+    """The address of a lake on S3 (`s3://bucket/prefix`), None where `RECSYS_LAKE` is a folder.
+
+    Raises UsageError for an address with no bucket or no prefix, with `..`, a query, or another scheme.
+    """
+    where = (os.environ.get("RECSYS_LAKE") or "").rstrip("/")
+    if "://" not in where:
+        return None
+    parts = urlsplit(where)
+    prefix = parts.path.strip("/").split("/")
+    plain = parts.scheme == "s3" and parts.netloc and not (parts.query or parts.fragment or "@" in parts.netloc)
+    if not plain or any(name in ("", ".", "..") for name in prefix):
+        raise UsageError(f"RECSYS_LAKE={where}: write a folder, or s3://bucket/prefix")
+    return where
+
+
+def table_uri(name: str, lake: Path) -> str:
+    """Where a table of the lake stands: in its folder, or below the S3 address that `RECSYS_LAKE` names."""
+    remote = lake_address()
+    return f"{remote}/{name}" if remote and lake == lake_root() else str(lake / name)
 
 
 def var_dir() -> Path:

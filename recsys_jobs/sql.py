@@ -12,12 +12,7 @@ import duckdb
 
 from recsys_jobs import lake
 from recsys_jobs.errors import UsageError
-from recsys_jobs.tables import RECOMMENDATIONS, TABLES, Table
-
-_LATEST = """
-    CREATE VIEW recommendations_latest AS
-    SELECT * FROM recommendations WHERE run_date = (SELECT max(run_date) FROM recommendations)
-"""
+from recsys_jobs.tables import RECOMMENDATIONS, RECOMMENDATIONS_LATEST, TABLES, Table
 
 
 def connect() -> duckdb.DuckDBPyConnection:
@@ -28,7 +23,7 @@ def connect() -> duckdb.DuckDBPyConnection:
     for table in TABLES.values():
         if table.published:
             connection.register(table.name, _dataset(table))
-    connection.execute(_LATEST)
+    connection.execute(f"CREATE VIEW recommendations_latest AS {RECOMMENDATIONS_LATEST}")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection

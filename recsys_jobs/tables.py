@@ -356,6 +356,9 @@ POPULAR_ITEMS = Table(
     published=True,
 )
 
+# the query of the view `recommendations_latest`, in the SQL of DuckDB and of Spark
+RECOMMENDATIONS_LATEST = "SELECT * FROM recommendations WHERE run_date = (SELECT max(run_date) FROM recommendations)"
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
