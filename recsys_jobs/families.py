@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 _FIT = {
     "sage_fm": "recsys_jobs.models.sage_fm_training",
     "lightgcn": "recsys_jobs.models.lightgcn",
-    "sasrec": "recsys_jobs.models.sasrec_training",
+    "sasrec": "recsys_jobs.models.sasrec",
     "ease_text": "recsys_jobs.models.ease_text",
     "text_knn": "recsys_jobs.models.text_knn",
     "item_knn": "recsys_jobs.models.item_knn",

@@ -122,8 +122,8 @@ def bpr_mf() -> LightGCNRecipe:
 
 
 @dataclass(frozen=True)
-class SASRecRecipe(TrainedRecipe):
-    """Configuration of SASRec (see models/sasrec.py)."""
+class SequenceRecipe(TrainedRecipe):
+    """Configuration of a family over sequences (models/sequence_training.py); the defaults are SASRec's."""
 
     width: int = 64
     length: int = 50  # last items of a user
@@ -136,9 +136,9 @@ class SASRecRecipe(TrainedRecipe):
     batch: int = 2_048  # items to find, about
 
 
-def sasrec() -> SASRecRecipe:
+def sasrec() -> SequenceRecipe:
     """SASRec with sampled softmax."""
-    return SASRecRecipe(name="sasrec", family="sasrec", max_epochs=100)
+    return SequenceRecipe(name="sasrec", family="sasrec", max_epochs=100)
 
 
 @dataclass(frozen=True)
