@@ -28,6 +28,7 @@ from recsys_jobs.devices import to_device
 from recsys_jobs.errors import JobError
 from recsys_jobs.learner import EpochLog, Parts
 from recsys_jobs.models import names
+from recsys_jobs.models.restore import packed, restored, unpacked
 from recsys_jobs.models.sasrec import SASRec
 from recsys_jobs.models.sequences import Sequences, alike_batches, last_items, sequences
 from recsys_jobs.models.vector_model import VectorModel, fill_unknown
@@ -118,7 +119,7 @@ def _model(
     item_ID = network.item_ID.detach()
     everything = sequences(dataset, np.ones_like(dataset.in_core_E), item_ID.any(1).cpu().numpy())
     user_UD = encode(network, everything, np.arange(len(dataset.users)), device)
-    state = {f"model.{name}": value for name, value in network.state_dict().items()}
+    state = packed(network)
     state["items.names"] = names.pack(dataset.items)
     return VectorModel(fill_unknown(user_UD), fill_unknown(item_ID), state, epochs, history)
 
@@ -128,14 +129,10 @@ def load(weights: dict[str, Tensor], dataset: Dataset, recipe: SASRecRecipe) -> 
 
     Raises JobError where the weights are of another recipe.
     """
-    state = {name.removeprefix("model."): value for name, value in weights.items() if name.startswith("model.")}
+    state = unpacked(weights)
     item_ID = names.rows_for(state["item_ID"], names.unpack(weights["items.names"]), dataset.items)
-    with torch.random.fork_rng(devices=[]):  # the network's random start is thrown away: leave no trace of it
-        network = SASRec(recipe, np.ones(len(dataset.items), np.bool_))
-    try:
-        network.load_state_dict(state | {"item_ID": item_ID})
-    except RuntimeError as error:
-        raise JobError(f"the weights do not fit recipe {recipe.name}: {' '.join(str(error).split())}") from None
+    everything_I = np.ones(len(dataset.items), np.bool_)
+    network = restored(lambda: SASRec(recipe, everything_I), state | {"item_ID": item_ID}, recipe.name)
     return _model(network, dataset, int(weights["epochs"]), [], torch.device("cpu"))
 
 
