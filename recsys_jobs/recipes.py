@@ -25,10 +25,15 @@ class TrainedRecipe(Recipe):
     """What every neural family's recipe has beside that: the loop of training.py."""
 
     learning_rate: float = 1e-3
-    learning_rate_decay: float = 1.0  # factor per epoch
+    learning_rate_decay: float = 1.0  # factor per epoch, of the exponential schedule
+    schedule: str = "exponential"  # constant, exponential; or linear, cosine: down towards zero over max_epochs
+    warmup_epochs: int = 0  # of the schedule's own start, with rates that rise evenly
+    optimizer: str = "adam"  # adam, adamw, sgd with momentum
+    weight_decay: float = 0.0  # of the optimizer: decoupled for adamw, L2 for the others
     clip_norm: float = 1.0
     max_epochs: int = 60
-    patience: int = 5  # epochs without a better validation NDCG
+    patience: int = 5  # epochs without a better value of what it stops by
+    stop_by: str = "validation_ndcg"  # the higher the better; or validation_loss, the lower the better
     validation_users: int = 2_000
     validation_k: int = 20
     mixed_precision: str = "auto"  # auto: on cuda only; bfloat16: everywhere; off
@@ -142,6 +147,30 @@ def sasrec() -> SequenceRecipe:
 
 
 @dataclass(frozen=True)
+class NcfRecipe(TrainedRecipe):
+    """Configuration of the rating regression (see models/ncf.py); the defaults are the seed's."""
+
+    width: int = 64  # of users, movies, and the projections of title and genres
+    hidden: tuple[int, ...] = (128, 64)
+    dropout: float = 0.2
+    start_scale: float = 0.1  # standard deviation of a user's or movie's vector at the start
+    batch: int = 1_024  # rated pairs
+
+
+def ncf_rating() -> NcfRecipe:
+    """Stars from user, movie, title and genres."""
+    return NcfRecipe(
+        name="ncf_rating",
+        family="ncf",
+        weight_decay=1e-5,
+        stop_by="validation_loss",
+        max_epochs=30,
+        patience=3,
+        validation_users=500,  # their slates are shown beside the loss, and every pair goes through the layers
+    )
+
+
+@dataclass(frozen=True)
 class EaseTextRecipe(Recipe):
     """Configuration of EASE with text (see models/ease_text.py for the equation)."""
 
@@ -226,6 +255,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "bpr_mf": bpr_mf,
     "lightgcn": lightgcn,
     "sasrec": sasrec,
+    "ncf_rating": ncf_rating,
     "ease_text": ease_text,
     "ease": ease,
     "text_knn": text_knn,

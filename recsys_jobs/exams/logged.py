@@ -8,19 +8,16 @@ from pathlib import Path
 
 import mlflow
 
-from recsys_jobs import plots, tracking
+from recsys_jobs import tracking
 from recsys_jobs.code_version import code_version
 from recsys_jobs.exams.ask import Question
 from recsys_jobs.exams.call import Call
-from recsys_jobs.exams.fitting import Trained
 from recsys_jobs.exams.results import Row, part_of
 
 EXPERIMENT, KIND = "exams", "data_set_exam"
 
 
-def log_exam(
-    call: Call, question: Question, rows: Sequence[Row], fits: Sequence[Trained], files: Sequence[Path]
-) -> None:
+def log_exam(call: Call, question: Question, rows: Sequence[Row], files: Sequence[Path]) -> None:
     """Log an exam to the experiment `exams`; a use of the test part is a tag, so that it can be searched for."""
     tags = {
         "data": question.data,
@@ -36,9 +33,6 @@ def log_exam(
         mlflow.log_metrics(_metrics(rows))
         for file in files:
             mlflow.log_artifact(str(file))
-        for fit in fits:
-            if fit.history:
-                plots.log_figure(plots.training_curves(fit.history), f"training/{fit.recipe.name}.png")
 
 
 def _metrics(rows: Sequence[Row]) -> dict[str, float]:

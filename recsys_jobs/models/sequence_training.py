@@ -15,6 +15,7 @@ U users, I items, E events, B batch of users, L places, N items of a step, T tar
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,12 +29,14 @@ from recsys_jobs.devices import to_device
 from recsys_jobs.errors import JobError
 from recsys_jobs.learner import EpochLog, Parts
 from recsys_jobs.models import names
+from recsys_jobs.models.restore import packed, restored, unpacked
 from recsys_jobs.models.sequences import Sequences, alike_batches, last_events, sequences
 from recsys_jobs.models.vector_model import VectorModel, fill_unknown
 from recsys_jobs.recipes import SequenceRecipe
 from recsys_jobs.sampling import shared_candidates
 
 _PLACES = 32_768  # encoded at once where nothing is trained
+_IDENTITY = "items.item_ID"  # the one tensor of the state that has a row an item
 _ROWS = 8_192  # items whose vectors are made at once where nothing is trained
 
 
@@ -177,8 +180,7 @@ def _model(
     everything = sequences(dataset, np.ones_like(dataset.in_core_E), item_ID.any(1).cpu().numpy())
     context_EX = family.context(everything, recipe)
     user_UD = encode(network.body, recipe, item_ID, everything, context_EX, np.arange(len(dataset.users)))
-    state = {f"model.{name}": value for name, value in network.state_dict().items()}
-    state["items.names"] = names.pack(dataset.items)
+    state = packed(network) | {"items.names": names.pack(dataset.items)}
     return VectorModel(fill_unknown(user_UD), fill_unknown(item_ID), state, epochs, history)
 
 
@@ -187,12 +189,9 @@ def load(family: Family, weights: dict[str, Tensor], dataset: Dataset, recipe: S
 
     Raises JobError where the weights are of another recipe.
     """
-    state = {name.removeprefix("model."): value for name, value in weights.items() if name.startswith("model.")}
-    item_ID = names.rows_for(state["items.item_ID"], names.unpack(weights["items.names"]), dataset.items)
-    with torch.random.fork_rng(devices=[]):  # the network's random start is thrown away: leave no trace of it
-        network = Network(family, dataset, recipe, np.ones(len(dataset.items), np.bool_))
-    try:
-        network.load_state_dict(state | {"items.item_ID": item_ID})
-    except RuntimeError as error:
-        raise JobError(f"the weights do not fit recipe {recipe.name}: {' '.join(str(error).split())}") from None
+    state = unpacked(weights)
+    identity_ID = names.rows_for(state[_IDENTITY], names.unpack(weights["items.names"]), dataset.items)
+    everything_I = np.ones(len(dataset.items), np.bool_)
+    build = partial(Network, family, dataset, recipe, everything_I)
+    network = restored(build, state | {_IDENTITY: identity_ID}, recipe.name)
     return _model(family, network, dataset, recipe, int(weights["epochs"]), [], torch.device("cpu"))

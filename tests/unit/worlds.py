@@ -62,7 +62,29 @@ def with_everything(seed: int = 0, users: int = 30, items: int = 20, validation:
         edge_src_K=src,
         edge_dst_K=dst,
         edge_weight_K=random.integers(1, 4, len(src)).astype(np.float32),
+        rating_E=random.integers(1, 6, len(pairs)).astype(np.float32),
     )
+
+
+def without_validation(data: Dataset) -> Dataset:
+    """Return a dataset as it was before its validation events; its edges stay."""
+    per_event = [field.name for field in dataclasses.fields(data) if field.name.endswith("_E")]
+    kept = {name: value[~data.validation_E] for name in per_event if len(value := getattr(data, name))}
+    return dataclasses.replace(data, **kept)
+
+
+def rated_tastes(seed: int = 0, users: int = 80, items: int = 40, each: int = 6) -> Dataset:
+    """Return the checkerboard in stars: everyone also had items of the other taste, and gave them one star, not five.
+
+    The last event of each, which is held out, is of the own taste.
+    """
+    random = np.random.default_rng(seed)
+    other = [random.choice(np.arange(1 - user % 2, items, 2), each, replace=False) for user in range(users)]
+    wrong = [(user, int(other[user][turn])) for turn in range(each) for user in range(users)]
+    right = two_tastes(seed, users, items, each)
+    pairs = [*wrong, *zip(right.event_user_E.tolist(), right.event_item_E.tolist(), strict=True)]
+    stars = np.repeat(np.array([1, 5], np.float32), [len(wrong), len(pairs) - len(wrong)])
+    return dataset(pairs, users, items, validation=users, rating_E=stars)
 
 
 def two_tastes(seed: int = 0, users: int = 80, items: int = 40, each: int = 6) -> Dataset:
