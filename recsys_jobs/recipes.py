@@ -147,6 +147,26 @@ def sasrec() -> SequenceRecipe:
 
 
 @dataclass(frozen=True)
+class ContentSequenceRecipe(SequenceRecipe):
+    """What families over sequences have beside that where they look at contents."""
+
+    identity_dropout: float = 0.1  # share of items that lose their learned row in a step
+
+
+@dataclass(frozen=True)
+class GatedSequenceRecipe(ContentSequenceRecipe):
+    """Configuration of the gated sequence model (see models/gated_sequence.py)."""
+
+    start_scale: float = 0.125  # so that a learned row of 64 is about as long as a projected content
+    temperature: float = 0.07  # of the contrast
+
+
+def gated_sequence() -> GatedSequenceRecipe:
+    """The model of seed 0."""
+    return GatedSequenceRecipe(name="gated_sequence", family="gated_sequence", heads=2, max_epochs=100)
+
+
+@dataclass(frozen=True)
 class NcfRecipe(TrainedRecipe):
     """Configuration of the rating regression (see models/ncf.py); the defaults are the seed's."""
 
@@ -255,6 +275,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "bpr_mf": bpr_mf,
     "lightgcn": lightgcn,
     "sasrec": sasrec,
+    "gated_sequence": gated_sequence,
     "ncf_rating": ncf_rating,
     "ease_text": ease_text,
     "ease": ease,

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 FEW = {"width": 8, "min_batch": 32, "steps_per_epoch": 6, "max_epochs": 20}
 SAGE = FEW | {"graph_width": 8, "fm_rank": 4, "learning_rate": 0.02, "node_learning_rate": 0.02}
+SEQUENCE = {"width": 8, "feed_width": 8, "dropout": 0.1, "batch": 64, "learning_rate": 0.02, "max_epochs": 20}
 TINY: dict[str, dict[str, Any]] = {
     "random": {},
     "popularity": {},
@@ -34,7 +35,8 @@ TINY: dict[str, dict[str, Any]] = {
     "ease_text": {},
     "bpr_mf": FEW | {"learning_rate": 0.05, "l2": 0.01},
     "lightgcn": FEW | {"learning_rate": 0.02},
-    "sasrec": {"width": 8, "feed_width": 8, "dropout": 0.1, "batch": 64, "learning_rate": 0.02, "max_epochs": 20},
+    "sasrec": SEQUENCE,
+    "gated_sequence": SEQUENCE,
     "ncf_rating": {"width": 8, "hidden": (16, 8), "batch": 64, "learning_rate": 0.02, "max_epochs": 20},
     "sage_fm_seed": SAGE,
     "sage_fm": SAGE,
