@@ -30,6 +30,7 @@ _FIT = {
     "lightgcn": "recsys_jobs.models.lightgcn",
     "sasrec": "recsys_jobs.models.sasrec",
     "gated_sequence": "recsys_jobs.models.gated_sequence",
+    "temporal_gpt2": "recsys_jobs.models.temporal_gpt2",
     "ncf": "recsys_jobs.models.ncf_training",
     "ease_text": "recsys_jobs.models.ease_text",
     "text_knn": "recsys_jobs.models.text_knn",

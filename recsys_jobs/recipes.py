@@ -167,6 +167,25 @@ def gated_sequence() -> GatedSequenceRecipe:
 
 
 @dataclass(frozen=True)
+class TemporalGPT2Recipe(ContentSequenceRecipe):
+    """Configuration of the decoder over items and time (see models/temporal_gpt2.py)."""
+
+    heads: int = 2
+    feed_width: int = 256  # GPT-2's own four times the width
+    dropout: float = 0.3
+    start_scale: float = 0.125
+    temperature: float = 0.07
+    time: bool = True  # season, celebrations, time of the week, gap and session
+    stars: bool = True
+    session_hours: float = 24.0  # without an event, after which a new session begins; some sources know days alone
+
+
+def temporal_gpt2() -> TemporalGPT2Recipe:
+    """The model of seed 3, of a size that two cores train in minutes."""
+    return TemporalGPT2Recipe(name="temporal_gpt2", family="temporal_gpt2", max_epochs=100)
+
+
+@dataclass(frozen=True)
 class NcfRecipe(TrainedRecipe):
     """Configuration of the rating regression (see models/ncf.py); the defaults are the seed's."""
 
@@ -276,6 +295,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "lightgcn": lightgcn,
     "sasrec": sasrec,
     "gated_sequence": gated_sequence,
+    "temporal_gpt2": temporal_gpt2,
     "ncf_rating": ncf_rating,
     "ease_text": ease_text,
     "ease": ease,

@@ -20,10 +20,15 @@ class Sequences(NamedTuple):
     rating_E: Floats  # stars, NaN where there are none
     start_U: Ints  # where each user's events begin
     length_U: Ints
+    asked_at: int  # when what comes after a user's last event is asked for, -1 where unknown
 
 
 def sequences(dataset: Dataset, chosen_E: Bools, known_I: Bools | None = None) -> Sequences:
-    """Return the sequences of the chosen events, of known items alone where these are given."""
+    """Return the sequences of the chosen events, of known items alone where these are given.
+
+    What comes next is asked for at the moment of the last chosen event.
+    """
+    asked_at = int(dataset.time_E[chosen_E].max(initial=-1)) if len(dataset.time_E) else -1
     if known_I is not None:
         chosen_E = chosen_E & known_I[dataset.event_item_E]
     user_E = dataset.event_user_E[chosen_E]
@@ -35,6 +40,7 @@ def sequences(dataset: Dataset, chosen_E: Bools, known_I: Bools | None = None) -
         rating_E=dataset.rating_E[order] if len(dataset.rating_E) else np.full(len(order), np.nan, np.float32),
         start_U=length_U.cumsum() - length_U,
         length_U=length_U,
+        asked_at=asked_at,
     )
 
 

@@ -37,6 +37,7 @@ TINY: dict[str, dict[str, Any]] = {
     "lightgcn": FEW | {"learning_rate": 0.02},
     "sasrec": SEQUENCE,
     "gated_sequence": SEQUENCE,
+    "temporal_gpt2": SEQUENCE,
     "ncf_rating": {"width": 8, "hidden": (16, 8), "batch": 64, "learning_rate": 0.02, "max_epochs": 20},
     "sage_fm_seed": SAGE,
     "sage_fm": SAGE,
