@@ -29,6 +29,7 @@ _FIT = {
     "sage_fm": "recsys_jobs.models.sage_fm_training",
     "lightgcn": "recsys_jobs.models.lightgcn",
     "sasrec": "recsys_jobs.models.sasrec_training",
+    "attention": "recsys_jobs.models.attention_training",
     "ncf": "recsys_jobs.models.ncf_training",
     "ease_text": "recsys_jobs.models.ease_text",
     "text_knn": "recsys_jobs.models.text_knn",
