@@ -31,6 +31,7 @@ _FIT = {
     "sasrec": "recsys_jobs.models.sasrec",
     "gated_sequence": "recsys_jobs.models.gated_sequence",
     "temporal_gpt2": "recsys_jobs.models.temporal_gpt2",
+    "attention": "recsys_jobs.models.attention_training",
     "ncf": "recsys_jobs.models.ncf_training",
     "ease_text": "recsys_jobs.models.ease_text",
     "text_knn": "recsys_jobs.models.text_knn",

@@ -51,7 +51,7 @@ def gap(found: Sequences, session_hours: float) -> Floats:
     seconds_E = np.where(known_E, asked_E - found.time_E, 0).clip(min=0)
     columns = [np.log1p(seconds_E / unit) / 4 for unit in _GAPS]
     same_E = seconds_E <= session_hours * 3_600
-    columns += [same_E, np.log1p(_events_of_session(found, same_E)), np.ones(len(known_E))]
+    columns += [same_E.astype(np.float64), np.log1p(_events_of_session(found, same_E)), np.ones(len(known_E))]
     return (np.stack(columns, axis=1) * known_E[:, None]).astype(np.float32)
 
 
@@ -67,7 +67,7 @@ def run_ups(time_E: Ints) -> Floats:
 
 
 def _celebrations(year: int) -> list[date]:
-    """New Year's Eve, Valentine's Day, Easter, Mother's and Father's Day, 4 July, Halloween, Black Friday, Christmas."""
+    """New Year's Eve, Valentine's, Easter, Mother's and Father's Day, 4 July, Halloween, Black Friday, Christmas."""
     return [
         date(year, 12, 31),
         date(year, 2, 14),

@@ -39,11 +39,13 @@ TINY: dict[str, dict[str, Any]] = {
     "gated_sequence": SEQUENCE,
     "temporal_gpt2": SEQUENCE,
     "ncf_rating": {"width": 8, "hidden": (16, 8), "batch": 64, "learning_rate": 0.02, "max_epochs": 20},
+    "attention_contrastive": FEW | {"heads": 2, "hidden": 16, "learning_rate": 0.02, "warmup_epochs": 0},
+    "attention_towers": FEW | {"heads": 2, "hidden": 16, "learning_rate": 0.02, "warmup_epochs": 0},
     "sage_fm_seed": SAGE,
     "sage_fm": SAGE,
 }
 RATERS = ("ncf_rating",)  # which learn from stars alone, and so need what people did not like
-UNFOLDED = ("ncf_rating",)  # between user and item stands more than an inner product
+UNFOLDED = ("ncf_rating", "attention_contrastive")  # between user and item stands more than an inner product
 IMPERSONAL = ("random", "popularity")  # the same for everyone, or noise: they are to fail
 NEURAL = [name for name, changes in TINY.items() if changes]
 # mean NDCG at 10 of random slates: one of 35 items is wanted; who knows the taste has 15 to guess from
