@@ -151,6 +151,7 @@ class ContentSequenceRecipe(SequenceRecipe):
     """What families over sequences have beside that where they look at contents."""
 
     identity_dropout: float = 0.1  # share of items that lose their learned row in a step
+    numbers: bool = False  # numeric columns, such as prices, are a content
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,7 @@ class TemporalGPT2Recipe(ContentSequenceRecipe):
     dropout: float = 0.3
     start_scale: float = 0.125
     temperature: float = 0.07
+    numbers: bool = True
     time: bool = True  # season, celebrations, time of the week, gap and session
     stars: bool = True
     session_hours: float = 24.0  # without an event, after which a new session begins; some sources know days alone

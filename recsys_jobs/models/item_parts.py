@@ -3,7 +3,7 @@
 Rows are learned of items that training met; the others are known by their contents alone. So that this is
 learned as well, some items lose their row at each step of a training.
 
-I items, N items of a step, D width.
+I items, N items of a step, W width of a content, D width.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from recsys_jobs.dataset import Bools, Dataset
+from recsys_jobs.dataset import Bools, Dataset, Floats
 from recsys_jobs.models.fusion import Part
+from recsys_jobs.models.numbers import Numbers
 from recsys_jobs.models.projections import start_centred
 from recsys_jobs.recipes import ContentSequenceRecipe
 
@@ -29,17 +30,24 @@ class ItemParts(nn.Module):
         self.projections = nn.ModuleDict()
         self._add("text", dataset.text_IT, dataset.text_present_I, recipe.width)
         self._add("image", dataset.image_IV, dataset.image_present_I, recipe.width)
+        if recipe.numbers and dataset.numeric_IN.shape[1]:
+            self._add_numbers(dataset.numeric_IN, known_I, recipe.width)
 
-    def _add(self, name: str, rows: object, present: object, width: int) -> None:
+    def _add(self, name: str, row_IW: Floats, present_I: Bools, width: int) -> None:
         """Take a modality in, if the dataset has it. Its vectors are the dataset's, not part of the weights."""
-        row_IW, present_I = torch.as_tensor(rows), torch.as_tensor(present)
         if not row_IW.shape[1]:
             return
         layer = nn.Linear(row_IW.shape[1], width)
-        start_centred(layer, row_IW[present_I])
+        start_centred(layer, torch.from_numpy(row_IW[present_I]))
         self.projections[name] = layer
-        self.register_buffer(f"{name}_IW", row_IW, persistent=False)
-        self.register_buffer(f"{name}_present_I", present_I, persistent=False)
+        self.register_buffer(f"{name}_IW", torch.from_numpy(row_IW), persistent=False)
+        self.register_buffer(f"{name}_present_I", torch.from_numpy(present_I), persistent=False)
+
+    def _add_numbers(self, number_IW: Floats, known_I: Bools, width: int) -> None:
+        self.numbers = Numbers(number_IW.shape[1])
+        self.numbers.start(number_IW, known_I)
+        self.projections["numbers"] = nn.Linear(number_IW.shape[1], width)
+        self.register_buffer("numbers_IW", torch.from_numpy(number_IW), persistent=False)
 
     def identity(self, item_N: Tensor) -> Part:
         """Return the learned rows [N, D], and which items have one."""
@@ -54,7 +62,15 @@ class ItemParts(nn.Module):
         total_ND = torch.zeros(len(item_N), self.item_ID.shape[1], device=item_N.device)
         count_N = torch.zeros(len(item_N), device=item_N.device)
         for name, layer in self.projections.items():
-            present_N = self.get_buffer(f"{name}_present_I")[item_N]
-            total_ND = total_ND + layer(self.get_buffer(f"{name}_IW")[item_N]) * present_N[:, None]
+            row_NW, present_N = self._modality(name, item_N)
+            total_ND = total_ND + layer(row_NW) * present_N[:, None]
             count_N = count_N + present_N
         return Part(total_ND / count_N.clamp(min=1)[:, None], count_N > 0)
+
+    def _modality(self, name: str, item_N: Tensor) -> tuple[Tensor, Tensor]:
+        """Return a modality's rows [N, W], and which items have one."""
+        row_NW = self.get_buffer(f"{name}_IW")[item_N]
+        if name == "numbers":
+            value_NW, present_N = self.numbers(row_NW)
+            return value_NW, present_N
+        return row_NW, self.get_buffer(f"{name}_present_I")[item_N]

@@ -93,3 +93,21 @@ def two_tastes(seed: int = 0, users: int = 80, items: int = 40, each: int = 6) -
     taken = [random.choice(np.arange(user % 2, items, 2), each, replace=False) for user in range(users)]
     pairs = [(user, int(taken[user][turn])) for turn in range(each) for user in range(users)]
     return dataset(pairs, users, items, validation=users)
+
+
+def new_arrivals(modality: str, users: int = 120, items: int = 40) -> Dataset:
+    """Return a checkerboard whose last ten items nobody had; their contents of one modality show their kind, as all do.
+
+    `modality` is text, image or numbers; what the contents are is noise beside the sign of their first value.
+    """
+    random = np.random.default_rng(0)
+    pairs = [(u, int(i)) for u in range(users) for i in random.choice(np.arange(u % 2, items - 10, 2), 5, False)]
+    row_IW = random.normal(size=(items, 4)).astype(np.float32) * 0.3
+    row_IW[:, 0] = np.where(np.arange(items) % 2, -1, 1) + row_IW[:, 0]
+    there_I = np.ones(items, np.bool_)
+    contents: dict[str, dict[str, Any]] = {
+        "text": {"text_IT": row_IW, "text_present_I": there_I, "review_RT": np.zeros((0, 4), np.float32)},
+        "image": {"image_IV": row_IW, "image_present_I": there_I},
+        "numbers": {"numeric_IN": row_IW},
+    }
+    return dataset(pairs, users, items, **contents.get(modality, {}))
