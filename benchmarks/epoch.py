@@ -21,6 +21,7 @@ import pandas as pd
 import torch
 
 from recsys_jobs.dataset import Dataset
+from recsys_jobs.devices import use_all_cores
 from recsys_jobs.errors import UsageError, run_main
 from recsys_jobs.exams.edges import co_review_edges
 from recsys_jobs.models.sage_fm_training import fit
@@ -44,6 +45,7 @@ def main() -> None:
         raise UsageError(f"no interactions at {file}: name the folder of a benchmark with --data")
     if not isinstance(chosen, SageFMRecipe):
         raise UsageError(f"{args.recipe} is not trained by epochs: name sage_fm or sage_fm_seed")
+    use_all_cores()
     run(read(file, args.image_width), chosen, args.epochs)
 
 

@@ -111,13 +111,15 @@ def _add_exam(commands: argparse._SubParsersAction) -> None:
 
 
 def _add_ui(commands: argparse._SubParsersAction) -> None:
-    _command(
+    ui = _command(
         commands,
         "ui",
         "serve Airflow, MLflow and the data docs on localhost until Ctrl-C",
         _ui,
         "Prints the addresses and how to log in.",
     )
+    for name, port in (("airflow", 8080), ("mlflow", 5000), ("docs", 8081)):
+        ui.add_argument(f"--{name}-port", type=int, default=port, help="(default: %(default)s)")
 
 
 def _demo(_: argparse.Namespace) -> None:
@@ -160,10 +162,10 @@ def _exam(arguments: argparse.Namespace) -> None:
     run(call)
 
 
-def _ui(_: argparse.Namespace) -> None:
-    from recsys_jobs.ui import serve
+def _ui(arguments: argparse.Namespace) -> None:
+    from recsys_jobs.ui import Ports, serve
 
-    serve()
+    serve(Ports(arguments.airflow_port, arguments.mlflow_port, arguments.docs_port))
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 
 from recsys_jobs import checkpoints, families, plots, tracking
 from recsys_jobs.dataset import Dataset
-from recsys_jobs.devices import choose_device
+from recsys_jobs.devices import choose_device, use_all_cores
 from recsys_jobs.fingerprint import model_fingerprint
 from recsys_jobs.models.contract import Model
 from recsys_jobs.models.folded_model import fold, unfold
@@ -71,6 +71,7 @@ def _found(run: Any, fingerprint: str, dataset: Dataset, recipe: Any) -> Fit:
 def _made(
     dataset: Dataset, recipe: Any, seed: int, epochs: int | None, kind: str, fingerprint: str, tags: dict[str, str]
 ) -> Fit:
+    use_all_cores()
     began = time.monotonic()
     checkpoint = var_dir() / "checkpoints" / fingerprint
     with tracking.new_run(

@@ -56,7 +56,7 @@ def build(java: Path, folder: Path) -> None:
         command = [sys.executable, "-c", _REHEARSAL, f"{table}/rows"]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode or not half.is_file():
-        log.warning("no archive of classes (sessions will start slower): %s", done.stderr.strip()[-300:])
+        log.warning("no archive of classes (sessions will start slower): %s", done.stderr.strip()[-300:] or "this Java makes none")
         half.unlink(missing_ok=True)
         return
     half.replace(archive)

@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 from recsys_jobs.errors import JobError, run_main
-from spark import class_archive
+from spark import class_archive, trust
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +78,8 @@ def _resolve(ivy: Path) -> None:
     builder = builder.config("spark.jars.packages", ",".join(DELTA_JARS.values()))
     builder = builder.config("spark.jars.excludes", NOT_NEEDED).config("spark.jars.ivy", str(ivy))
     builder = builder.config("spark.ui.enabled", "false").config("spark.driver.host", "127.0.0.1")
+    if ensure_java() == _wrapper():
+        builder = builder.config("spark.driver.extraJavaOptions", trust.java_options(ivy))
     try:
         builder.config("spark.driver.bindAddress", "127.0.0.1").getOrCreate().stop()
     except Exception as error:  # noqa: BLE001  (whatever Spark raises, the user can do one thing)
@@ -137,7 +139,11 @@ def _wrapped_java() -> Path:
         '#!/bin/sh\nfor arg; do\n  shift\n  [ "$arg" = --add-modules=jdk.incubator.vector ] || set -- "$@" "$arg"\n'
         f'done\nexec "{real}" "$@"\n'
     )
-    return _script(Path(sys.prefix) / "java" / "bin" / "java", script)
+    return _script(_wrapper(), script)
+
+
+def _wrapper() -> Path:
+    return Path(sys.prefix) / "java" / "bin" / "java"
 
 
 def _script(target: Path, text: str) -> Path:
