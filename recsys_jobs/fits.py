@@ -23,11 +23,13 @@ from recsys_jobs import checkpoints, families, plots, tracking
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.devices import choose_device, use_all_cores
 from recsys_jobs.fingerprint import model_fingerprint
+from recsys_jobs.models import catalogue
 from recsys_jobs.models.contract import Model
 from recsys_jobs.models.folded_model import fold, unfold
 from recsys_jobs.settings import var_dir
 
 EXAM, SERVING = "exam", "serving"
+WEIGHTS = "weights/weights.safetensors"  # of a fit's run
 log = logging.getLogger(__name__)
 
 
@@ -63,7 +65,7 @@ def _fit(dataset: Dataset, recipe: Any, seed: int, epochs: int | None, kind: str
 
 def _found(run: Any, fingerprint: str, dataset: Dataset, recipe: Any) -> Fit:
     with tempfile.TemporaryDirectory() as folder:
-        tensors = load_file(str(tracking.fetch(run.info.run_id, "weights/weights.safetensors", Path(folder))))
+        tensors = load_file(str(tracking.fetch(run.info.run_id, WEIGHTS, Path(folder))))
         model = unfold(tensors, dataset) or families.load(tensors, dataset, recipe)
     return Fit(run.info.run_id, fingerprint, recipe, int(run.data.params["epochs_fitted"]), model)
 
@@ -89,7 +91,8 @@ def _made(
         )
         mlflow.log_param("epochs_fitted", fitted.epochs)
         mlflow.log_metric("fit_seconds", time.monotonic() - began)
-        _log_weights(fitted.model.weights() | fold(fitted.model))
+        weights = fitted.model.weights()
+        _log_weights(weights | fold(fitted.model) | catalogue.pack(weights, recipe))
         plots.log_training(fitted.history)
     checkpoints.forget(checkpoint)
     log.info(
@@ -113,6 +116,6 @@ def _log_epoch(entry: dict[str, float]) -> None:
 
 def _log_weights(weights: dict[str, torch.Tensor]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "weights.safetensors"
+        path = Path(folder) / Path(WEIGHTS).name
         save_file({name: tensor.contiguous() for name, tensor in weights.items()}, str(path))
-        mlflow.log_artifact(str(path), "weights")
+        mlflow.log_artifact(str(path), str(Path(WEIGHTS).parent))

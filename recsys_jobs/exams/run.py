@@ -85,7 +85,7 @@ def _publish(call: Call, question: Question, rows: list[Row], fits: list[Trained
     out = call.out or usual_place(call, question)
     results.write_json(rows, out)
     pictures = [*results.write_plots(call, question, rows, out), *results.write_curves(fits, out)]
-    log_exam(call, question, rows, [out, *pictures])
+    log_exam(call, question, rows, fits, [out, *pictures])
     _say(f"\n{results.table(call, question, rows)}\n")
     if uses:
         _say(f"test figures of this data were looked at {uses} times")

@@ -35,6 +35,7 @@ from recsys_jobs.models.vector_model import VectorModel, fill_unknown
 from recsys_jobs.recipes import SequenceRecipe
 from recsys_jobs.sampling import shared_candidates
 
+CATALOGUE, NAMES = "catalogue.item_ID", "items.names"  # among the weights: the items' vectors, and their ids
 _PLACES = 32_768  # encoded at once where nothing is trained
 _IDENTITY = "items.item_ID"  # the one tensor of the state that has a row an item
 _ROWS = 8_192  # items whose vectors are made at once where nothing is trained
@@ -180,7 +181,7 @@ def _model(
     everything = sequences(dataset, np.ones_like(dataset.in_core_E), item_ID.any(1).cpu().numpy())
     context_EX = family.context(everything, recipe)
     user_UD = encode(network.body, recipe, item_ID, everything, context_EX, np.arange(len(dataset.users)))
-    state = packed(network) | {"items.names": names.pack(dataset.items)}
+    state = packed(network) | {NAMES: names.pack(dataset.items), CATALOGUE: item_ID}
     return VectorModel(fill_unknown(user_UD), fill_unknown(item_ID), state, epochs, history)
 
 
@@ -190,7 +191,7 @@ def load(family: Family, weights: dict[str, Tensor], dataset: Dataset, recipe: S
     Raises JobError where the weights are of another recipe.
     """
     state = unpacked(weights)
-    identity_ID = names.rows_for(state[_IDENTITY], names.unpack(weights["items.names"]), dataset.items)
+    identity_ID = names.rows_for(state[_IDENTITY], names.unpack(weights[NAMES]), dataset.items)
     everything_I = np.ones(len(dataset.items), np.bool_)
     build = partial(Network, family, dataset, recipe, everything_I)
     network = restored(build, state | {_IDENTITY: identity_ID}, recipe.name)
