@@ -10,6 +10,7 @@ from pathlib import Path
 from recsys_jobs.errors import run_main
 from recsys_jobs.exams import call as exam_call
 from recsys_jobs.promotion import call as promotion_call
+from recsys_jobs.recommend import call as recommend_call
 from recsys_jobs.sample.dates import DEFAULT_USERS, SECOND_NIGHT
 from recsys_jobs.settings import parse_date
 from recsys_jobs.why import command as why_command
@@ -44,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     _add_show(commands)
     why_command.add_arguments(_command(commands, "why", why_command.WHAT, why_command.run))
     _add_exam(commands)
+    _add_recommend(commands)
     _add_ui(commands)
     for name, (what, add_arguments, run) in promotion_call.COMMANDS.items():
         add_arguments(_command(commands, name, what, run))
@@ -145,6 +147,10 @@ def _add_exam(commands: argparse._SubParsersAction) -> None:
     exam_call.add_arguments(_command(commands, "exam", exam_call.WHAT, _exam, exam_call.MORE))
 
 
+def _add_recommend(commands: argparse._SubParsersAction) -> None:
+    recommend_call.add_arguments(_command(commands, "recommend", recommend_call.WHAT, _recommend, recommend_call.MORE))
+
+
 def _add_ui(commands: argparse._SubParsersAction) -> None:
     ui = _command(
         commands,
@@ -207,6 +213,13 @@ def _show(arguments: argparse.Namespace) -> None:
 def _exam(arguments: argparse.Namespace) -> None:
     call = exam_call.call_of(arguments)
     from recsys_jobs.exams.run import run
+
+    run(call)
+
+
+def _recommend(arguments: argparse.Namespace) -> None:
+    call = recommend_call.call_of(arguments)
+    from recsys_jobs.recommend.run import run
 
     run(call)
 

@@ -11,15 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.models.contract import Model
-from recsys_jobs.recipes import Recipe, TrainedRecipe, recipe
+from recsys_jobs.recipes import Recipe, SequenceRecipe, TrainedRecipe, recipe
 from recsys_jobs.settings import Settings
+
+if TYPE_CHECKING:
+    from recsys_jobs.models.sequence_training import Family
 
 OnEpoch = Callable[[dict[str, float]], None]
 log = logging.getLogger(__name__)
@@ -28,7 +31,11 @@ log = logging.getLogger(__name__)
 _FIT = {
     "sage_fm": "recsys_jobs.models.sage_fm_training",
     "lightgcn": "recsys_jobs.models.lightgcn",
-    "sasrec": "recsys_jobs.models.sasrec_training",
+    "sasrec": "recsys_jobs.models.sasrec",
+    "gated_sequence": "recsys_jobs.models.gated_sequence",
+    "temporal_gpt2": "recsys_jobs.models.temporal_gpt2",
+    "attention": "recsys_jobs.models.attention_training",
+    "ncf": "recsys_jobs.models.ncf_training",
     "ease_text": "recsys_jobs.models.ease_text",
     "text_knn": "recsys_jobs.models.text_knn",
     "item_knn": "recsys_jobs.models.item_knn",
@@ -89,6 +96,12 @@ def load(weights: dict[str, Tensor], dataset: Dataset, recipe: Any) -> Model:
 def source_modules(recipe: Any) -> tuple[str, ...]:
     """The modules that fitting this recipe starts from."""
     return ("recsys_jobs.families", _FIT[recipe.family])
+
+
+def sequence_family(recipe: SequenceRecipe) -> Family:
+    """The item tower and the body of a family over sequences."""
+    family: Family = _module(_FIT, recipe).FAMILY
+    return family
 
 
 def _module(places: dict[str, str], recipe: Any) -> ModuleType:

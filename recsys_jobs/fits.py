@@ -26,13 +26,14 @@ from recsys_jobs.devices import choose_device, use_all_cores
 from recsys_jobs.errors import JobError
 from recsys_jobs.faults import point
 from recsys_jobs.fingerprint import model_fingerprint
+from recsys_jobs.models import catalogue
 from recsys_jobs.models.contract import Model
 from recsys_jobs.models.folded_model import fold, unfold
 from recsys_jobs.recipes import restored
 from recsys_jobs.settings import var_dir
 
 EXAM, SERVING = "exam", "serving"
-_WEIGHTS = "weights/weights.safetensors"
+WEIGHTS = "weights/weights.safetensors"  # of a fit's run
 log = logging.getLogger(__name__)
 
 
@@ -90,7 +91,7 @@ def kept_weights(run_id: str) -> dict[str, torch.Tensor]:
     """The tensors that a fit's run keeps; JobError where MLflow has lost them."""
     try:
         with tempfile.TemporaryDirectory() as folder:
-            return load_file(str(tracking.fetch(run_id, _WEIGHTS, Path(folder))))
+            return load_file(str(tracking.fetch(run_id, WEIGHTS, Path(folder))))
     except (MlflowException, OSError) as error:
         raise JobError(
             f"MLflow at {tracking.tracking_uri()} no longer has the weights of run {run_id}: {error}"
@@ -119,7 +120,8 @@ def _made(
         point(f"{kind}:fitted")
         mlflow.log_param("epochs_fitted", fitted.epochs)
         mlflow.log_metric("fit_seconds", time.monotonic() - began)
-        _log_weights(fitted.model.weights() | fold(fitted.model))
+        weights = fitted.model.weights()
+        _log_weights(weights | fold(fitted.model) | catalogue.pack(weights, recipe))
         plots.log_training(fitted.history)
         point(f"{kind}:logged")
     checkpoints.forget(checkpoint)
@@ -144,6 +146,6 @@ def _log_epoch(entry: dict[str, float]) -> None:
 
 def _log_weights(weights: dict[str, torch.Tensor]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "weights.safetensors"
+        path = Path(folder) / Path(WEIGHTS).name
         save_file({name: tensor.contiguous() for name, tensor in weights.items()}, str(path))
-        mlflow.log_artifact(str(path), "weights")
+        mlflow.log_artifact(str(path), str(Path(WEIGHTS).parent))

@@ -14,6 +14,19 @@ def bpr(positive_B: Tensor, negative_B: Tensor) -> Tensor:
     return -functional.logsigmoid(positive_B - negative_B).mean()
 
 
+def clip(one_BD: Tensor, other_BD: Tensor, temperature: float) -> Tensor:
+    """Return CLIP's contrast (Radford et al. 2021): each row finds its own among the others', both ways; 0 of one row.
+
+    Rows are compared by their cosine over the temperature.
+    """
+    if len(one_BD) < 2:
+        return one_BD.new_zeros(())
+    one_BD, other_BD = (functional.normalize(rows.float(), dim=1, eps=1e-6) for rows in (one_BD, other_BD))
+    logit_BB = one_BD @ other_BD.T / temperature
+    own_B = torch.arange(len(one_BD), device=one_BD.device)
+    return (functional.cross_entropy(logit_BB, own_B) + functional.cross_entropy(logit_BB.T, own_B)) / 2
+
+
 def sampled_softmax(positive_B: Tensor, score_BN: Tensor, excluded_BN: Tensor, pool: int) -> Tensor:
     """Return the mean cross-entropy of each positive among candidates that the whole batch shares.
 

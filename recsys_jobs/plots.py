@@ -26,12 +26,15 @@ def log_training(history: Sequence[dict[str, float]]) -> None:
 
 
 def training_curves(history: Sequence[dict[str, float]]) -> Figure:
-    """Loss (left axis) and validation metrics (right axis) by epoch."""
+    """Losses of training and validation (left axis) and validation metrics (right axis) by epoch."""
     figure, left = plt.subplots(figsize=_SIZE)
     epochs = [entry["epoch"] for entry in history]
-    left.plot(epochs, [entry["loss"] for entry in history], color=COLOURS[0], label="loss")
-    left.set(xlabel="epoch", ylabel="training loss", title="What the fit went through")
-    names = [name for name in history[0] if name.startswith("validation_")]
+    for name, style in (("loss", "-"), ("validation_loss", "--")):
+        if name in history[0]:
+            label = name.replace("_", " ")
+            left.plot(epochs, [e[name] for e in history], style, color=COLOURS[0], label=label)
+    left.set(xlabel="epoch", ylabel="loss", title="What the fit went through")
+    names = [name for name in history[0] if name.startswith("validation_") and name != "validation_loss"]
     right = left.twinx()
     for colour, name in zip(COLOURS[1:], names, strict=False):
         right.plot(epochs, [entry[name] for entry in history], color=colour, marker="o", label=name.replace("_", " "))

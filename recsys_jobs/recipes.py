@@ -27,10 +27,15 @@ class TrainedRecipe(Recipe):
     """What every neural family's recipe has beside that: the loop of training.py."""
 
     learning_rate: float = 1e-3
-    learning_rate_decay: float = 1.0  # factor per epoch
+    learning_rate_decay: float = 1.0  # factor per epoch, of the exponential schedule
+    schedule: str = "exponential"  # constant, exponential; or linear, cosine: down towards zero over max_epochs
+    warmup_epochs: int = 0  # of the schedule's own start, with rates that rise evenly
+    optimizer: str = "adam"  # adam, adamw, sgd with momentum
+    weight_decay: float = 0.0  # of the optimizer: decoupled for adamw, L2 for the others
     clip_norm: float = 1.0
     max_epochs: int = 60
-    patience: int = 5  # epochs without a better validation NDCG
+    patience: int = 5  # epochs without a better value of what it stops by
+    stop_by: str = "validation_ndcg"  # the higher the better; or validation_loss, the lower the better
     validation_users: int = 2_000
     validation_k: int = 20
     mixed_precision: str = "auto"  # auto: on cuda only; bfloat16: everywhere; off
@@ -124,8 +129,8 @@ def bpr_mf() -> LightGCNRecipe:
 
 
 @dataclass(frozen=True)
-class SASRecRecipe(TrainedRecipe):
-    """Configuration of SASRec (see models/sasrec.py)."""
+class SequenceRecipe(TrainedRecipe):
+    """Configuration of a family over sequences (models/sequence_training.py); the defaults are SASRec's."""
 
     width: int = 64
     length: int = 50  # last items of a user
@@ -138,9 +143,121 @@ class SASRecRecipe(TrainedRecipe):
     batch: int = 2_048  # items to find, about
 
 
-def sasrec() -> SASRecRecipe:
+def sasrec() -> SequenceRecipe:
     """SASRec with sampled softmax."""
-    return SASRecRecipe(name="sasrec", family="sasrec", max_epochs=100)
+    return SequenceRecipe(name="sasrec", family="sasrec", max_epochs=100)
+
+
+@dataclass(frozen=True)
+class ContentSequenceRecipe(SequenceRecipe):
+    """What families over sequences have beside that where they look at contents."""
+
+    identity_dropout: float = 0.1  # share of items that lose their learned row in a step
+    numbers: bool = False  # numeric columns, such as prices, are a content
+
+
+@dataclass(frozen=True)
+class GatedSequenceRecipe(ContentSequenceRecipe):
+    """Configuration of the gated sequence model (see models/gated_sequence.py)."""
+
+    start_scale: float = 0.125  # so that a learned row of 64 is about as long as a projected content
+    temperature: float = 0.07  # of the contrast
+
+
+def gated_sequence() -> GatedSequenceRecipe:
+    """The model of seed 0."""
+    return GatedSequenceRecipe(name="gated_sequence", family="gated_sequence", heads=2, max_epochs=100)
+
+
+@dataclass(frozen=True)
+class TemporalGPT2Recipe(ContentSequenceRecipe):
+    """Configuration of the decoder over items and time (see models/temporal_gpt2.py)."""
+
+    heads: int = 2
+    feed_width: int = 256  # GPT-2's own four times the width
+    dropout: float = 0.3
+    start_scale: float = 0.125
+    temperature: float = 0.07
+    numbers: bool = True
+    time: bool = True  # season, celebrations, time of the week, gap and session
+    stars: bool = True
+    session_hours: float = 24.0  # without an event, after which a new session begins; some sources know days alone
+
+
+def temporal_gpt2() -> TemporalGPT2Recipe:
+    """The model of seed 3, of a size that two cores train in minutes."""
+    return TemporalGPT2Recipe(name="temporal_gpt2", family="temporal_gpt2", max_epochs=100)
+
+
+@dataclass(frozen=True)
+class AttentionRecipe(TrainedRecipe):
+    """Configuration of the attention over IDs and contents (see models/attention_contrastive.py)."""
+
+    width: int = 64
+    heads: int = 4
+    hidden: int = 128  # of the layers behind attention
+    dropout: float = 0.1
+    user_token: bool = True  # the user is among the tokens, as the seed says; else a vector beside them, which folds
+    start_scale: float = 0.1  # standard deviation of a user's or item's vector at the start
+    id_dropout: float = 0.1  # share of item IDs hidden in training, so that new items are learned by their contents
+    content_dropout: float = 0.1  # share of texts, images and numbers hidden in training
+    loss: str = "bpr"  # bpr, or softmax over sampled items where the user is no token
+    negatives: int = 1_024  # that a batch shares, for softmax
+    contrast: float = 0.1  # weight of CLIP's vision-text contrast; 0 is none
+    contrast_temperature: float = 0.07
+    steps_per_epoch: int = 200
+    min_batch: int = 256  # pairs; small data takes fewer steps
+
+
+def attention_contrastive() -> AttentionRecipe:
+    """The model as its seed describes it: user, item, vision, language and numbers under one attention."""
+    return AttentionRecipe(
+        name="attention_contrastive",
+        family="attention",
+        optimizer="adamw",
+        weight_decay=1e-2,
+        schedule="cosine",
+        warmup_epochs=1,
+        max_epochs=30,  # the seed's
+        validation_users=200,  # every pair goes through attention
+    )
+
+
+def attention_towers() -> AttentionRecipe:
+    """The same without the user among the tokens: an item is fused once, and a slate is an inner product away."""
+    return replace(
+        attention_contrastive(),
+        name="attention_towers",
+        user_token=False,
+        loss="softmax",
+        steps_per_epoch=48,
+        learning_rate=5e-3,
+        validation_users=2_000,
+    )
+
+
+@dataclass(frozen=True)
+class NcfRecipe(TrainedRecipe):
+    """Configuration of the rating regression (see models/ncf.py); the defaults are the seed's."""
+
+    width: int = 64  # of users, movies, and the projections of title and genres
+    hidden: tuple[int, ...] = (128, 64)
+    dropout: float = 0.2
+    start_scale: float = 0.1  # standard deviation of a user's or movie's vector at the start
+    batch: int = 1_024  # rated pairs
+
+
+def ncf_rating() -> NcfRecipe:
+    """Stars from user, movie, title and genres."""
+    return NcfRecipe(
+        name="ncf_rating",
+        family="ncf",
+        weight_decay=1e-5,
+        stop_by="validation_loss",
+        max_epochs=30,
+        patience=3,
+        validation_users=500,  # their slates are shown beside the loss, and every pair goes through the layers
+    )
 
 
 @dataclass(frozen=True)
@@ -228,6 +345,11 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "bpr_mf": bpr_mf,
     "lightgcn": lightgcn,
     "sasrec": sasrec,
+    "gated_sequence": gated_sequence,
+    "temporal_gpt2": temporal_gpt2,
+    "ncf_rating": ncf_rating,
+    "attention_contrastive": attention_contrastive,
+    "attention_towers": attention_towers,
     "ease_text": ease_text,
     "ease": ease,
     "text_knn": text_knn,

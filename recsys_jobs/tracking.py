@@ -77,6 +77,22 @@ def find_run(fingerprint: str, kind: str) -> Run | None:
     return found[0] if found else None
 
 
+def runs_of_kind(kind: str, experiment: str | None = None) -> list[Run]:
+    """The finished runs of a kind, the newest first; of the lake's experiment unless one is named."""
+    return list(
+        client().search_runs(
+            [experiment_id(experiment)],
+            f"attributes.status = 'FINISHED' AND tags.{KIND} = '{kind}'",
+            order_by=["attributes.start_time DESC"],
+        )
+    )
+
+
+def artifacts(run_id: str, folder: str) -> list[str]:
+    """The paths of what a run keeps in a folder of its artifacts."""
+    return [str(found.path) for found in client().list_artifacts(run_id, folder)]
+
+
 @contextmanager
 def new_run(
     name: str, kind: str, fingerprint: str, tags: Mapping[str, str], experiment: str | None = None

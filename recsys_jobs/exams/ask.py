@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -28,6 +28,7 @@ class Question:
     fingerprint: str
     protocol: str
     sitting: Sitting
+    titles: dict[str, str] = field(default_factory=dict)  # the first line of an item's text, where it has any
 
 
 def ask(call: Call, settings: Settings, say: Callable[[str], None]) -> Question:
@@ -45,7 +46,8 @@ def ask(call: Call, settings: Settings, say: Callable[[str], None]) -> Question:
         sitting = sit_night(call.run_date, settings, call.final)
     else:
         sitting = _divided(raw, name, call, settings, say)
-    return Question(raw.name, raw.layout, raw.fingerprint, name, sitting)
+    titles = {item: about.text.strip().split("\n")[0] for item, about in zip(raw.items, raw.about_I, strict=True)}
+    return Question(raw.name, raw.layout, raw.fingerprint, name, sitting, titles)
 
 
 def _divided(raw: RawData, name: str, call: Call, settings: Settings, say: Callable[[str], None]) -> Sitting:

@@ -52,6 +52,7 @@ class Call:
     seed: int = 0
     run_date: date | None = None
     core: int | None = None
+    user: str = ""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,6 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--negatives", type=int, default=100, metavar="N", help="how many of them a user gets (default: 100)")
     add("--seed", type=int, default=0, help="of the split, the fits and the intervals (default: 0)")
     add("--date", default="", metavar="D", help="a lake's run date, YYYY-MM-DD")
+    add("--user", default="", metavar="ID", help="also print this user's top ten by each model")
     add("--core", type=int, metavar="N", help="learn from users and items of N events (default: a lake's own)")
 
 
@@ -90,6 +92,7 @@ def call_of(arguments: argparse.Namespace) -> Call:
         seed=arguments.seed,
         run_date=parse_date(arguments.date) if arguments.date else None,
         core=arguments.core,
+        user=arguments.user,
     )
 
 

@@ -97,6 +97,16 @@ def write_plots(call: Call, question: Question, rows: Sequence[Row], path: Path)
     return written
 
 
+def write_curves(fits: Sequence[Trained], path: Path) -> list[Path]:
+    """Write the curves of every fit that took epochs beside the JSON; return their paths."""
+    written = []
+    for fit in fits:
+        if fit.history:
+            written.append(path.with_name(f"{path.stem}-{fit.recipe.name}-training.png"))
+            plots.png(plots.training_curves(fit.history), str(written[-1]))
+    return written
+
+
 def _is_bar(row: Row, metric: str, k: int) -> bool:
     return row["slice"] == "all" and row["metric"] == metric and row["k"] == k and row["low"] is not None
 

@@ -19,6 +19,7 @@ from recsys_jobs.exams.ask import Question, ask
 from recsys_jobs.exams.call import MASKS, Call, recipes_of
 from recsys_jobs.exams.fitting import Trained, train
 from recsys_jobs.exams.logged import log_exam
+from recsys_jobs.exams.one_slate import require_user, slate_text
 from recsys_jobs.exams.results import Row
 from recsys_jobs.models.contract import Model
 from recsys_jobs.recipes import recipe as recipe_called
@@ -33,6 +34,8 @@ def run(call: Call) -> list[Row]:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     use_all_cores()
     question = ask(call, load_settings(), _say)
+    if call.user:
+        require_user(question, call.user)
     names = recipes_of(call, question.layout)
     uses = 0
     rows: list[Row] = []
@@ -48,6 +51,8 @@ def run(call: Call) -> list[Row]:
         uses = uses or _counted(call, question, names)
         rows += results.rows_of(call, question, trained, measure(model, question, call))
         fits.append(trained)
+        if call.user:
+            _say(slate_text(model, question, call.user))
         del model  # the next fit needs the memory
         _say(f"  fitted in {trained.seconds:.1f} s, peak {trained.peak_mb:,.0f} MB")
     if rows:
@@ -79,7 +84,7 @@ def _counted(call: Call, question: Question, names: Sequence[str]) -> int:
 def _publish(call: Call, question: Question, rows: list[Row], fits: list[Trained], uses: int) -> None:
     out = call.out or usual_place(call, question)
     results.write_json(rows, out)
-    pictures = results.write_plots(call, question, rows, out)
+    pictures = [*results.write_plots(call, question, rows, out), *results.write_curves(fits, out)]
     log_exam(call, question, rows, fits, [out, *pictures])
     _say(f"\n{results.table(call, question, rows)}\n")
     if uses:

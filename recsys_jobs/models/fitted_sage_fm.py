@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from recsys_jobs.dataset import Bools, Dataset
-from recsys_jobs.errors import JobError
 from recsys_jobs.models import names
 from recsys_jobs.models.contract import Factors, ModalityTerms
 from recsys_jobs.models.fusion import Part
+from recsys_jobs.models.restore import packed, restored, unpacked
 from recsys_jobs.models.sage import View, view
 from recsys_jobs.models.sage_fm import Items, SageFM
 from recsys_jobs.models.world import World, build_world
@@ -85,7 +85,7 @@ class FittedSageFM:
 
     def weights(self) -> dict[str, Tensor]:
         """Return everything that `load` needs, as plain tensors: the network, and the items it was trained on."""
-        return {f"model.{name}": value.detach().cpu().clone() for name, value in self.model.state_dict().items()} | {
+        return packed(self.model) | {
             "items.names": names.pack(self._item_ids),
             "items.known": torch.from_numpy(self._known_I.copy()),
             "epochs": torch.tensor(self.epochs),
@@ -101,17 +101,12 @@ def load(
     are of another recipe or of encoders of other widths.
     """
     device = device or torch.device("cpu")
-    state = {name.removeprefix("model."): value for name, value in weights.items() if name.startswith("model.")}
+    state = unpacked(weights)
     row_I = names.rows_of(names.unpack(weights["items.names"]), dataset.items)
     known_I = (row_I >= 0) & weights["items.known"].numpy()[row_I.clip(min=0)]
     nodes_IG = state[_NODES][row_I.clip(min=0)] * torch.from_numpy(known_I)[:, None]
-    with torch.random.fork_rng(devices=[]):  # the network's random start is thrown away: leave no trace of it
-        model = SageFM(recipe, len(dataset.items), dataset.text_IT.shape[1], dataset.image_IV.shape[1])
-    try:
-        model.load_state_dict(state | {_NODES: nodes_IG})
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise JobError(f"the weights do not fit recipe {recipe.name} and this dataset's widths: {reason}") from None
+    widths = dataset.text_IT.shape[1], dataset.image_IV.shape[1]
+    model = restored(lambda: SageFM(recipe, len(dataset.items), *widths), state | {_NODES: nodes_IG}, recipe.name)
     return FittedSageFM(model.to(device), dataset, known_I, int(weights["epochs"]), [], device)
 
 

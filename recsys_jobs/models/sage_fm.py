@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from recsys_jobs.models.fm import FactorizationMachine
 from recsys_jobs.models.fusion import Attention, Fused, Part
+from recsys_jobs.models.projections import start_centred
 from recsys_jobs.models.sage import GraphEncoder, View
 from recsys_jobs.models.sparse import multiply, pair
 from recsys_jobs.models.world import World, item_text, mean_review
@@ -61,7 +62,6 @@ class SageFM(nn.Module):
         scale = 1 / recipe.temperature if recipe.normalise else 1.0
         self.fm = FactorizationMachine(recipe.width, recipe.fm_rank, scale)
 
-    @torch.no_grad()
     def fit_projections(self, world: World) -> None:
         """Start each projection so that its inputs come out centred and of length about one."""
         inputs = {
@@ -71,12 +71,8 @@ class SageFM(nn.Module):
         }
         for name, layer in self.projections.items():
             rows = inputs.get(name, world.text_IT[:0])
-            if isinstance(layer, nn.Linear) and len(rows):
-                mean = rows.mean(0)
-                length = (rows - mean).square().sum(1).mean().sqrt().clamp(min=1e-6)
-                nn.init.normal_(layer.weight, std=self.recipe.width**-0.5)
-                layer.weight /= length
-                layer.bias.copy_(-(layer.weight @ mean))
+            if isinstance(layer, nn.Linear):
+                start_centred(layer, rows)
 
     def encode_items(self, world: World, graph: View) -> Items:
         """Return every item's parts and vector, the graph being encoded once."""

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from recsys_jobs.settings import ROOT
@@ -66,9 +67,41 @@ def test_a_shop_by_text_and_by_epochs(tmp_path: Path) -> None:
     }
     assert all(r["peak_mb"] > 50 and r["seconds"] >= 0 for r in rows)
     logged = list((tmp_path / "var" / "mlflow" / "artifacts").glob("*/artifacts/*"))
-    assert {"global_time-test.json", "global_time-test-ndcg.png", "training"} <= {path.name for path in logged}
+    files = ("global_time-test.json", "global_time-test-ndcg.png", "global_time-test-sage_fm_debug-training.png")
+    assert set(files) <= {path.name for path in logged}
     again = exam(tmp_path / "var", tmp_path / "shop", "--models", "popularity", "--final")
     assert "test figures of this data were looked at 2 times" in again.stdout
+
+
+def movies(folder: Path) -> Path:
+    """MovieLens' files: forty people, half of whom give dramas five stars and musicals one, the others the reverse."""
+    kinds = ("Drama|Film-Noir", "Musical|Comedy")
+    random = np.random.default_rng(0)
+    rated = [
+        f"{user}::{movie}::{1 if (user + movie) % 2 else 5}::{964_982_703 + 60 * turn + user}"
+        for user in range(1, 41)
+        for turn, movie in enumerate(random.permutation(30)[:16] + 1)
+    ]
+    about = [f"{movie}::Film {movie} (1999)::{kinds[movie % 2]}" for movie in range(1, 31)]
+    return put(folder, ratings__dat="\n".join([*rated, ""]), movies__dat="\n".join([*about, ""]))
+
+
+def test_movielens_in_stars_with_one_users_top_ten(tmp_path: Path) -> None:
+    """Stars are learned, curves drawn, and the first films shown to somebody are of the kind they like."""
+    done = exam(tmp_path / "var", movies(tmp_path / "ml"), "--models", "ncf_rating", "--user", "1")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    start = lines.index("  top 10 of user 1:")
+    shown = [line.split() for line in lines[start + 1 : start + 11]]
+    assert [int(words[0]) for words in shown] == list(range(1, 11))
+    assert all(words[1] == "stars" and words[4:] == ["Film", words[3], "(1999)"] for words in shown)
+    assert [int(words[3]) % 2 for words in shown[:3]] == [1, 1, 1]
+    written = tmp_path / "var" / "exams" / "ml"
+    assert (written / "global_time-validation-ncf_rating-training.png").exists()
+    rows = json.loads((written / "global_time-validation.json").read_text())
+    assert {r["metric"] for r in rows} >= {"rmse", "mae", "ndcg"}
+    nobody = exam(tmp_path / "var", tmp_path / "ml", "--models", "ncf_rating", "--user", "99")
+    assert (nobody.returncode, "ml has no such user" in nobody.stderr) == (2, True)
 
 
 def test_a_wrong_call_is_one_line_and_status_2(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def rows(call: Call) -> list[Row]:
     made = []
     for name in ("random", "popularity"):
         measured = measure(Stars(torch.tensor(SCORES[name])), QUESTION, call)
-        made += results.rows_of(call, QUESTION, Trained(recipe(name), "f" + name, 3, 1.25, 512.0, []), measured)
+        made += results.rows_of(call, QUESTION, Trained(recipe(name), "f" + name, 3, 1.25, 512.0, [], {}), measured)
     return made
 
 
