@@ -37,11 +37,11 @@ def parse_step(doc: str, with_floor: bool = False) -> Step:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     run_date, settings = parse_date(arguments.run_date), load_settings()
     recipe = arguments.recipe or recipe_in_force(run_date, settings)
-    return Step(run_date, _with_encoders(settings, run_date), recipe, getattr(arguments, "floor", False))
+    return Step(run_date, night_settings(settings, run_date), recipe, getattr(arguments, "floor", False))
 
 
-def _with_encoders(settings: Settings, run_date: date) -> Settings:
-    """Name the night's encoders from scratch, where the configuration asks for any."""
+def night_settings(settings: Settings, run_date: date) -> Settings:
+    """Return settings that name the night's encoders from scratch, where the configuration asks for any."""
     if not {settings.text_encoder, settings.image_encoder} & set(NAMES):
         return settings  # what follows loads torch
     from recsys_jobs.scratch.encoders import encoders_of_cut

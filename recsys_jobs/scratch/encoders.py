@@ -16,6 +16,7 @@ from collections.abc import Callable
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from recsys_jobs.devices import choose_device
 from recsys_jobs.embed.registry import MODALITIES
@@ -54,7 +55,7 @@ def encoders_of_corpus(
 
     Without photos an image encoder keeps its name, which nothing can load: then there is nothing to encode either.
     """
-    named = {}
+    named: dict[str, Any] = {}
     for modality, size in _sizes(settings, modalities).items():
         words = _text_encoder(corpus, size, place, settings.seed)
         if modality == "text":

@@ -31,7 +31,7 @@ from recsys_jobs.scratch.text import OnStep
 from recsys_jobs.settings import Settings
 
 _FEWEST = 2  # photos
-_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, as ResNet is used everywhere
+_MEAN, _DEVIATION = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]  # ImageNet's, as ResNet is used everywhere
 
 
 def train_image_encoder(
@@ -45,7 +45,7 @@ def train_image_encoder(
 ) -> None:
     """Write model and preprocessing to a folder that `embed` loads like any other; JobError without photos."""
     if len(corpus.photos) < _FEWEST:
-        raise JobError(f"an image encoder from scratch needs photos, and there are {len(corpus.photos)} before it")
+        raise JobError(f"an image encoder from scratch needs photos, and there is {len(corpus.photos)}")
     words_NT = _words(corpus, text_folder)
     trained = run_steps(
         lambda: PhotoTraining(size, words_NT.shape[1]).to(device),
@@ -112,7 +112,7 @@ def augmented(blob: bytes, side: int, random: np.random.Generator) -> np.ndarray
     image = image.resize((side, side), Image.Resampling.BILINEAR, box=(left, top, left + width, top + height))
     pixels_SS3 = np.asarray(image, np.float32) / 255 * np.float32(random.uniform(0.8, 1.2))
     pixels_SS3 = pixels_SS3[:, ::-1] if random.random() < 0.5 else pixels_SS3
-    normal_SS3 = (pixels_SS3.clip(0, 1) - np.float32(_MEAN)) / np.float32(_DEVIATION)
+    normal_SS3 = (pixels_SS3.clip(0, 1) - np.array(_MEAN, np.float32)) / np.array(_DEVIATION, np.float32)
     return np.ascontiguousarray(normal_SS3.transpose(2, 0, 1))
 
 
@@ -121,6 +121,4 @@ def _save_processor(folder: Path, side: int) -> None:
     from transformers import CLIPImageProcessor
 
     size = {"height": side, "width": side}
-    CLIPImageProcessor(
-        size=size, do_center_crop=False, image_mean=list(_MEAN), image_std=list(_DEVIATION)
-    ).save_pretrained(folder)
+    CLIPImageProcessor(size=size, do_center_crop=False, image_mean=_MEAN, image_std=_DEVIATION).save_pretrained(folder)

@@ -61,7 +61,7 @@ def run_steps(
             for _ in range(steps.passes):
                 for batch in batches(random):
                     for group in optimizer.param_groups:
-                        group["lr"] = steps.rate * steps.factor(progress.n)
+                        group["lr"] = steps.rate * steps.factor(int(progress.n))
                     told = _step(module, optimizer, _moved(batch, device), device)
                     progress.set_postfix({name: f"{value:.3f}" for name, value in told.items()}, refresh=False)
                     progress.update()

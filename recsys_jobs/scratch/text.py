@@ -36,8 +36,8 @@ def train_text_encoder(
     corpus: Corpus, size: Size, folder: Path, seed: int, device: torch.device, on_step: OnStep | None = None
 ) -> None:
     """Write tokenizer and model to a folder that `embed` loads like any other; JobError for a corpus without texts."""
-    if len(corpus.texts) < _FEWEST:
-        raise JobError(f"an encoder from scratch needs texts, and there are {len(corpus.texts)} before its boundary")
+    if (count := len(corpus.texts)) < _FEWEST:
+        raise JobError(f"an encoder from scratch needs texts: {count} precede its boundary; name another until then")
     train_tokenizer(corpus.texts, size.vocabulary, size.text_length, folder)
     tokens = _tokenized(corpus.texts, folder, size)
     trained = run_steps(

@@ -276,5 +276,5 @@ def test_without_photos_there_is_no_image_encoder_and_it_says_so(tiny_sizes: Non
 
 
 def test_without_texts_it_says_so(tmp_path: Path) -> None:
-    with pytest.raises(JobError, match="needs texts, and there are 0"):
+    with pytest.raises(JobError, match="needs texts: 0 precede"):
         encoders_of_corpus(SCRATCH, make_corpus({}, [], []), tmp_path)
