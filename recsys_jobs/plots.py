@@ -6,7 +6,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-from collections.abc import Sequence  # noqa: E402
+from collections.abc import Mapping, Sequence  # noqa: E402
 
 import matplotlib.pyplot as plt  # noqa: E402
 import mlflow  # noqa: E402
@@ -67,6 +67,19 @@ def metric_bars(rows: Sequence[dict[str, float | str]], metric: str) -> Figure:
     panel.set_yticks(range(len(rows)), [str(row["model"]) for row in rows])
     panel.invert_yaxis()
     panel.set(title=f"{metric}, with 95 % bootstrap intervals", xlim=(0, None))
+    return figure
+
+
+def share_curves(lines: Mapping[str, Sequence[tuple[float, ...]]], title: str, side: str) -> Figure:
+    """Lines of (share gone, value, low, high) by name: what is left of a metric when contents go."""
+    figure, panel = plt.subplots(figsize=_SIZE)
+    for place, (name, points) in enumerate(lines.items()):
+        share, value, low, high = zip(*points, strict=True)
+        colour = COLOURS[place % len(COLOURS)]
+        panel.plot([100 * x for x in share], value, color=colour, marker="o", label=name)
+        panel.fill_between([100 * x for x in share], low, high, color=colour, alpha=0.15)
+    panel.set(title=title, xlabel="% removed", ylabel=f"{side}, with 95 % bootstrap intervals", ylim=(0, None))
+    panel.legend(frameon=False)
     return figure
 
 

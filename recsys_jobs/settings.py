@@ -49,6 +49,7 @@ class Settings:
     # embeddings
     text_encoder: str = "minilm"
     image_encoder: str = "efficientnet_lite0"
+    encoder_months: int = 3  # encoders from scratch (scratch, scratch_small) are refitted as often as that
     precision: str = "float32"
     reviews_per_user: int = 5  # last reviews that stand for a user
     reviews_per_item: int = 5  # last reviews that stand for an item without a description

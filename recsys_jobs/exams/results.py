@@ -42,6 +42,7 @@ def rows_of(call: Call, question: Question, trained: Trained, measured: Sequence
         "epochs": trained.epochs,
         "seconds": round(trained.seconds, 3),
         "peak_mb": round(trained.peak_mb, 1),
+        "removed": question.removed,
     }
     return [same | {name: _plain(value) for name, value in row._asdict().items()} | more for row in measured]
 
@@ -68,7 +69,7 @@ def table(call: Call, question: Question, rows: Sequence[Row]) -> str:
         first = shown[recipe, "ndcg"]
         cells = [_cell(shown.get((recipe, name))) for name in names]
         lines.append([recipe, *cells, f"{first['users']:,}", f"{first['seconds']:.1f}", f"{first['peak_mb']:.0f}"])
-    return "\n".join([*_heading(call, question, rows), *_aligned(lines)])
+    return "\n".join([*_heading(call, question, rows), *aligned(lines)])
 
 
 def rank_k(call: Call) -> int:
@@ -141,7 +142,8 @@ def _cell(row: Row | None) -> str:
     return f"{row['value']:.{digits}f}{interval}"
 
 
-def _aligned(lines: list[list[str]]) -> list[str]:
+def aligned(lines: list[list[str]]) -> list[str]:
+    """Return lines of cells as text, the first column to the left."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return [
         "  ".join([line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))])

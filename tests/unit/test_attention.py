@@ -50,9 +50,9 @@ def kinds_of_items(shown_by: str) -> Dataset:
     return dataset(pairs, 60, ITEMS, **shown[shown_by])
 
 
-def new_items_told_apart(recipe: AttentionRecipe, shown_by: str) -> float:
+def new_items_told_apart(recipe: AttentionRecipe, data: Dataset) -> float:
     """Return how often a new item of a user's taste scores above a new one of the other taste."""
-    model = fit(kinds_of_items(shown_by), recipe, seed=0, epochs=12)
+    model = fit(data, recipe, seed=0, epochs=12)
     score_UN = model.score_block(torch.arange(60))[:, -NEW:]
     even_UN, odd_UN = score_UN[:, 0::2], score_UN[:, 1::2]
     better = (even_UN[:, :, None] > odd_UN[:, None]).float().mean((1, 2))
@@ -62,12 +62,12 @@ def new_items_told_apart(recipe: AttentionRecipe, shown_by: str) -> float:
 @both
 @pytest.mark.parametrize("shown_by", ["text", "image", "numeric"])
 def test_what_an_item_shows_is_learned(recipe: AttentionRecipe, shown_by: str) -> None:
-    assert new_items_told_apart(recipe, shown_by) > 0.95
+    assert new_items_told_apart(recipe, kinds_of_items(shown_by)) > 0.95
 
 
 @both
 def test_where_nothing_shows_nothing_is_told_of_new_items(recipe: AttentionRecipe) -> None:
-    assert 0.4 < new_items_told_apart(recipe, "nowhere") < 0.6
+    assert 0.4 < new_items_told_apart(recipe, kinds_of_items("nowhere")) < 0.6
 
 
 def network_of(data: Dataset, recipe: AttentionRecipe) -> AttentionNetwork:
