@@ -45,7 +45,7 @@ class ItemToItemModel:
         """Return W as CSR: pointers [I + 1], columns [N], values [N]."""
         return {
             "pointers": torch.from_numpy(self.weight_II.indptr.astype(np.int64)),
-            "columns": torch.from_numpy(self.weight_II.indices.astype(np.int64)),
+            "columns": torch.from_numpy(self.weight_II.indices.astype(np.int32)),  # a third less to keep
             "values": torch.from_numpy(self.weight_II.data.astype(np.float32)),
         }
 
