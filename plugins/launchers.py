@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _IMAGE = "recsys-job:cpu"
-_PASSED = re.compile(r"^(RECSYS|MLFLOW|AWS|OMP|TQDM|PYTHON(UNBUFFERED|WARNINGS)$|_SPARK_AUTH_SECRET$)")
+_PASSED = re.compile(r"^(RECSYS|MLFLOW|AWS|OMP|TQDM|PYTHON(UNBUFFERED|WARNINGS)$|SPARK_CONF_DIR$)")
 _SECRET = re.compile(r"KEY|SECRET|TOKEN|PASSWORD")
 _ELSEWHERE = re.compile(r"^RECSYS_(LAUNCHER|JOB_)")  # what launching needs and the job does not
 

@@ -63,11 +63,8 @@ def _anywhere() -> dict[str, str]:
 
 
 def _cluster() -> dict[str, str]:
-    """`RECSYS_SPARK_MEMORY` (2g) is each executor's heap; a master that wants a secret has it in _SPARK_AUTH_SECRET."""
-    return {
-        "spark.executor.memory": os.environ.get("RECSYS_SPARK_MEMORY") or "2g",
-        "spark.authenticate": str("_SPARK_AUTH_SECRET" in os.environ).lower(),
-    }
+    """`RECSYS_SPARK_MEMORY` (2g) is each executor's heap; the rest, the cluster's secret too, is in SPARK_CONF_DIR."""
+    return {"spark.executor.memory": os.environ.get("RECSYS_SPARK_MEMORY") or "2g"}
 
 
 def _one_machine(java: Path) -> dict[str, str]:

@@ -21,7 +21,6 @@ ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
     "AWS_SECRET_ACCESS_KEY": "s3-secret",
     "AWS_ENDPOINT_URL": "http://s3:8333",
-    "_SPARK_AUTH_SECRET": "spark-secret",
     "RECSYS_LAKE": "s3://lake/main",
     "RECSYS_JOB_GPUS": "2",
     "RECSYS_JOB_IMAGE": "recsys-job:gpu",
@@ -57,7 +56,7 @@ def test_a_container_gets_gpus_volumes_and_the_job_as_it_is() -> None:
 
 def test_a_container_copies_the_jobs_variables_by_name_and_no_value_shows() -> None:
     command = launch(JOB, with_launcher("docker")).command
-    expected = ["AWS_ACCESS_KEY_ID", "AWS_ENDPOINT_URL", "AWS_SECRET_ACCESS_KEY", "RECSYS_LAKE", "_SPARK_AUTH_SECRET"]
+    expected = ["AWS_ACCESS_KEY_ID", "AWS_ENDPOINT_URL", "AWS_SECRET_ACCESS_KEY", "RECSYS_LAKE"]
     assert after(command, "--env") == expected
     assert not any("secret" in part.replace("_SECRET", "") for part in command)
 
