@@ -117,6 +117,8 @@ def _finish_all(settings: Settings) -> bool:
     """Carry out every open move; whether there was a person's among them."""
     left = promotions.unfinished(decisions.everything())
     for row in left:
+        if row["decision_id"] not in {still["decision_id"] for still in promotions.unfinished(decisions.everything())}:
+            continue  # a night's own row is closed by what follows a person's
         log.warning("finishing what was cut off: %s of %s, %s", row["kind"], row["effective_date"], row["reason"])
         _finish(row, settings)
     return any(row["kind"] != "publish" for row in left)
