@@ -8,7 +8,7 @@ READY := .venv/.ready-$(EXTRA)
 TWO := --numprocesses=2 --dist=loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check nightly backfill sql show ui exam bench clean
+.PHONY: help setup demo test check nightly backfill sql show ui exam bench prove clean
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -61,6 +61,10 @@ exam: $(READY) ## models on a data set: DATA=dir [MODELS=a,b] [PROTOCOL=name] [F
 
 bench: $(READY) ## speed, each figure beside its floor or a peer in the same run
 	@for each in ingest topk epoch; do $(BIN)/python -m benchmarks.$$each || exit 1; done
+
+prove: $(READY) ## orders of backfill on real nights: FROM=… TO=… LANDING=dir [OUT=var/proofs/orders]; hours
+	@$(if $(and $(FROM),$(TO),$(LANDING)),,$(error on which nights? make prove FROM=2014-03-01 TO=2014-03-05 LANDING=dir))
+	@$(BIN)/python -m proofs.orders "$$FROM" "$$TO" --landing="$$LANDING" --out="$${OUT:-var/proofs/orders}"
 
 clean: ## remove what runs wrote (var/), keep the environment
 	rm -rf var

@@ -1,0 +1,1 @@
+"""Long proofs: each runs what it proves and prints the table that the documentation shows."""
