@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from recsys_jobs import lake
-from recsys_jobs.backfill import Call, Run, backfill
+from recsys_jobs.backfill import Call, backfill
+from recsys_jobs.backfill_runs import Run
 from recsys_jobs.errors import JobError
 from recsys_jobs.local_airflow import airflow
 from recsys_jobs.tables import RECOMMENDATIONS

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from recsys_jobs import lake
-from recsys_jobs.backfill import Call, Run, _judge, _print_table
+from recsys_jobs.backfill import Call, _judge, _print_table
+from recsys_jobs.backfill_runs import Run
 from recsys_jobs.errors import JobError, UsageError
 from recsys_jobs.tables import RECOMMENDATIONS
 
