@@ -67,8 +67,9 @@ exam: $(READY) ## models on a data set: DATA=dir [MODELS=a,b] [PROTOCOL=name] [F
 bench: $(READY) ## speed, each figure beside its floor or a peer in the same run
 	@for each in ingest topk epoch; do $(BIN)/python -m benchmarks.$$each || exit 1; done
 
-prove: $(READY) ## the long proofs, which write the tables that the documentation shows
-	@for each in crash; do $(BIN)/python -m proofs.$$each || exit 1; done
+prove: $(READY) ## the long proofs: kills at every write point, and orders of backfill with FROM=… TO=… LANDING=dir; hours
+	@$(BIN)/python -m proofs.crash
+	@$(if $(and $(FROM),$(TO),$(LANDING)),$(BIN)/python -m proofs.orders "$$FROM" "$$TO" --landing="$$LANDING" --out="$${OUT:-var/proofs/orders}")
 
 up: ## the whole stack in containers, on localhost: [GPU=1] [RECSYS_LANDING=dir]
 	@$(PYTHON) -m recsys_jobs.stack.env_file && mkdir -p var/landing

@@ -24,7 +24,8 @@ a run replaces its own date in one commit a table, and what was done once is fou
 Nothing downstream of a red task runs, and the last published night stays as it is.
 
 **A manual run**: *Trigger*, with a date; without one it means the run's logical date, and without that
-yesterday (UTC). **A backfill**: from the UI or `airflow backfill create`, with the parameter `date` left empty.
+yesterday (UTC). **A backfill**: `make backfill FROM=… TO=…`, from the UI or by
+`airflow backfill create`, with the parameter `date` left empty.
 """
 
 from __future__ import annotations

@@ -10,19 +10,20 @@ import json
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from recsys_jobs import lake
+from recsys_jobs import backfill_runs, lake
+from recsys_jobs.airflow_api import DAG, Airflow, moment
+from recsys_jobs.backfill_runs import Run
 from recsys_jobs.errors import JobError, UsageError
-from recsys_jobs.local_airflow import DAG, Airflow, airflow
+from recsys_jobs.local_airflow import airflow
 from recsys_jobs.night import airflow_environment
 from recsys_jobs.settings import lake_root
 from recsys_jobs.tables import RECOMMENDATIONS
 
 POLL = 5  # seconds
-_PAGE = 100  # Airflow's largest page
 _DONE = ("success", "failed")
 
 
@@ -48,56 +49,31 @@ class Call:
         return [self.first + timedelta(days=n) for n in range((self.last - self.first).days + 1)]
 
 
-@dataclass(frozen=True)
-class Run:
-    """One date: the state of its run in Airflow (`missing` without one), its minutes, what was wrong."""
-
-    day: date
-    state: str
-    minutes: float | None = None
-    run_id: str = ""
-    ran_now: bool = False
-    why: str = ""
-
-
-@dataclass
-class _Shown:
-    """What was printed already: the line of each date."""
-
-    lines: dict[date, str] = field(default_factory=dict)
-
-    def say(self, day: date, line: str) -> None:
-        if self.lines.get(day) != line:
-            self.lines[day] = line
-            print(f"{day}  {line}", flush=True)
-
-
 def backfill(call: Call, poll: float = POLL) -> list[Run]:
     """Run the dates of `call` through Airflow and print their states; JobError where a date is not done."""
     began = datetime.now(UTC)
     with airflow() as service:
-        if not _goes_on(service, call):
+        unfinished = backfill_runs.unfinished(service, poll)
+        if unfinished is None:
             _create(call)
+        else:
+            _go_on(service, unfinished, call)
         runs = _follow(service, call, began, poll)
+        backfill_runs.unfinished(service, poll)  # until Airflow has closed it: an open one is in the next one's way
     _print_table(runs)
     _judge(runs)
     return runs
 
 
-def _goes_on(service: Airflow, call: Call) -> bool:
-    """Whether an interrupted backfill of the same dates is there to go on with; JobError for one of other dates."""
-    for one in service.get("backfills", dag_id=DAG, limit=_PAGE, order_by="-id")["backfills"]:
-        if one["completed_at"]:
-            continue
-        first, last = (_moment(one[name]).date() for name in ("from_date", "to_date"))
-        if (first, last) != (call.first, call.last):
-            raise JobError(
-                f"the backfill of {first} to {last} is unfinished: make backfill FROM={first} TO={last} goes on with "
-                f"it, or cancel it at {service.url} (DAG {DAG}, Backfills)"
-            )
-        print(f"going on with the unfinished backfill {one['id']}", flush=True)
-        return True
-    return False
+def _go_on(service: Airflow, unfinished: dict[str, Any], call: Call) -> None:
+    """Say that an interrupted backfill of the same dates goes on; JobError for one of other dates."""
+    first, last = (moment(unfinished[name]).date() for name in ("from_date", "to_date"))
+    if (first, last) != (call.first, call.last):
+        raise JobError(
+            f"the backfill of {first} to {last} is unfinished: make backfill FROM={first} TO={last} goes on with "
+            f"it, or cancel it at {service.url} (DAG {DAG}, Backfills)"
+        )
+    print(f"going on with the unfinished backfill {unfinished['id']}", flush=True)
 
 
 def _create(call: Call) -> None:
@@ -117,70 +93,26 @@ def _create(call: Call) -> None:
 
 def _follow(service: Airflow, call: Call, began: datetime, poll: float) -> list[Run]:
     """Poll until every date's run is over, telling what changes."""
-    shown = _Shown()
+    said: dict[date, str] = {}
     while True:
-        runs = _runs(service, call, began)
+        runs = backfill_runs.runs(service, call.days, began)
         for run in runs:
-            if run.state == "running":
-                shown.say(run.day, f"▸ {_at_work(service, run)}")
-            elif run.ran_now and run.state in _DONE:
-                shown.say(run.day, f"{run.state} after {run.minutes:.1f} min  {run.why}".rstrip())
+            line = _line(service, run)
+            if line and said.get(run.day) != line:
+                print(f"{run.day}  {line}", flush=True)
+                said[run.day] = line
         if all(run.state in (*_DONE, "missing") for run in runs):
             return runs
         time.sleep(poll)
 
 
-def _runs(service: Airflow, call: Call, began: datetime) -> list[Run]:
-    """The last run of each date, in order of date."""
-    found: dict[date, dict[str, Any]] = {}
-    while True:
-        page = service.get(
-            f"dags/{DAG}/dagRuns",
-            logical_date_gte=f"{call.first}T00:00:00Z",
-            logical_date_lte=f"{call.last}T00:00:00Z",
-            limit=_PAGE,
-            offset=len(found),
-            order_by="logical_date",
-        )["dag_runs"]
-        found |= {_moment(one["logical_date"]).date(): one for one in page}
-        if len(page) < _PAGE:
-            return [_run(service, day, found.get(day), began) for day in call.days]
-
-
-def _run(service: Airflow, day: date, one: dict[str, Any] | None, began: datetime) -> Run:
-    if one is None:
-        return Run(day, "missing")
-    minutes, now = None, False
-    if one["start_date"] and one["end_date"]:
-        start, end = _moment(one["start_date"]), _moment(one["end_date"])
-        minutes, now = (end - start).total_seconds() / 60, end > began
-    why = _why(service, one["dag_run_id"]) if one["state"] == "failed" else ""
-    return Run(day, one["state"], minutes, one["dag_run_id"], now, why)
-
-
-def _tasks(service: Airflow, run_id: str, state: str) -> list[dict[str, Any]]:
-    return list(service.get(f"dags/{DAG}/dagRuns/{run_id}/taskInstances", state=state, limit=_PAGE)["task_instances"])
-
-
-def _at_work(service: Airflow, run: Run) -> str:
-    names = sorted(task["task_id"] for task in _tasks(service, run.run_id, "running"))
-    return ", ".join(names) or "waiting"
-
-
-def _why(service: Airflow, run_id: str) -> str:
-    """The failed tasks of a run, each with its job's verdict."""
-    return "; ".join(
-        f"{task['task_id']}: {_verdict(service, run_id, task)}" for task in _tasks(service, run_id, "failed")
-    )
-
-
-def _verdict(service: Airflow, run_id: str, task: dict[str, Any]) -> str:
-    """The last line `error: …` of the task's log, or where to read it."""
-    path = f"dags/{DAG}/dagRuns/{run_id}/taskInstances/{task['task_id']}/logs/{task['try_number']}"
-    content = service.get(path, full_content=True).get("content") or []
-    events = [line.get("event", "") if isinstance(line, dict) else str(line) for line in content]
-    errors = [event for event in events if event.startswith("error: ")]
-    return errors[-1] if errors else f"its log is in {service.url}/dags/{DAG}/runs/{run_id}"
+def _line(service: Airflow, run: Run) -> str:
+    """What there is to say about a date; nothing of one that waits, or was done before."""
+    if run.state == "running":
+        return f"▸ {backfill_runs.at_work(service, run)}"
+    if run.ran_now and run.state in _DONE:
+        return f"{run.state} after {run.minutes:.1f} min  {run.why}".rstrip()
+    return ""
 
 
 def _print_table(runs: list[Run]) -> None:
@@ -209,7 +141,3 @@ def _judge(runs: list[Run]) -> None:
 
 def _those(runs: list[Run], which: Callable[[Run], bool]) -> list[str]:
     return [str(run.day) for run in runs if which(run)]
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))

@@ -183,7 +183,7 @@ def _backfill(arguments: argparse.Namespace) -> None:
 
 
 def _diff(arguments: argparse.Namespace) -> None:
-    from recsys_jobs.diff import show
+    from recsys_jobs.diff_report import show
 
     day = parse_date(arguments.date) if arguments.date else None
     show(arguments.lake_a.absolute(), arguments.lake_b.absolute(), day)

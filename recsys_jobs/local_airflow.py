@@ -15,44 +15,20 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from recsys_jobs.airflow_api import DAG, Airflow, moment
 from recsys_jobs.errors import JobError, UsageError
 from recsys_jobs.night import airflow_environment, prepare_airflow
 from recsys_jobs.settings import lake_root, landing_zone, tracking_uri, var_dir
 
-DAG = "nightly"
 START = 300  # seconds in which Airflow must be up; a loaded machine takes two minutes
 GRACE = 30  # seconds between SIGTERM and SIGKILL
-_STAMP = "serving.json"
-
-
-@dataclass(frozen=True)
-class Airflow:
-    """A running Airflow: where its REST API answers, and the client that asks it."""
-
-    url: str
-    client: httpx.Client
-
-    def get(self, path: str, **query: Any) -> dict[str, Any]:
-        """The JSON at `/api/v2/<path>`; JobError where Airflow does not answer as it should."""
-        return self._asked("GET", path, params=query)
-
-    def patch(self, path: str, **body: Any) -> dict[str, Any]:
-        """Change what stands at `/api/v2/<path>`."""
-        return self._asked("PATCH", path, json=body)
-
-    def _asked(self, method: str, path: str, **how: Any) -> dict[str, Any]:
-        try:
-            answer = self.client.request(method, f"{self.url}/api/v2/{path}", **how)
-            answer.raise_for_status()
-        except httpx.HTTPError as error:
-            raise JobError(f"Airflow at {self.url} did not answer: {error}") from None
-        return dict(answer.json())
+_STAMP, _PASSWORDS = "serving.json", "passwords.json"
 
 
 def login(passwords: Path, port: int) -> dict[str, str]:
@@ -88,17 +64,18 @@ def airflow() -> Iterator[Airflow]:
     """
     running = _running()
     if running is not None:
-        with _client() as client:
-            yield _checked(Airflow(running, _signed_in(client, running)))
+        with httpx.Client(timeout=60) as client:
+            yield _checked(Airflow(running, client, _home() / _PASSWORDS))
         return
-    with _started() as url, _client() as client:
-        service = Airflow(url, client)
-        paused = _wait_for_dag(service)
-        service.patch(f"dags/{DAG}", is_paused=False)
+    began = datetime.now(UTC)
+    with _started() as url, httpx.Client(timeout=60) as client:
+        service = Airflow(url, client, _home() / _PASSWORDS)
+        paused = _wait_for_dag(service, began)
+        service.pause(False)
         try:
             yield service
         finally:
-            service.patch(f"dags/{DAG}", is_paused=paused)
+            service.pause(paused)
 
 
 def _home() -> Path:
@@ -157,7 +134,7 @@ def _started() -> Iterator[str]:
     environment = airflow_environment()
     prepare_airflow(environment)
     port = _free_port()
-    environment |= login(_home() / "passwords.json", port)
+    environment |= login(_home() / _PASSWORDS, port)
     environment["AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE"] = "false"  # what was asked for and no live nights
     log = var_dir() / "logs" / "airflow.log"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -209,34 +186,18 @@ def end(process: subprocess.Popen[Any]) -> None:
             time.sleep(0.2)
 
 
-def _wait_for_dag(service: Airflow) -> bool:
-    """Sign in, wait until the DAG was read; return whether it is paused. JobError, with the reason, where it fails."""
-    _signed_in(service.client, service.url)
+def _wait_for_dag(service: Airflow, since: datetime) -> bool:
+    """Wait until the DAG was read anew; return whether it is paused. JobError, with the reason, where it is not."""
     until = time.monotonic() + START
     while time.monotonic() < until:
-        errors = service.get("importErrors")["import_errors"]
-        if errors:
-            raise JobError(f"{errors[0]['filename']} does not import: {errors[0]['stack_trace'].strip()}")
-        found = service.get("dags", dag_id_pattern=DAG)["dags"]
-        if found and not found[0]["is_stale"]:
-            return bool(found[0]["is_paused"])
+        for error in service.get("importErrors")["import_errors"]:
+            if moment(error["timestamp"]) > since:
+                raise JobError(f"{error['filename']} does not import: {error['stack_trace'].strip()}")
+        for dag in service.get("dags", dag_id_pattern=DAG)["dags"]:
+            if dag["dag_id"] == DAG and moment(dag["last_parsed_time"]) > since:
+                return bool(dag["is_paused"])
         time.sleep(1)
     raise JobError(f"Airflow at {service.url} did not read the DAG {DAG} within {START} s")
-
-
-def _client() -> httpx.Client:
-    return httpx.Client(timeout=60)
-
-
-def _signed_in(client: httpx.Client, url: str) -> httpx.Client:
-    password = json.loads((_home() / "passwords.json").read_text(encoding="utf-8"))["admin"]
-    try:
-        answer = client.post(f"{url}/auth/token", json={"username": "admin", "password": password})
-        answer.raise_for_status()
-    except httpx.HTTPError as error:
-        raise JobError(f"Airflow at {url} does not let admin in: {error}") from None
-    client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-    return client
 
 
 def _free_port() -> int:

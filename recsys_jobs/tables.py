@@ -136,6 +136,8 @@ ITEMS = Table(
     published=True,
 )
 
+URLS_PER_ITEM = 3  # of a version's image_urls, the best, that are looked at; another version may have more looked at
+
 ITEM_IMAGES = Table(
     "item_images",
     key=("item_id", "source"),

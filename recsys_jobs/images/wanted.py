@@ -22,9 +22,8 @@ from recsys_jobs import lake as delta
 from recsys_jobs.errors import JobError
 from recsys_jobs.images import local
 from recsys_jobs.images.outcome import Outcome
-from recsys_jobs.tables import ITEM_IMAGES, ITEMS, REVIEWS, Table
+from recsys_jobs.tables import ITEM_IMAGES, ITEMS, REVIEWS, URLS_PER_ITEM, Table
 
-URLS_PER_ITEM = 3
 FILES_SCHEMA = pa.schema([("item_id", pa.string()), ("source", pa.string())])
 CONFIG: dict[str, Any] = {
     "memory_limit": "1GB",

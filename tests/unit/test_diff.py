@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 
 from recsys_jobs import lake
-from recsys_jobs.diff import TableDiff, diff, show
+from recsys_jobs.diff import TableDiff, diff
+from recsys_jobs.diff_report import show
 from recsys_jobs.errors import JobError, UsageError
 from recsys_jobs.tables import MODEL_METRICS, POPULAR_ITEMS, PROMOTIONS, RECOMMENDATIONS, TABLES, Table
 
