@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 # where `fit` and `load` of each family are; spelled out, so that a model's fingerprint finds its sources
 _FIT = {
     "sage_fm": "recsys_jobs.models.sage_fm_training",
+    "sage_fm_end_to_end": "recsys_jobs.models.sage_fm_end_to_end",
     "lightgcn": "recsys_jobs.models.lightgcn",
     "sasrec": "recsys_jobs.models.sasrec",
     "gated_sequence": "recsys_jobs.models.gated_sequence",

@@ -69,11 +69,38 @@ class SageFMRecipe(TrainedRecipe):
     node_learning_rate: float = 1e-3  # of the node inputs, each of which sees few pairs
     steps_per_epoch: int = 24
     min_batch: int = 256  # pairs; small data takes fewer steps
+    # encoders
+    end_to_end: str = ""  # size of encoders that learn with the rest (scratch/sizes.py); empty: vectors come encoded
+    encoder_learning_rate: float = 1e-4
 
 
 def sage_fm_seed() -> SageFMRecipe:
     """The model as its seed describes it."""
     return SageFMRecipe(name="sage_fm_seed", family="sage_fm")
+
+
+def sage_fm_end_to_end() -> SageFMRecipe:
+    """The seed's model with DistilBERT and ResNet-50 inside, learning from its loss alone: a GPU's work."""
+    return replace(
+        sage_fm_seed(),
+        name="sage_fm_end_to_end",
+        family="sage_fm_end_to_end",
+        end_to_end="full",
+        steps_per_epoch=200,
+        min_batch=32,
+        max_epochs=20,
+    )
+
+
+def sage_fm_end_to_end_small() -> SageFMRecipe:
+    """The same at the size that two cores can train."""
+    return replace(
+        sage_fm_end_to_end(),
+        name="sage_fm_end_to_end_small",
+        end_to_end="small",
+        encoder_learning_rate=1e-3,
+        steps_per_epoch=48,
+    )
 
 
 def sage_fm() -> SageFMRecipe:
@@ -342,6 +369,8 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "sage_fm": sage_fm,
     "sage_fm_seed": sage_fm_seed,
     "sage_fm_debug": sage_fm_debug,
+    "sage_fm_end_to_end": sage_fm_end_to_end,
+    "sage_fm_end_to_end_small": sage_fm_end_to_end_small,
     "bpr_mf": bpr_mf,
     "lightgcn": lightgcn,
     "sasrec": sasrec,

@@ -42,6 +42,7 @@ HUB_NAMES = {
     "sentence-bert": "sentence-transformers/all-MiniLM-L6-v2",
     "mpnet": "sentence-transformers/all-mpnet-base-v2",
 }
+_RAW = "raw.json"
 _HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 _HUB_LEAVE = ["onnx/*", "openvino/*", "original/*"]
 
@@ -85,7 +86,7 @@ def find_source(settings: Settings, modality: str) -> Source:
     name = name if Path(name).is_dir() else HUB_NAMES.get(name, name)
     folder = Path(name) if Path(name).is_dir() else _from_hub(name)
     label = folder.absolute().name if Path(name).is_dir() else name
-    return Source(label, folder, _weights(folder), wheel=False)
+    return Source(label, folder, (folder / _RAW,) if raw_width(folder) else _weights(folder), wheel=False)
 
 
 def encoder_pair(pair: str) -> tuple[str, str]:
@@ -104,6 +105,16 @@ def buckets(folder: Path) -> tuple[int, ...]:
     """The lengths, in tokens, of a text encoder's batches: the fixed ones, cut at what the model can read."""
     limit = min([BUCKETS[-1], *_limits(folder)])
     return (*(length for length in BUCKETS if length < limit), limit)
+
+
+def mark_raw(folder: Path, width: int) -> None:
+    """Say that a folder's encoder leaves contents as its tokenizer or processor makes them, `width` numbers each."""
+    (folder / _RAW).write_text(json.dumps({"width": width}), encoding="utf-8")
+
+
+def raw_width(folder: Path) -> int:
+    """Return how many numbers a content of this folder's encoder is, 0 where it is a model and no raw one."""
+    return int(read_json(folder / _RAW).get("width", 0))
 
 
 def read_json(path: Path) -> Any:

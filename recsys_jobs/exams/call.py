@@ -31,6 +31,8 @@ examples:
   recsys exam data/sports --models popularity,ease_text
   recsys exam data/sports --models best --final --out var/sports.json
   recsys exam data/ml-1m --protocol leave_last_out --sampled random
+  recsys exam data/ml-1m --models ncf_rating --user 1
+  recsys exam data/shop --models sage_fm_seed --encoders clip_mpnet --remove image,text
 """
 MODALITIES = ("image", "text")
 MASKS = ("train_validation", "train")

@@ -25,7 +25,7 @@ from recsys_jobs.errors import JobError
 from recsys_jobs.learner import EpochLog, Parts
 from recsys_jobs.models import fitted_sage_fm
 from recsys_jobs.models.fitted_sage_fm import FittedSageFM
-from recsys_jobs.models.restore import packed, restored
+from recsys_jobs.models.restore import packed, restored, unpacked
 from recsys_jobs.models.sage_fm_training import Batch, SageFMLearner
 from recsys_jobs.models.world import World
 from recsys_jobs.recipes import SageFMRecipe
@@ -122,10 +122,10 @@ class EndToEndLearner:
 
     def _encode_all(self) -> None:
         fresh = encoded(self.encoders, self.raw, self.device)
-        self.inner.world = replace(
-            self.inner.world,
-            **{name: torch.from_numpy(getattr(fresh, name)).to(self.device) for name in self.contents},
+        text_IT, review_RT, image_IV = (
+            torch.from_numpy(array).to(self.device) for array in (fresh.text_IT, fresh.review_RT, fresh.image_IV)
         )
+        self.inner.world = replace(self.inner.world, text_IT=text_IT, review_RT=review_RT, image_IV=image_IV)
 
     def look(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
         """Return the users' scores by the encoders as they are now, and the attention."""
@@ -195,10 +195,8 @@ def load(weights: dict[str, Tensor], dataset: Dataset, recipe: SageFMRecipe) -> 
     Raises JobError where the weights are of another recipe or size.
     """
     size = size_of(recipe, dataset)
-    state = {
-        name.removeprefix(f"{_INSIDE}model."): value for name, value in weights.items() if name.startswith(_INSIDE)
-    }
-    encoders = restored(lambda: Encoders(size), state, recipe.name).eval()
+    inside = {name.removeprefix(_INSIDE): value for name, value in weights.items() if name.startswith(_INSIDE)}
+    encoders = restored(lambda: Encoders(size), unpacked(inside), recipe.name).eval()
     inner = {name: value for name, value in weights.items() if not name.startswith(_INSIDE)}
     return FittedEndToEnd(fitted_sage_fm.load(inner, encoded(encoders, dataset, torch.device("cpu")), recipe), encoders)
 

@@ -23,7 +23,7 @@ from recsys_jobs.models.graph import drop_edges, without_pairs
 from recsys_jobs.models.item_to_item import events_matrix
 from recsys_jobs.models.sage import View, view
 from recsys_jobs.models.sage_fm import ITEM_MODALITIES, SageFM
-from recsys_jobs.models.world import build_world
+from recsys_jobs.models.world import World, build_world
 from recsys_jobs.recipes import SageFMRecipe
 from recsys_jobs.sampling import batches, own_negatives, owned_among, positives, shared_candidates
 
@@ -51,7 +51,8 @@ class SageFMLearner:
         self.known_I = np.isin(np.arange(len(dataset.items)), dataset.event_item_E[parts.seen_E])
         self.network = SageFM(recipe, len(dataset.items), dataset.text_IT.shape[1], dataset.image_IV.shape[1])
         self.network.to(device)
-        self.network.fit_projections(self.world)
+        if not recipe.end_to_end:  # vectors of random encoders are nearly alike: their differences say nothing yet
+            self.network.fit_projections(self.world)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return the node inputs, which have a rate of their own, and the rest."""
@@ -85,12 +86,16 @@ class SageFMLearner:
         return view(weight_II, self.known_I & kept_I, self.recipe.weighted_edges, self.device)
 
     def loss(self, batch: Batch) -> Tensor:
-        """Return the loss of one batch of pairs; the same user vector meets the positive and the negatives."""
+        """Return the loss of one batch of pairs."""
+        return self.loss_in(self.world, batch)
+
+    def loss_in(self, world: World, batch: Batch) -> Tensor:
+        """Return the loss of one batch in a world; the same user vector meets the positive and the negatives."""
         model = self.network
-        items = model.encode_items(self.world, batch.graph)
+        items = model.encode_items(world, batch.graph)
         user_B, item_B, other = (to_device(a, self.device) for a in batch[1:])
-        user_BD = model.encode_users(self.world, items, user_B, leave_B=item_B).vector_BD
-        positive_B = model.fm(user_BD, model.positives(self.world, items, item_B, user_B))
+        user_BD = model.encode_users(world, items, user_B, leave_B=item_B).vector_BD
+        positive_B = model.fm(user_BD, model.positives(world, items, item_B, user_B))
         penalty = self.recipe.l2 * torch.stack([p.square().sum() for p in model.parameters()]).sum()
         other_D = items.fused.vector_BD[other]
         if self.recipe.loss == "bpr":

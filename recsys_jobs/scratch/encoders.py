@@ -19,16 +19,19 @@ from pathlib import Path
 from typing import Any
 
 from recsys_jobs.devices import choose_device
-from recsys_jobs.embed.registry import MODALITIES
+from recsys_jobs.embed.registry import MODALITIES, mark_raw
+from recsys_jobs.errors import UsageError
 from recsys_jobs.fingerprint import sources_hash
 from recsys_jobs.scratch.boundary import latest_boundary
 from recsys_jobs.scratch.corpus import Corpus, lake_corpus
-from recsys_jobs.scratch.photos import train_image_encoder
+from recsys_jobs.scratch.photos import save_processor, train_image_encoder
 from recsys_jobs.scratch.sizes import NAMES, Size, size_called
 from recsys_jobs.scratch.text import train_text_encoder
+from recsys_jobs.scratch.words import train_tokenizer
 from recsys_jobs.settings import Settings, lake_root
 
 _PINS = ("torch", "transformers", "tokenizers", "pillow")
+_RAW = {"text": "tokens", "image": "pixels"}  # names of what leaves contents raw
 log = logging.getLogger(__name__)
 
 
@@ -57,18 +60,38 @@ def encoders_of_corpus(
     """
     named: dict[str, Any] = {}
     for modality, size in _sizes(settings, modalities).items():
-        words = _text_encoder(corpus, size, place, settings.seed)
-        if modality == "text":
-            named["text_encoder"] = str(words)
+        name = f"{modality}_encoder"
+        if getattr(settings, name).startswith(_RAW[modality]):
+            named[name] = str(_raw(modality, corpus, size, place))
+        elif modality == "text":
+            named[name] = str(_text_encoder(corpus, size, place, settings.seed))
         elif corpus.photos:
-            named["image_encoder"] = str(_image_encoder(corpus, size, words, place, settings.seed))
+            words = _text_encoder(corpus, size, place, settings.seed)
+            named[name] = str(_image_encoder(corpus, size, words, place, settings.seed))
     return dataclasses.replace(settings, **named)
 
 
 def _sizes(settings: Settings, modalities: tuple[str, ...]) -> dict[str, Size]:
     """The sizes of the encoders that are from scratch, by modality."""
     named = {modality: getattr(settings, f"{modality}_encoder") for modality in modalities}
+    for modality, name in named.items():
+        if other := next((m for m in MODALITIES if m != modality and name.startswith(_RAW[m])), ""):
+            raise UsageError(f"{modality}_encoder is {name!r}, which is for {other}s: name another")
     return {modality: size_called(name) for modality, name in named.items() if name in NAMES}
+
+
+def _raw(modality: str, corpus: Corpus, size: Size, place: Path) -> Path:
+    """The folder of an encoder that leaves contents raw: token ids, or the pixels that the model reads."""
+    decides = [corpus.identity(photos=False), sources_hash("recsys_jobs.scratch.words")] if modality == "text" else []
+
+    def make(folder: Path) -> None:
+        if modality == "text":
+            train_tokenizer(corpus.texts, size.vocabulary, size.text_length, folder)
+        else:
+            save_processor(folder, size.image_side)
+        mark_raw(folder, size.text_length if modality == "text" else 3 * size.image_side**2)
+
+    return _made(place / f"{size.name}-{_RAW[modality]}-{_digest(decides, size, 0)}", make)
 
 
 def _text_encoder(corpus: Corpus, size: Size, place: Path, seed: int) -> Path:

@@ -56,7 +56,7 @@ def train_image_encoder(
         on_step=on_step,
     )
     trained.resnet.save_pretrained(folder)
-    _save_processor(folder, size.image_side)
+    save_processor(folder, size.image_side)
 
 
 class PhotoTraining(nn.Module):
@@ -64,17 +64,8 @@ class PhotoTraining(nn.Module):
 
     def __init__(self, size: Size, text_width: int) -> None:
         super().__init__()
-        from transformers import ResNetConfig, ResNetModel
-
         self.size = size
-        self.resnet: Any = ResNetModel(
-            ResNetConfig(
-                embedding_size=size.image_start,
-                hidden_sizes=list(size.image_widths),
-                depths=list(size.image_depths),
-                layer_type="bottleneck",
-            )
-        )
+        self.resnet = new_resnet(size)
         self.looks = nn.Linear(size.image_widths[-1], size.shared_width)
         self.words = nn.Linear(text_width, size.shared_width)
 
@@ -82,6 +73,20 @@ class PhotoTraining(nn.Module):
         """Return the loss of photos and texts that are to find each other."""
         looks_BV = self.resnet(pixel_values=pixels_B3SS).pooler_output.flatten(1)
         return {"contrast": losses.clip(self.looks(looks_BV), self.words(words_BT), self.size.temperature)}
+
+
+def new_resnet(size: Size) -> Any:
+    """Return a ResNet of bottleneck blocks and random weights."""
+    from transformers import ResNetConfig, ResNetModel
+
+    return ResNetModel(
+        ResNetConfig(
+            embedding_size=size.image_start,
+            hidden_sizes=list(size.image_widths),
+            depths=list(size.image_depths),
+            layer_type="bottleneck",
+        )
+    )
 
 
 def _words(corpus: Corpus, text_folder: Path) -> Tensor:
@@ -116,8 +121,8 @@ def augmented(blob: bytes, side: int, random: np.random.Generator) -> np.ndarray
     return np.ascontiguousarray(normal_SS3.transpose(2, 0, 1))
 
 
-def _save_processor(folder: Path, side: int) -> None:
-    """What `embed` does to a photo before it: the whole of it, at the side that training saw."""
+def save_processor(folder: Path, side: int) -> None:
+    """Write what `embed` does to a photo before it: the whole of it, at the side that training saw."""
     from transformers import CLIPImageProcessor
 
     size = {"height": side, "width": side}

@@ -67,7 +67,12 @@ def small() -> Size:
 
 
 SIZES = {"full": full, "small": small}
-NAMES = {"scratch": "full", "scratch_small": "small"}  # as settings name an encoder -> size
+# as settings name an encoder -> size; tokens and pixels leave contents raw, for a model that encodes by itself
+NAMES = {
+    f"{kind}{suffix}": size
+    for kind in ("scratch", "tokens", "pixels")
+    for suffix, size in (("", "full"), ("_small", "small"))
+}
 
 
 def size_called(name: str) -> Size:

@@ -26,7 +26,7 @@ from recsys_jobs.scratch.sizes import Size
 from recsys_jobs.scratch.steps import Steps, run_steps
 from recsys_jobs.scratch.words import SPECIAL, train_tokenizer
 
-_PADDING, _, _CLS, _SEP, _MASK = range(len(SPECIAL))
+PADDING, _, _CLS, _SEP, _MASK = range(len(SPECIAL))
 _FEWEST = 2  # texts
 
 OnStep = Callable[[dict[str, float]], None]
@@ -57,34 +57,45 @@ class TextTraining(nn.Module):
 
     def __init__(self, size: Size, vocabulary: int) -> None:
         super().__init__()
-        from transformers import DistilBertConfig, DistilBertForMaskedLM
+        from transformers import DistilBertForMaskedLM
 
         self.size = size
-        self.guesser: Any = DistilBertForMaskedLM(
-            DistilBertConfig(
-                vocab_size=vocabulary,
-                dim=size.text_width,
-                n_layers=size.text_layers,
-                n_heads=size.text_heads,
-                hidden_dim=size.text_feed,
-                max_position_embeddings=size.text_length,
-                pad_token_id=_PADDING,
-            )
-        )
+        self.guesser: Any = DistilBertForMaskedLM(_configuration(size, vocabulary))
 
     def forward(self, masked: tuple[Tensor, Tensor], one: Tensor | None, other: Tensor | None) -> dict[str, Tensor]:
         """Return the losses by name: of masked words, of texts that are to find each other."""
         token_BL, wanted_BL = masked
-        guessed = self.guesser(input_ids=token_BL, attention_mask=(token_BL != _PADDING).long(), labels=wanted_BL)
+        guessed = self.guesser(input_ids=token_BL, attention_mask=(token_BL != PADDING).long(), labels=wanted_BL)
         if one is None or other is None:
             return {"words": guessed.loss}
         return {"words": guessed.loss, "pairs": losses.clip(self._cls(one), self._cls(other), self.size.temperature)}
 
     def _cls(self, token_BL: Tensor) -> Tensor:
         """Return [CLS] about the batch's mean: at the start it is nearly the same for all texts, and would stay so."""
-        states = self.guesser.distilbert(input_ids=token_BL, attention_mask=(token_BL != _PADDING).long())
+        states = self.guesser.distilbert(input_ids=token_BL, attention_mask=(token_BL != PADDING).long())
         first: Tensor = states.last_hidden_state[:, 0]
         return first - first.mean(0)
+
+
+def new_distilbert(size: Size, vocabulary: int) -> Any:
+    """Return a DistilBERT of random weights."""
+    from transformers import DistilBertModel
+
+    return DistilBertModel(_configuration(size, vocabulary))
+
+
+def _configuration(size: Size, vocabulary: int) -> Any:
+    from transformers import DistilBertConfig
+
+    return DistilBertConfig(
+        vocab_size=vocabulary,
+        dim=size.text_width,
+        n_layers=size.text_layers,
+        n_heads=size.text_heads,
+        hidden_dim=size.text_feed,
+        max_position_embeddings=size.text_length,
+        pad_token_id=PADDING,
+    )
 
 
 def _tokenized(texts: list[str], folder: Path, size: Size) -> list[list[int]]:
@@ -126,7 +137,7 @@ def _once(corpus: Corpus, chosen: np.ndarray) -> np.ndarray:
 def padded(rows: list[list[int]]) -> Tensor:
     """Return token ids [B, L] as long as the longest row."""
     width = max(map(len, rows))
-    return torch.tensor([row + [_PADDING] * (width - len(row)) for row in rows])
+    return torch.tensor([row + [PADDING] * (width - len(row)) for row in rows])
 
 
 def mask_words(token_BL: Tensor, share: float, vocabulary: int, random: np.random.Generator) -> tuple[Tensor, Tensor]:
@@ -134,7 +145,7 @@ def mask_words(token_BL: Tensor, share: float, vocabulary: int, random: np.rando
 
     Of the chosen tokens 8 in 10 are masked, 1 is another word, 1 stays. A batch has at least one chosen.
     """
-    word_BL = (token_BL != _PADDING) & (token_BL != _CLS) & (token_BL != _SEP)
+    word_BL = (token_BL != PADDING) & (token_BL != _CLS) & (token_BL != _SEP)
     draw_BL = torch.from_numpy(random.random(token_BL.shape)).masked_fill(~word_BL, 1.0)
     chosen_BL = (draw_BL < share) | ((draw_BL == draw_BL.min()) & word_BL)
     fate_BL = torch.from_numpy(random.random(token_BL.shape))

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from recsys_jobs.settings import ROOT
+from tests.components.test_pretrained_names import LANGUAGE, VISION, put_in_cache
 from tests.unit.test_exam_data import put
+from tests.unit.test_scratch import photo
 
 pytestmark = pytest.mark.slow
 
@@ -102,6 +104,37 @@ def test_movielens_in_stars_with_one_users_top_ten(tmp_path: Path) -> None:
     assert {r["metric"] for r in rows} >= {"rmse", "mae", "ndcg"}
     nobody = exam(tmp_path / "var", tmp_path / "ml", "--models", "ncf_rating", "--user", "99")
     assert (nobody.returncode, "ml has no such user" in nobody.stderr) == (2, True)
+
+
+def pictured_shop(folder: Path) -> Path:
+    """The shop with prices, and photos in the colour of what they show."""
+    shop(folder)
+    lines = [f"i{item},{'Cup' if item % 2 else 'Plate'},{item % 2 * 90 + item}" for item in range(40)]
+    put(folder, item_info__csv="\n".join(["item_id,title,price", *lines, ""]))
+    (folder / "images").mkdir()
+    for item in range(40):
+        (folder / "images" / f"i{item}.jpg").write_bytes(
+            photo((200, 60, 5 * item) if item % 2 else (40, 90, 200), item)
+        )
+    return folder
+
+
+def test_a_pair_of_backbones_by_name_with_photos_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seed 1's layout and names, through the hub's cache as a download would leave it; a curve of what is left."""
+    put_in_cache(tmp_path / "hub", "resnet", VISION["resnet"])
+    put_in_cache(tmp_path / "hub", "sentence-bert", LANGUAGE["sentence-bert"])
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    options = ("--models", "attention_towers", "--encoders", "resnet_sentence-bert", "--remove", "image")
+    done = exam(tmp_path / "var", pictured_shop(tmp_path / "shop"), *options)
+    assert done.returncode == 0, done.stderr
+    assert "40 items with text, 40 with an image" in done.stdout
+    (line,) = [line for line in done.stdout.splitlines() if line.startswith("attention_towers, image")]
+    assert line.count("[") == 4
+    out = tmp_path / "var" / "exams" / "shop" / "global_time-validation-removed-image-resnet_sentence-bert.json"
+    rows = json.loads(out.read_text())
+    assert {r["removed"] for r in rows} == {"", "image 30%", "image 60%", "image 90%"}
+    assert out.with_name(f"{out.stem}-removed.png").exists()
 
 
 def test_a_wrong_call_is_one_line_and_status_2(tmp_path: Path) -> None:
