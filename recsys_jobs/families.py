@@ -18,7 +18,7 @@ from torch import Tensor
 
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.models.contract import Model
-from recsys_jobs.recipes import Recipe, SequenceRecipe, TrainedRecipe, recipe
+from recsys_jobs.recipes import BlendRecipe, Recipe, SequenceRecipe, TrainedRecipe, recipe
 from recsys_jobs.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ _FIT = {
     "user_knn": "recsys_jobs.models.user_knn",
     "popularity": "recsys_jobs.models.popularity",
     "random": "recsys_jobs.models.random_scores",
+    "blend": "recsys_jobs.models.blend",
 }
 _LOAD = _FIT | {"sage_fm": "recsys_jobs.models.fitted_sage_fm"}
 
@@ -86,7 +87,7 @@ def fit(
 
 def is_iterative(recipe: Any) -> bool:
     """Whether a recipe trains in epochs, and stops early on the validation events."""
-    return isinstance(recipe, TrainedRecipe)
+    return isinstance(recipe, TrainedRecipe) or any(is_iterative(part) for part in _parts(recipe))
 
 
 def load(weights: dict[str, Tensor], dataset: Dataset, recipe: Any) -> Model:
@@ -96,7 +97,12 @@ def load(weights: dict[str, Tensor], dataset: Dataset, recipe: Any) -> Model:
 
 def source_modules(recipe: Any) -> tuple[str, ...]:
     """The modules that fitting this recipe starts from."""
-    return ("recsys_jobs.families", _FIT[recipe.family])
+    parts = [module for part in _parts(recipe) for module in source_modules(part)]
+    return tuple(dict.fromkeys(["recsys_jobs.families", _FIT[recipe.family], *parts]))
+
+
+def _parts(recipe: Any) -> tuple[Recipe, ...]:
+    return tuple(part for _, part in recipe.parts) if isinstance(recipe, BlendRecipe) else ()
 
 
 def sequence_family(recipe: SequenceRecipe) -> Family:

@@ -38,3 +38,14 @@ def sampled_softmax(positive_B: Tensor, score_BN: Tensor, excluded_BN: Tensor, p
     score_BN = score_BN.masked_fill(excluded_BN, -torch.inf)
     logit_BN = torch.cat([positive_B.float()[:, None], score_BN], dim=1)
     return (torch.logsumexp(logit_BN, dim=1) - positive_B.float()).mean()
+
+
+def held_out_softmax(score_BI: Tensor, row_T: Tensor, item_T: Tensor, excluded_BI: Tensor) -> Tensor:
+    """Return the cross-entropy of each user's T targets (row of the batch, item) among all items, per user.
+
+    A target of a user with n of them counts 1 / sqrt(n), so that heavy users weigh more, but not n times as much.
+    """
+    score_BI = score_BI.float().masked_fill(excluded_BI, -torch.inf)
+    weight_T = torch.bincount(row_T, minlength=len(score_BI))[row_T] ** -0.5
+    loss_T = torch.logsumexp(score_BI, dim=1)[row_T] - score_BI[row_T, item_T]
+    return (weight_T * loss_T).sum() / len(score_BI)

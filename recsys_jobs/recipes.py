@@ -53,6 +53,7 @@ class SageFMRecipe(TrainedRecipe):
     node_scale: float = 1.0  # length of a node's learned input at the start
     linear_graph: bool = False  # no ReLU between the layers, which start as a plain average of node and neighbours
     weighted_edges: bool = False  # neighbours count by edge weight, not alike
+    damped: bool = False  # neighbours and a user's items count by one over the root of how many had them
     node_features: bool = False  # a node starts from its learned input plus its projected text and image
     history_text: bool = False  # the texts of the items a user had are a fourth modality of the user
     normalise: bool = False  # user and item vectors have length one; the FM starts as cosine / temperature
@@ -61,6 +62,7 @@ class SageFMRecipe(TrainedRecipe):
     hold_out_edges: bool = False  # co-review edges lose the part that the step's own pairs gave them
     node_dropout: float = 0.1  # share of node inputs replaced by their neighbours' mean, so that this path is learned
     edge_dropout: float = 0.0  # share of edges left out of a step
+    held_out: float = 0.0  # share of a user's items that a step asks for and hides at once; 0 hides each pair alone
     # loss
     loss: str = "bpr"  # bpr, or softmax over sampled items
     negatives: int = 1  # a pair's own for bpr; shared by the whole batch for softmax
@@ -326,6 +328,13 @@ class UserKnnRecipe(Recipe):
 
     neighbours: int = 400
     shrinkage: float = 3.0
+
+
+@dataclass(frozen=True)
+class BlendRecipe(Recipe):
+    """Configuration of a blend (see models/blend.py): the weight of each part's standardised scores, and the part."""
+
+    parts: tuple[tuple[float, Recipe], ...] = ()
 
 
 def ease_text() -> EaseTextRecipe:

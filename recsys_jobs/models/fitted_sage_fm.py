@@ -9,12 +9,14 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from scipy import sparse
 from torch import Tensor
 
 from recsys_jobs.dataset import Bools, Dataset
 from recsys_jobs.models import names
 from recsys_jobs.models.contract import Factors, ModalityTerms
 from recsys_jobs.models.fusion import Part
+from recsys_jobs.models.graph import damped
 from recsys_jobs.models.restore import packed, restored, unpacked
 from recsys_jobs.models.sage import View, view
 from recsys_jobs.models.sage_fm import Items, SageFM
@@ -112,7 +114,12 @@ def load(
 
 def whole_graph(recipe: SageFMRecipe, world: World, known_I: Bools) -> View:
     """Return the graph as scoring sees it: nothing held out, nothing dropped."""
-    return view(world.graph.weight_II, known_I, recipe.weighted_edges, world.device)
+    return view(damped_edges(recipe, world, world.graph.weight_II), known_I, recipe.weighted_edges, world.device)
+
+
+def damped_edges(recipe: SageFMRecipe, world: World, weight_II: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Return the edges as the recipe weighs them."""
+    return damped(weight_II, world.degree_I.cpu().numpy()) if recipe.damped else weight_II
 
 
 @torch.no_grad()

@@ -30,6 +30,7 @@ from recsys_jobs.recipes import SageFMRecipe
 
 ITEM_MODALITIES = ("text", "image", "graph")
 USER_MODALITIES = ("text", "image", "graph", "history_text")
+_LEAST = 1e-4  # of a history's weight; what is below it is the rounding of an empty one
 
 
 class Items(NamedTuple):
@@ -60,7 +61,7 @@ class SageFM(nn.Module):
         self.user_attention = Attention(modalities, recipe.width)
         self.item_attention = Attention(ITEM_MODALITIES, recipe.width)
         scale = 1 / recipe.temperature if recipe.normalise else 1.0
-        self.fm = FactorizationMachine(recipe.width, recipe.fm_rank, scale)
+        self.fm = FactorizationMachine(recipe.width, recipe.fm_rank, scale, orthogonal=recipe.held_out > 0)
 
     def fit_projections(self, world: World) -> None:
         """Start each projection so that its inputs come out centred and of length about one."""
@@ -134,15 +135,18 @@ class SageFM(nn.Module):
         shown = [part.vector_BD.float() * part.present_B[:, None] for part in sources]
         counted_IM = torch.stack([part.present_B.float() for part in sources], dim=1)
         stacked_I = torch.cat([*shown, counted_IM], dim=1)  # one sparse product for all the modalities
+        if self.recipe.damped:
+            stacked_I = stacked_I * world.degree_I[:, None] ** -0.5
         user_G, group_B = np.unique(user_B.cpu().numpy(), return_inverse=True)
         total_B = multiply(pair(world.history_UI[user_G], world.device), stacked_I)
         total_B = functional.embedding(torch.from_numpy(group_B).to(world.device), total_B)
         if leave_B is not None:
             total_B = total_B - functional.embedding(leave_B, stacked_I)
-        count_BM = total_B[:, -len(given) :].round()
+        count_BM = total_B[:, -len(given) :]  # or the sum of the weights, none of which is as small as the bound
         sums = total_B[:, : -len(given)].split(self.recipe.width, dim=1)
         return {
-            name: Part(sums[m] / count_BM[:, m, None].clamp(min=1), count_BM[:, m] > 0) for m, name in enumerate(given)
+            name: Part(sums[m] / count_BM[:, m, None].clamp(min=_LEAST), count_BM[:, m] > _LEAST)
+            for m, name in enumerate(given)
         }
 
     def weighted(self, attention: Attention, parts: dict[str, Part]) -> tuple[list[str], Tensor]:
