@@ -82,8 +82,13 @@ def best_for(catalogue: Catalogue, history: History, asked_at: int, k: int) -> t
     known_N = catalogue.item_ID[torch.from_numpy(item_N)].any(1).numpy()
     if not known_N.any():
         return np.zeros(0, np.int64), np.zeros(0, np.float32)
-    whole = np.zeros(1, np.int64), np.array([known_N.sum()])  # one user's
-    found = Sequences(*(column[known_N] for column in history), *whole, asked_at)
+    found = Sequences(
+        *(column[known_N] for column in history),
+        location_E=np.full(known_N.sum(), -1),  # no history of ours says where it was made
+        start_U=np.zeros(1, np.int64),
+        length_U=np.array([known_N.sum()]),
+        asked_at=asked_at,
+    )
     context_EX = catalogue.family.context(found, catalogue.recipe)
     user_1D = encode(catalogue.body, catalogue.recipe, catalogue.item_ID, found, context_EX, np.zeros(1, np.int64))
     score_1I = user_1D @ fill_unknown(catalogue.item_ID).T
