@@ -83,7 +83,9 @@ def best_for(catalogue: Catalogue, history: History, asked_at: int, k: int) -> t
     if not known_N.any():
         return np.zeros(0, np.int64), np.zeros(0, np.float32)
     found = Sequences(
-        *(column[known_N] for column in history),
+        item_E=item_N[known_N],
+        time_E=history.time_N[known_N],
+        rating_E=history.rating_N[known_N],
         location_E=np.full(known_N.sum(), -1),  # no history of ours says where it was made
         start_U=np.zeros(1, np.int64),
         length_U=np.array([known_N.sum()]),
