@@ -5,11 +5,12 @@
     B00005N7Q5 2014-02-03T18:30:00
 
 After the id a blank, a tab or a comma; a date, a time (UTC unless it says otherwise) or seconds since 1970.
-Either every line has a time, and then these give the order, or none has. N lines that name a known item.
+Either every line has a time, and then these give the order, or none has.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from recsys_jobs.dataset import Ints
 from recsys_jobs.errors import UsageError
+from recsys_jobs.models.catalogue import History
 
 
 class Line(NamedTuple):
@@ -27,6 +28,7 @@ class Line(NamedTuple):
     number: int
     item: str
     time: int
+    stars: float = math.nan
 
 
 def read(path: Path) -> list[Line]:
@@ -46,13 +48,14 @@ def read(path: Path) -> list[Line]:
     return sorted(lines, key=lambda line: line.time)
 
 
-def known_items(lines: list[Line], items: list[str]) -> tuple[Ints, Ints, list[Line]]:
-    """Return the rows and times [N] of the lines whose item is among `items`, and the lines whose item is not."""
+def known_items(lines: list[Line], items: list[str]) -> tuple[History, list[Line]]:
+    """Return the history of the lines whose item is among `items`, and the lines whose item is not."""
     row = {item: number for number, item in enumerate(items)}
     known = [line for line in lines if line.item in row]
     unknown = [line for line in lines if line.item not in row]
     item_N = np.array([row[line.item] for line in known], np.int64)
-    return item_N, np.array([line.time for line in known], np.int64), unknown
+    time_N = np.array([line.time for line in known], np.int64)
+    return History(item_N, time_N, np.array([line.stars for line in known], np.float32)), unknown
 
 
 def seconds(text: str) -> int:

@@ -210,6 +210,7 @@ class TemporalGPT2Recipe(ContentSequenceRecipe):
     numbers: bool = True
     time: bool = True  # season, celebrations, time of the week, gap and session
     stars: bool = True
+    place_columns: int = 32  # that places are hashed into; 0 leaves them out
     session_hours: float = 24.0  # without an event, after which a new session begins; some sources know days alone
 
 

@@ -63,19 +63,34 @@ def recipe_in(tensors: dict[str, Tensor]) -> SequenceRecipe:
     return dataclasses.replace(known, **told)
 
 
-@torch.no_grad()
-def best_for(catalogue: Catalogue, item_N: Ints, time_N: Ints, asked_at: int, k: int) -> tuple[Ints, Floats]:
-    """Return the best k items [K] for a history, oldest first, and their scores; what it holds is left out.
+class History(NamedTuple):
+    """What somebody had, oldest first: rows of the catalogue, seconds since 1970 or -1, stars or NaN."""
 
-    `time_N` and `asked_at` are seconds since 1970, UTC, -1 where unknown. A history of nothing that the model
-    learned of gets no places.
+    item_N: Ints
+    time_N: Ints
+    rating_N: Floats
+
+
+@torch.no_grad()
+def best_for(catalogue: Catalogue, history: History, asked_at: int, k: int) -> tuple[Ints, Floats]:
+    """Return the best k items [K] for a history and their scores; what it holds is left out.
+
+    `asked_at` is in seconds since 1970, UTC, -1 where unknown. A history of nothing that the model learned
+    of gets no places.
     """
+    item_N = history.item_N
     known_N = catalogue.item_ID[torch.from_numpy(item_N)].any(1).numpy()
     if not known_N.any():
         return np.zeros(0, np.int64), np.zeros(0, np.float32)
-    count = int(known_N.sum())
-    stars = np.full(count, np.nan, np.float32)
-    found = Sequences(item_N[known_N], time_N[known_N], stars, np.zeros(1, np.int64), np.array([count]), asked_at)
+    found = Sequences(
+        item_E=item_N[known_N],
+        time_E=history.time_N[known_N],
+        rating_E=history.rating_N[known_N],
+        location_E=np.full(known_N.sum(), -1),  # no history of ours says where it was made
+        start_U=np.zeros(1, np.int64),
+        length_U=np.array([known_N.sum()]),
+        asked_at=asked_at,
+    )
     context_EX = catalogue.family.context(found, catalogue.recipe)
     user_1D = encode(catalogue.body, catalogue.recipe, catalogue.item_ID, found, context_EX, np.zeros(1, np.int64))
     score_1I = user_1D @ fill_unknown(catalogue.item_ID).T

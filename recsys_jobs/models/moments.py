@@ -33,6 +33,14 @@ def asked_moments(found: Sequences) -> Ints:
     return next_E
 
 
+def asked_places(found: Sequences) -> Ints:
+    """Return where the next item after each event is asked for [E], a user's last one from where it was last."""
+    next_E = np.append(found.location_E, -1)[1:]
+    last = _lasts(found)
+    next_E[last] = found.location_E[last]
+    return next_E
+
+
 def moment(time_E: Ints) -> Floats:
     """Return season, celebrations and time of the week [E, S], and whether the time is known."""
     known_E1 = (time_E >= 0)[:, None]

@@ -18,6 +18,7 @@ class Sequences(NamedTuple):
     item_E: Ints
     time_E: Ints  # seconds since 1970, UTC, -1 where unknown
     rating_E: Floats  # stars, NaN where there are none
+    location_E: Ints  # -1 where unknown
     start_U: Ints  # where each user's events begin
     length_U: Ints
     asked_at: int  # when what comes after a user's last event is asked for, -1 where unknown
@@ -38,6 +39,7 @@ def sequences(dataset: Dataset, chosen_E: Bools, known_I: Bools | None = None) -
         item_E=dataset.event_item_E[order],
         time_E=dataset.time_E[order] if len(dataset.time_E) else np.full(len(order), -1, np.int64),
         rating_E=dataset.rating_E[order] if len(dataset.rating_E) else np.full(len(order), np.nan, np.float32),
+        location_E=dataset.location_E[order] if len(dataset.location_E) else np.full(len(order), -1, np.int64),
         start_U=length_U.cumsum() - length_U,
         length_U=length_U,
         asked_at=asked_at,

@@ -1,11 +1,13 @@
 """A GPT-2 decoder over items, stars and time (seed 3).
 
 item   x_i = learned row + mean of projected text, image and numbers, of length one
-place  z_t = sqrt(D) x_t + W c_t,   c_t: stars of the event, when the next item is asked for (models/moments.py)
+place  z_t = sqrt(D) x_t + W c_t,   c_t: stars of the event, when and where from the next item is asked for
        h = GPT-2(z), of length one;   score = h_last . x / temperature
 
-The decoder is transformers' own GPT-2 without its vocabulary, of the recipe's size. A modality that the data
-does not have is all zeros, and costs nothing but its columns.
+models/moments.py says what is told of the time. Places are hashed into a fixed number of columns, so that one
+that training did not meet has a column all the same. The decoder is transformers' own GPT-2 without its
+vocabulary, of the recipe's size. A modality that the data does not have is all zeros, and costs nothing but
+its columns.
 
 E events, B batch of users, L places, N items of a step, X columns of context, D width.
 """
@@ -76,11 +78,18 @@ def context(found: Sequences, recipe: TemporalGPT2Recipe) -> Floats:
     gap = moments.gap(found, recipe.session_hours)
     known_E = ~np.isnan(found.rating_E)
     stars = np.stack([np.where(known_E, (found.rating_E - 3) / 2, 0), known_E], axis=1)
-    return np.concatenate([asked * recipe.time, gap * recipe.time, stars * recipe.stars], axis=1, dtype=np.float32)
+    columns = [asked * recipe.time, gap * recipe.time, stars * recipe.stars, _places(found, recipe.place_columns)]
+    return np.concatenate(columns, axis=1, dtype=np.float32)
+
+
+def _places(found: Sequences, columns: int) -> Floats:
+    """Return a one in the column of the place that the next item is asked for from [E, columns], zeros if unknown."""
+    place_E = moments.asked_places(found)
+    return ((place_E % max(1, columns))[:, None] == np.arange(columns)) & (place_E >= 0)[:, None]
 
 
 _NONE = np.zeros(0, np.int64)
-_EMPTY = Sequences(_NONE, _NONE, np.zeros(0, np.float32), _NONE, _NONE, -1)
+_EMPTY = Sequences(_NONE, _NONE, np.zeros(0, np.float32), _NONE, _NONE, _NONE, -1)
 
 FAMILY = Family(SummedItems, Body, context)
 fit = partial(training.fit, partial(SequenceLearner, FAMILY))

@@ -37,11 +37,11 @@ def run(call: Call) -> None:
 
 def _slate(catalogue: Catalogue, lines: list[Line], call: Call, asked_at: int) -> list[tuple[int, str, float]]:
     """Return rank, item and score of each place; what is not known of the history is told on stderr."""
-    item_N, time_N, unknown = history_file.known_items(lines, catalogue.items)
+    history, unknown = history_file.known_items(lines, catalogue.items)
     for line in unknown:
         where = f"{call.history}, line {line.number}" if line.number else f"user {call.user}"
         print(f"{where}: no item {line.item!r} in the catalogue: left out", file=sys.stderr)
-    best_K, score_K = best_for(catalogue, item_N, time_N, asked_at, call.k)
+    best_K, score_K = best_for(catalogue, history, asked_at, call.k)
     if not len(best_K):
         raise UsageError(
             f"{call.history}: the model learned of none of its {len(lines)} items, the first of them "
@@ -57,8 +57,8 @@ def _of_user(user: str, cut: date) -> list[Line]:
     events = events.filter(pc.equal(events["user_id"], user)).sort_by(ORDER)
     if not events.num_rows:
         raise JobError(f"the lake has no event of user {user} as of {cut}: leave --user out, or check the id")
-    times = [int(moment.timestamp()) for moment in events["interacted_at"].to_pylist()]
-    return [Line(0, item, when) for item, when in zip(events["item_id"].to_pylist(), times, strict=True)]
+    rows = events.select(["item_id", "interacted_at", "rating"]).to_pylist()
+    return [Line(0, row["item_id"], int(row["interacted_at"].timestamp()), row["rating"]) for row in rows]
 
 
 def _asked_at(call: Call) -> int:

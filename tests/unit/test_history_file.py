@@ -61,6 +61,6 @@ def test_a_file_that_is_none_is_said(tmp_path: Path) -> None:
 
 def test_ids_that_the_catalogue_does_not_have_keep_their_lines() -> None:
     lines = [Line(1, "cup", 5), Line(2, "dish", 6), Line(3, "bowl", 7)]
-    item_N, time_N, unknown = known_items(lines, ["bowl", "cup"])
-    assert (item_N.tolist(), time_N.tolist()) == ([1, 0], [5, 7])
+    history, unknown = known_items(lines, ["bowl", "cup"])
+    assert (history.item_N.tolist(), history.time_N.tolist()) == ([1, 0], [5, 7])
     assert unknown == [Line(2, "dish", 6)]

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pytest
 
-from recsys_jobs.models.moments import DAY, asked_moments, easter, gap, moment, run_ups
+from recsys_jobs.models.moments import DAY, asked_moments, asked_places, easter, gap, moment, run_ups
 from recsys_jobs.models.sequences import Sequences
 
 EASTER, BLACK_FRIDAY, CHRISTMAS = 2, 7, 8  # columns of run_ups
@@ -24,6 +24,7 @@ def two_users(times: list[int], asked_at: int) -> Sequences:
         item_E=np.arange(count),
         time_E=np.array(times),
         rating_E=np.full(count, np.nan, np.float32),
+        location_E=np.arange(count),
         start_U=np.array([0, count - 1]),
         length_U=np.array([count - 1, 1]),
         asked_at=asked_at,
@@ -63,6 +64,10 @@ def test_the_next_item_is_asked_for_when_it_came_and_the_last_one_at_the_end() -
     assert asked_moments(two_users([10, 30, 60, 5], asked_at=100)).tolist() == [30, 60, 100, 100]
 
 
+def test_the_next_item_is_asked_for_from_where_it_came_and_the_last_one_from_the_last_place() -> None:
+    assert asked_places(two_users([10, 30, 60, 5], asked_at=100)).tolist() == [1, 2, 2, 3]
+
+
 def test_a_session_ends_where_nothing_follows() -> None:
     """Two hours after one another, then three days later, and another user."""
     found = two_users([0, 7_200, 3 * DAY, 3 * DAY + 60, 3 * DAY], asked_at=4 * DAY)
@@ -80,5 +85,5 @@ def test_a_gap_is_unknown_where_either_end_is() -> None:
 
 def test_nobody_s_events_have_no_columns_missing() -> None:
     none = np.zeros(0, np.int64)
-    empty = Sequences(none, none, np.zeros(0, np.float32), none, none, -1)
+    empty = Sequences(none, none, np.zeros(0, np.float32), none, none, none, -1)
     assert (moment(none).shape, gap(empty, 1.0).shape) == ((0, 24), (0, 8))

@@ -112,6 +112,23 @@ def test_the_gap_since_the_last_event_helps() -> None:
     assert share_right(data, replace(TINY, time=False), soon_U) < 0.8
 
 
+def places() -> tuple[Dataset, np.ndarray]:
+    """Who asks from one town takes one kind, who asks from the other the other."""
+    random = np.random.default_rng(0)
+    seaside_U = random.random(USERS) < 0.5
+    first_I, second_U = random.integers(0, 10, USERS), np.arange(USERS - 40)
+    user_E = np.append(np.arange(USERS), second_U)
+    item_E = np.append(first_I, second_choice(seaside_U[second_U], second_U))
+    town_E = np.where(seaside_U, 1_234_567, 7_654_320)[user_E]
+    return timed(user_E, item_E, np.arange(len(user_E)) * DAY, 30, location_E=town_E), seaside_U
+
+
+def test_where_it_is_asked_from_helps() -> None:
+    data, seaside_U = places()
+    assert share_right(data, replace(TINY, time=False), seaside_U) > 0.9
+    assert share_right(data, replace(TINY, time=False, place_columns=0), seaside_U) < 0.8
+
+
 def test_it_is_the_size_that_its_recipe_says() -> None:
     from recsys_jobs.models.temporal_gpt2 import Body
 
