@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from recsys_jobs import operations
 from recsys_jobs.errors import run_main
 from recsys_jobs.exams import call as exam_call
 from recsys_jobs.sample.dates import DEFAULT_USERS, SECOND_NIGHT
@@ -40,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     _add_show(commands)
     _add_exam(commands)
     _add_ui(commands)
+    operations.add_to(commands, _command)
     return top
 
 

@@ -22,9 +22,11 @@ from safetensors.torch import load_file, save_file
 from recsys_jobs import checkpoints, families, plots, tracking
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.devices import choose_device
+from recsys_jobs.errors import JobError
 from recsys_jobs.fingerprint import model_fingerprint
 from recsys_jobs.models.contract import Model
 from recsys_jobs.models.folded_model import fold, unfold
+from recsys_jobs.recipes import recipe as recipe_called
 from recsys_jobs.settings import var_dir
 
 EXAM, SERVING = "exam", "serving"
@@ -50,6 +52,17 @@ def exam_fit(dataset: Dataset, recipe: Any, seed: int, tags: dict[str, str]) -> 
 def serving_fit(dataset: Dataset, recipe: Any, seed: int, epochs: int, tags: dict[str, str]) -> Fit:
     """The recipe fitted on all of the cut D for `epochs`; made only if MLflow does not have it."""
     return _fit(dataset, recipe, seed, epochs, SERVING, tags)
+
+
+def kept_fit(fingerprint: str, dataset: Dataset) -> Fit:
+    """The serving fit of this fingerprint as MLflow keeps it, over the cut it was fitted on; nothing is trained.
+
+    JobError where MLflow does not have it (any more), or the dataset has other people or items by now.
+    """
+    run = tracking.find_run(fingerprint, SERVING)
+    if run is None:
+        raise JobError(f"MLflow has no serving fit {fingerprint}: run the night again, which makes it")
+    return _found(run, fingerprint, dataset, recipe_called(run.data.tags["recipe"]))
 
 
 def _fit(dataset: Dataset, recipe: Any, seed: int, epochs: int | None, kind: str, tags: dict[str, str]) -> Fit:

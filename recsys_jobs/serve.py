@@ -20,9 +20,10 @@ from safetensors.torch import save_file
 from recsys_jobs import tracking
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.decisions import gate_decision
-from recsys_jobs.errors import JobError, run_main
+from recsys_jobs.errors import JobError
 from recsys_jobs.families import floor_recipe
 from recsys_jobs.fits import EXAM, Fit, exam_fit, serving_fit
+from recsys_jobs.lake_lock import run_step
 from recsys_jobs.models.contract import Model
 from recsys_jobs.overlap import demand_overlap
 from recsys_jobs.ranking import owned_items
@@ -115,4 +116,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_main(main)
+    run_step(main)

@@ -17,7 +17,8 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 
 from expectations.gate import validate
-from recsys_jobs.errors import JobError, run_main
+from recsys_jobs.errors import JobError
+from recsys_jobs.lake_lock import run_step
 from recsys_jobs.settings import Settings, lake_root, landing_zone, load_settings, parse_date
 from recsys_jobs.tables import ITEMS, QUARANTINE, REVIEWS, Table
 from spark import registry, staging, store
@@ -203,4 +204,4 @@ def _tell_refused(refused: list[Record], allow_refused: bool) -> None:
 
 
 if __name__ == "__main__":
-    run_main(main)
+    run_step(main)
