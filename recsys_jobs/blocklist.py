@@ -119,7 +119,7 @@ def _of_brands(brands: frozenset[str], run_date: date) -> pa.Array:
     theirs = rows.filter(pc.is_in(names, pa.array(sorted(brands), pa.string())))
     if absent := sorted(brands - set(names.to_pylist())):
         log.warning("%s names %d brands that no item has on %s: %s", *_some(absent, run_date))
-    return pc.unique(theirs["item_id"]).combine_chunks()
+    return pc.unique(theirs["item_id"])
 
 
 def _some(names: list[str], run_date: date) -> tuple[Path, int, date, str]:

@@ -46,9 +46,7 @@ def alone(what: str, wait: float = 0.0) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() >= ends:
-                    raise JobError(
-                        f"{what}: a step of a night is at work on {lake_root()}; try again after it"
-                    ) from None
+                    raise JobError(f"{what} must wait: a step of a night is at work on {lake_root()}") from None
                 time.sleep(_EVERY)
         yield
 

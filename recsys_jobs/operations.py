@@ -33,6 +33,8 @@ def add_to(commands: argparse._SubParsersAction, command: Callable[..., argparse
     forget = command(commands, "forget", "remove a reviewer from tables, file versions, slates and models", _forget)
     forget.description = f"{forget.description}\n{_FORGET}"
     forget.add_argument("user", help="the reviewer's id")
+    maintain = command(commands, "maintain", "compact, vacuum and drop what the retention settings let go", _maintain)
+    maintain.add_argument("--dry-run", action="store_true", help="say what would go, and change nothing")
 
 
 def _publish(arguments: argparse.Namespace) -> None:
@@ -51,3 +53,10 @@ def _forget(arguments: argparse.Namespace) -> None:
     from recsys_jobs.erasure.forget import forget
 
     print(forget(arguments.user))
+
+
+def _maintain(arguments: argparse.Namespace) -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    from recsys_jobs.maintenance import STEPS, maintain
+
+    maintain(list(STEPS), dry_run=arguments.dry_run)

@@ -24,6 +24,7 @@ from recsys_jobs.settings import lake_root, tracking_uri, var_dir
 
 CHAMPION, PREVIOUS = "champion", "previous"
 FINGERPRINT, KIND = "fingerprint", "kind"
+ARCHIVED = "archived"
 _SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec("string", "user_id")]),
     outputs=Schema(
@@ -200,3 +201,19 @@ def replace_artifact(run_id: str, file: Path, place: str) -> None:
 def drop_artifact(run_id: str, artifact: str) -> None:
     """Remove a file, or a folder, of a run."""
     get_artifact_repository(client().get_run(run_id).info.artifact_uri).delete_artifacts(artifact)
+
+
+def archive_version(version: Any, day: str) -> None:
+    """Mark a registered version as one that nobody serves; it still loads."""
+    client().set_model_version_tag(registered_name(), str(version.version), ARCHIVED, day)
+
+
+def aliases() -> dict[str, int]:
+    """The registered model's aliases and the versions that bear them; none while there is no such model."""
+    try:
+        named = client().get_registered_model(registered_name()).aliases
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return {}
+        raise
+    return {alias: int(version) for alias, version in named.items()}
