@@ -17,6 +17,7 @@ from typing import Any
 
 import mlflow
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from recsys_jobs import checkpoints, families, plots, tracking
@@ -30,6 +31,7 @@ from recsys_jobs.recipes import recipe as recipe_called
 from recsys_jobs.settings import var_dir
 
 EXAM, SERVING = "exam", "serving"
+WEIGHTS = "weights/weights.safetensors"  # of a run
 log = logging.getLogger(__name__)
 
 
@@ -75,10 +77,19 @@ def _fit(dataset: Dataset, recipe: Any, seed: int, epochs: int | None, kind: str
 
 
 def _found(run: Any, fingerprint: str, dataset: Dataset, recipe: Any) -> Fit:
-    with tempfile.TemporaryDirectory() as folder:
-        tensors = load_file(str(tracking.fetch(run.info.run_id, "weights/weights.safetensors", Path(folder))))
-        model = unfold(tensors, dataset) or families.load(tensors, dataset, recipe)
+    tensors = stored_weights(run.info.run_id)
+    model = unfold(tensors, dataset) or families.load(tensors, dataset, recipe)
     return Fit(run.info.run_id, fingerprint, recipe, int(run.data.params["epochs_fitted"]), model)
+
+
+def stored_weights(run_id: str) -> dict[str, torch.Tensor]:
+    """The weights that MLflow keeps of a run; JobError where the file is no safetensors file: a pickle is not read."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = tracking.fetch(run_id, WEIGHTS, Path(folder))
+        try:
+            return load_file(str(path))
+        except SafetensorError as error:
+            raise JobError(f"{WEIGHTS} of run {run_id} is no safetensors file ({error}): delete the run") from None
 
 
 def _made(

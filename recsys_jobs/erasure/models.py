@@ -20,12 +20,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from recsys_jobs import lake, tracking
-from recsys_jobs.fits import EXAM, SERVING
+from recsys_jobs.fits import EXAM, SERVING, WEIGHTS, stored_weights
 from recsys_jobs.models.folded_model import USER
 from recsys_jobs.tables import INTERACTIONS, RECOMMENDATIONS, REVIEWS
 
-_WEIGHTS = "weights"
-_FILE = f"{_WEIGHTS}/weights.safetensors"
+_WEIGHTS, _FILE = WEIGHTS.split("/")
 
 
 @dataclass(frozen=True)
@@ -89,16 +88,16 @@ def _met(run: Any, done: str) -> Met:
 
 def _erase_from_fit(run: Any, user: str, is_kept: bool) -> str:
     with tempfile.TemporaryDirectory() as folder:
-        if not tracking.has_artifact(run.info.run_id, _FILE):
+        if not tracking.has_artifact(run.info.run_id, WEIGHTS):
             return "its weights are gone already"
-        tensors = load_file(str(tracking.fetch(run.info.run_id, _FILE, Path(folder))))
+        tensors = stored_weights(run.info.run_id)
         left = _without(tensors, _people(run.data.tags["cut"]), user) if is_kept else None
         if left is None:
             tracking.drop_artifact(run.info.run_id, _WEIGHTS)
             return "its weights are removed"
         if left.keys() == tensors.keys() and all(left[name] is tensors[name] for name in left):
             return "its weights hold no row of one person"
-        path = Path(folder) / "weights.safetensors"
+        path = Path(folder) / _FILE
         save_file(left, str(path))
         tracking.replace_artifact(run.info.run_id, path, _WEIGHTS)
         return "their row of its factors is removed"
