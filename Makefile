@@ -8,7 +8,7 @@ READY := .venv/.ready-$(EXTRA)
 TWO := --numprocesses=2 --dist=loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check nightly sql show ui exam bench clean
+.PHONY: help setup demo test check nightly sql show publish forget maintain ui exam bench clean
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -45,6 +45,15 @@ sql: $(READY) ## read-only SQL over the published tables: Q="select …" [FORMAT
 
 show: $(READY) ## a user's history and slate with titles: [WHO=id] [DATE=2014-03-01]
 	@$(BIN)/recsys show $(if $(WHO),"$$WHO") $(if $(DATE),--date="$$DATE")
+
+publish: $(READY) ## the newest night again, so that a new blocklist counts at once
+	@$(BIN)/recsys publish --latest
+
+forget: $(READY) ## remove a reviewer from everything: WHO=id
+	@$(BIN)/recsys forget "$$WHO"
+
+maintain: $(READY) ## compact, vacuum, drop what the retention lets go: [DRY=1]
+	@$(BIN)/recsys maintain $(if $(DRY),--dry-run)
 
 ui: $(READY) ## Airflow, MLflow and the data docs on localhost
 	@$(BIN)/recsys ui

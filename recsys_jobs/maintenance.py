@@ -99,7 +99,7 @@ def vacuum(settings: Settings, dry_run: bool) -> None:
         if not dry_run and any(delta.metadata().configuration.get(k) != v for k, v in promised.items()):
             delta.alter.set_table_properties(promised)
         hours = 24 * settings.time_travel_days
-        gone = delta.vacuum(retention_hours=hours, dry_run=dry_run, enforce_retention_duration=False, full=True)
+        gone = lake.vacuum(delta, hours, dry_run)
         log.info("%s: %d files are older than %d days", table.name, len(gone), settings.time_travel_days)
         if not dry_run:
             delta.create_checkpoint()

@@ -42,9 +42,8 @@ def drop_history(table: Table) -> int:
     if delta is None:
         return 0
     folder = Path(lake.table_path(table))
-    gone = delta.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False, full=True)
-    for name in gone:  # Hadoop's checksum of a file that is no more
-        path = folder / name
+    gone = lake.vacuum(delta, hours=0)
+    for path in gone:  # Hadoop's checksum of a file that is no more
         path.with_name(f".{path.name}.crc").unlink(missing_ok=True)
     newest = DeltaTable(str(folder))
     newest.create_checkpoint()
