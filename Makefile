@@ -8,7 +8,7 @@ READY := .venv/.ready-$(EXTRA)
 TWO := --numprocesses=2 --dist=loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check nightly backfill sql show why ui exam bench prove up down clean
+.PHONY: help setup demo test check nightly backfill sql show why publish forget maintain ui exam bench prove up down clean
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -55,6 +55,15 @@ show: $(READY) ## a user's history and slate with titles: [WHO=id] [DATE=2014-03
 why: $(READY) ## why a user saw an item: WHO=user WHAT=item [DATE=2014-03-01]
 	@$(if $(and $(WHO),$(WHAT)),,$(error who saw what? make why WHO=user WHAT=item [DATE=2014-03-01]))
 	@$(BIN)/recsys why $(if $(DATE),--date="$$DATE") -- "$$WHO" "$$WHAT"
+
+publish: $(READY) ## the newest night again, so that a new blocklist counts at once
+	@$(BIN)/recsys publish --latest
+
+forget: $(READY) ## remove a reviewer from everything: WHO=id
+	@$(BIN)/recsys forget "$$WHO"
+
+maintain: $(READY) ## compact, vacuum, drop what the retention lets go: [DRY=1]
+	@$(BIN)/recsys maintain $(if $(DRY),--dry-run)
 
 ui: $(READY) ## Airflow, MLflow and the data docs on localhost
 	@$(BIN)/recsys ui

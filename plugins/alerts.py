@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import urllib.request
+from http.client import HTTPException
 from typing import Any
 
 log = logging.getLogger(__name__)
@@ -35,5 +36,5 @@ def _post(url: str, body: dict[str, str]) -> None:
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT):
             pass
-    except OSError as error:
-        log.warning("the alert could not be posted: %s", error)
+    except (OSError, ValueError, HTTPException) as error:  # its words may repeat the address, which is a secret
+        log.warning("the alert could not be posted: %s", type(error).__name__)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from recsys_jobs import operations
 from recsys_jobs.errors import run_main
 from recsys_jobs.exams import call as exam_call
 from recsys_jobs.promotion import call as promotion_call
@@ -49,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
     _add_ui(commands)
     for name, (what, add_arguments, run) in promotion_call.COMMANDS.items():
         add_arguments(_command(commands, name, what, run))
+    operations.add_to(commands, _command)
     return top
 
 

@@ -20,12 +20,12 @@ import pyarrow as pa
 from recsys_jobs import decisions, lake, lineage, plots, report, tracking
 from recsys_jobs.code_version import code_version
 from recsys_jobs.dataset import Dataset
-from recsys_jobs.errors import run_main
 from recsys_jobs.evaluation.bootstrap import paired_difference
 from recsys_jobs.evaluation.exam import ExamResult, Holdout, examine
 from recsys_jobs.families import floor_recipe
 from recsys_jobs.fits import Fit, exam_fit
 from recsys_jobs.gate import Decision, Difference, Measured, decide
+from recsys_jobs.lake_lock import run_step
 from recsys_jobs.recipes import recipe as recipe_called
 from recsys_jobs.settings import Settings, var_dir
 from recsys_jobs.snapshot import exam_cut, load_dataset, load_holdout
@@ -180,4 +180,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_main(main)
+    run_step(main)

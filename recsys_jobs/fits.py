@@ -18,6 +18,7 @@ from typing import Any
 import mlflow
 import torch
 from mlflow.exceptions import MlflowException
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from recsys_jobs import checkpoints, families, plots, tracking
@@ -58,6 +59,14 @@ def serving_fit(dataset: Dataset, recipe: Any, seed: int, epochs: int, tags: dic
     return _fit(dataset, recipe, seed, epochs, SERVING, tags)
 
 
+def kept_fit(fingerprint: str, dataset: Dataset) -> Fit:
+    """The serving fit of this fingerprint as MLflow keeps it, over this dataset; JobError where it is gone."""
+    run = tracking.find_run(fingerprint, SERVING)
+    if run is None:
+        raise JobError(f"MLflow has no serving fit {fingerprint}: run the night again, which makes it")
+    return fit_of_run(run.info.run_id, dataset)
+
+
 def fit_of_run(run_id: str, dataset: Dataset) -> Fit:
     """The fit of an earlier run over this dataset, its own or a later one: nothing is trained.
 
@@ -88,14 +97,16 @@ def _found(run: Any, fingerprint: str, dataset: Dataset, recipe: Any) -> Fit:
 
 
 def kept_weights(run_id: str) -> dict[str, torch.Tensor]:
-    """The tensors that a fit's run keeps; JobError where MLflow has lost them."""
-    try:
-        with tempfile.TemporaryDirectory() as folder:
+    """The tensors that a fit's run keeps; JobError where they are lost or no safetensors file: a pickle is not read."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
             return load_file(str(tracking.fetch(run_id, WEIGHTS, Path(folder))))
-    except (MlflowException, OSError) as error:
-        raise JobError(
-            f"MLflow at {tracking.tracking_uri()} no longer has the weights of run {run_id}: {error}"
-        ) from None
+        except SafetensorError as error:
+            raise JobError(f"{WEIGHTS} of run {run_id} is no safetensors file ({error}): delete the run") from None
+        except (MlflowException, OSError) as error:
+            raise JobError(
+                f"MLflow at {tracking.tracking_uri()} no longer has the weights of run {run_id}: {error}"
+            ) from None
 
 
 def _made(

@@ -152,6 +152,21 @@ def alone(what: str, lake: Path | None = None) -> Iterator[None]:
         yield
 
 
+def vacuum(delta: DeltaTable, hours: int, dry_run: bool = False) -> list[Path]:
+    """Remove the files that no version of the last `hours` needs; return those that were there.
+
+    The caller answers for hours below Delta's own bound of a week: it holds the lake alone, or leaves more.
+    """
+    how = {"retention_hours": hours, "enforce_retention_duration": False, "full": True}
+    listed = delta.vacuum(dry_run=True, **how)  # removed ones are listed again as long as the log knows them
+    there = [
+        path for path in (Path(delta.table_uri.removeprefix("file://")) / name for name in listed) if path.exists()
+    ]
+    if not dry_run:
+        delta.vacuum(dry_run=False, **how)
+    return there
+
+
 def _write(table: Table, rows: pa.Table, lake: Path | None, **how: str) -> None:
     partitions = list(table.partitioned_by) or None
     place, shaped = table_path(table, lake), _shaped(table, rows)

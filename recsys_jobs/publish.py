@@ -14,8 +14,9 @@ import pyarrow.compute as pc
 
 from expectations.recommendations import audit_recommendations
 from recsys_jobs import decisions, lake, staging
-from recsys_jobs.errors import run_main
+from recsys_jobs.blocklist import blocked
 from recsys_jobs.faults import point
+from recsys_jobs.lake_lock import run_step
 from recsys_jobs.promotion import intent
 from recsys_jobs.promotion import log as promotions
 from recsys_jobs.step import Step, parse_step
@@ -34,11 +35,7 @@ def publish(step: Step) -> None:
     _audit(step, slates)
     intended = intent.of(step, slates)
     point("publish:intent")
-    for table in _BESIDE:
-        lake.replace_date(table, step.run_date, staging.read(table, step.run_date))
-    lake.replace_date(RECOMMENDATIONS, step.run_date, slates)
-    users = len(pc.unique(slates["user_id"]))
-    log.info("published %d rows for %d users as of %s", slates.num_rows, users, step.run_date)
+    _commit(step, slates)
     point("publish:tables")
     intent.move_aliases(intended)
     point("publish:alias")
@@ -46,6 +43,22 @@ def publish(step: Step) -> None:
         decisions.complete(intended)
     staging.clear(step.run_date)
     point("publish:cleared")
+
+
+def commit(step: Step) -> None:
+    """Audit what is staged and commit it, deciding nothing: no alias moves. Under the same lock."""
+    slates = staging.read(RECOMMENDATIONS, step.run_date)
+    _audit(step, slates)
+    _commit(step, slates)
+    staging.clear(step.run_date)
+
+
+def _commit(step: Step, slates: pa.Table) -> None:
+    for table in _BESIDE:
+        lake.replace_date(table, step.run_date, staging.read(table, step.run_date))
+    lake.replace_date(RECOMMENDATIONS, step.run_date, slates)
+    users = len(pc.unique(slates["user_id"]))
+    log.info("published %d rows for %d users as of %s", slates.num_rows, users, step.run_date)
 
 
 def _staged(step: Step) -> pa.Table:
@@ -71,10 +84,11 @@ def _audit(step: Step, slates: pa.Table) -> None:
     owned = lake.read_date(INTERACTIONS, step.run_date, ["user_id", "item_id"])
     contents = lake.read_date(CONTENTS, step.run_date, ["item_id", "modality"])
     eligible = contents.filter(pc.equal(contents["modality"], "text"))["item_id"]
+    allowed_I = ~blocked(step.run_date, eligible.to_pylist())
     audit_recommendations(
         slates,
         owned=owned,
-        eligible=eligible,
+        eligible=eligible.filter(pa.array(allowed_I)),
         k=step.settings.k,
         min_coverage=step.settings.min_published_coverage,
         run_date=step.run_date,
@@ -89,4 +103,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_main(main)
+    run_step(main)

@@ -22,10 +22,11 @@ from safetensors.torch import save_file
 from recsys_jobs import decisions, tracking
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.decisions import gate_decision
-from recsys_jobs.errors import JobError, run_main
+from recsys_jobs.errors import JobError
 from recsys_jobs.families import floor_recipe
 from recsys_jobs.faults import point
 from recsys_jobs.fits import EXAM, Fit, exam_fit, fit_of_run, serving_fit
+from recsys_jobs.lake_lock import run_step
 from recsys_jobs.models.contract import Model
 from recsys_jobs.overlap import demand_overlap
 from recsys_jobs.promotion import log as promotions
@@ -153,4 +154,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_main(main)
+    run_step(main)

@@ -66,6 +66,11 @@ class Settings:
     min_night_overlap: float = 0.2  # share of last night's places shown again, below which people are told
     max_score_drift: float = 0.5  # Kolmogorov-Smirnov distance from last night's scores, above which people are told
     min_published_coverage: float = 0.01  # share of the eligible items that some slate must show
+    # retention (python -m recsys_jobs.maintenance): a year, and a month in which to ask about its first day
+    time_travel_days: int = 400  # every version of a table that was current since can be read
+    snapshot_days: int = 400  # of nights before the newest; older snapshots are dropped, what was published stays
+    settle_days: int = 2  # what was written since is left alone: a backfill may be at work on it
+    model_versions: int = 20  # newest registered versions that are not archived
 
 
 def default() -> Settings:

@@ -67,7 +67,9 @@ INGEST_FILES = Table(
         _key("rows_read", "long", "lines that are not blank"),
         _key("rows_good", "long"),
         _key("rows_quarantined", "long"),
-        _key("rows_duplicate", "long"),
+        _key(
+            "rows_duplicate", "long", "sound lines that do not stand: another has the key, or its author is forgotten"
+        ),
         _key("state", note="accepted, refused, superseded"),
         Column("message", "string", "why a file was refused, and where"),
         Column("ingested_at", "timestamp", provenance=True),
@@ -86,7 +88,7 @@ QUARANTINE = Table(
         _key("position", "long", "line number, from 1, blank lines counted"),
         _key("reason", note="a code: invalid_json, wrong_type, missing_id, bad_rating, …"),
         Column("detail", "string", "the field and value that were wrong, where one can say"),
-        Column("raw", "string", "the whole line as it stood; invalid UTF-8 replaced"),
+        Column("raw", "string", "the whole line as it stood; invalid UTF-8 replaced; null for a forgotten reviewer"),
     ),
     writer="spark",
     published=True,

@@ -15,10 +15,11 @@ import numpy as np
 import pyarrow as pa
 
 from recsys_jobs import lake, lineage, ranking, staging
+from recsys_jobs.blocklist import blocked
 from recsys_jobs.code_version import code_version
 from recsys_jobs.dataset import Bools, Dataset, Ints
-from recsys_jobs.errors import run_main
 from recsys_jobs.fits import Fit
+from recsys_jobs.lake_lock import run_step
 from recsys_jobs.serve import to_publish
 from recsys_jobs.snapshot import load_dataset
 from recsys_jobs.step import Step, parse_step
@@ -37,19 +38,20 @@ def stage_night(step: Step) -> None:
 
 
 def stage(step: Step, dataset: Dataset, fit: Fit, version: int | None, versions: lineage.Versions) -> None:
-    """Write the shards of the tables that this night publishes, and of what it was made from."""
+    """Write the shards of what this night publishes, nothing of the blocklist in it, and of what it was made from."""
     began = time.monotonic()
+    blocked_I = blocked(step.run_date, dataset.items)
     same: dict[str, Any] = {
         "run_date": step.run_date,
         "model_name": registered_name() if version else fit.recipe.name,
         "model_version": version,
         "model_fingerprint": fit.fingerprint,
     }
-    rows = staging.write(RECOMMENDATIONS, step.run_date, _slates(fit, dataset, step.settings.k, same))
+    rows = staging.write(RECOMMENDATIONS, step.run_date, _slates(fit, dataset, step.settings.k, blocked_I, same))
     log.info("recommendations: %d rows for %d users in %.1f s", rows, len(dataset.users), time.monotonic() - began)
-    rows = staging.write(SIMILAR_ITEMS, step.run_date, _similar(fit, dataset, step.settings.similar_k, same))
+    rows = staging.write(SIMILAR_ITEMS, step.run_date, _similar(fit, dataset, step.settings.similar_k, blocked_I, same))
     log.info("similar_items: %d rows for %d items", rows, len(dataset.items))
-    staging.write(POPULAR_ITEMS, step.run_date, [_popular(dataset, step)])
+    staging.write(POPULAR_ITEMS, step.run_date, [_popular(dataset, step, blocked_I)])
     made_from = lineage.Publication(
         **same,
         recipe=fit.recipe.name,
@@ -63,10 +65,10 @@ def stage(step: Step, dataset: Dataset, fit: Fit, version: int | None, versions:
     staging.write(PUBLICATIONS, step.run_date, [lineage.row(made_from, len(dataset.users))])
 
 
-def _slates(fit: Fit, dataset: Dataset, k: int, same: dict[str, Any]) -> Iterator[pa.Table]:
-    """One shard a block of users: exactly min(K, eligible - owned) rows each, best first."""
+def _slates(fit: Fit, dataset: Dataset, k: int, blocked_I: Bools, same: dict[str, Any]) -> Iterator[pa.Table]:
+    """One shard a block of users: exactly min(K, eligible - owned - blocked) rows each, best first."""
     users, items = pa.array(dataset.users, pa.string()), pa.array(dataset.items, pa.string())
-    for slate in ranking.top_k(fit.model, dataset, k):
+    for slate in ranking.top_k(fit.model, dataset, k, blocked_items=np.flatnonzero(blocked_I)):
         row, rank, kept_BK = _filled(slate.item_BK, slate.count_B)
         columns = {
             "user_id": users.take(pa.array(slate.user_B[row])),
@@ -77,11 +79,11 @@ def _slates(fit: Fit, dataset: Dataset, k: int, same: dict[str, Any]) -> Iterato
         yield _with(columns, same, len(rank))
 
 
-def _similar(fit: Fit, dataset: Dataset, k: int, same: dict[str, Any]) -> Iterator[pa.Table]:
-    """One shard a block of items: at most k that the model holds alike."""
+def _similar(fit: Fit, dataset: Dataset, k: int, blocked_I: Bools, same: dict[str, Any]) -> Iterator[pa.Table]:
+    """One shard a block of items: at most k that the model holds alike; none for a blocked one."""
     items = pa.array(dataset.items, pa.string())
-    for alike in ranking.similar_items(fit.model, k):
-        row, rank, kept_BK = _filled(alike.similar_BK, alike.count_B)
+    for alike in ranking.similar_items(fit.model, k, blocked_items=np.flatnonzero(blocked_I)):
+        row, rank, kept_BK = _filled(alike.similar_BK, np.where(blocked_I[alike.item_B], 0, alike.count_B))
         columns = {
             "item_id": items.take(pa.array(alike.item_B[row])),
             "rank": pa.array(rank, pa.int32()),
@@ -98,9 +100,9 @@ def _filled(item_BK: Ints, count_B: Ints) -> tuple[Ints, Ints, Bools]:
     return row, place + 1, kept_BK
 
 
-def _popular(dataset: Dataset, step: Step) -> pa.Table:
+def _popular(dataset: Dataset, step: Step, blocked_I: Bools) -> pa.Table:
     """The items that most people had, ties by id; the slate for people we do not know."""
-    best_K, users_K = ranking.popular_items(dataset, step.settings.k)
+    best_K, users_K = ranking.popular_items(dataset, step.settings.k, blocked_items=np.flatnonzero(blocked_I))
     columns = {
         "rank": pa.array(np.arange(1, len(best_K) + 1), pa.int32()),
         "item_id": pa.array([dataset.items[i] for i in best_K], pa.string()),
@@ -120,4 +122,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_main(main)
+    run_step(main)

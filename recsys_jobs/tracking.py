@@ -17,6 +17,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
 from recsys_jobs import settings
@@ -25,6 +26,7 @@ from recsys_jobs.settings import lake_root, tracking_uri, var_dir
 
 CHAMPION, PREVIOUS = "champion", "previous"
 FINGERPRINT, KIND = "fingerprint", "kind"
+ARCHIVED = "archived"
 _SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec("string", "user_id")]),
     outputs=Schema(
@@ -173,6 +175,17 @@ def champion() -> int | None:
     return None if now is None else int(now.version)
 
 
+def fits_of_lake(kinds: tuple[str, ...]) -> list[Run]:
+    """Every finished run of these kinds in the lake's experiment."""
+    found: list[Run] = []
+    token: str | None = ""
+    while token is not None:
+        page = client().search_runs([experiment_id()], "attributes.status = 'FINISHED'", page_token=token or None)
+        found += [run for run in page if run.data.tags.get(KIND) in kinds]
+        token = page.token or None
+    return found
+
+
 def versions() -> list[Any]:
     """Every registered version of the lake's model, the oldest first."""
     found = client().search_model_versions(f"name = '{registered_name()}'")
@@ -191,3 +204,44 @@ def nights_version(version: int) -> Any:
 def run(run_id: str) -> Run:
     """The run of this id."""
     return client().get_run(run_id)
+
+
+def fetch_version(version: Any, into: Path) -> Path:
+    """Download the files of a registered version into a folder; return where they are."""
+    return Path(mlflow.artifacts.download_artifacts(artifact_uri=version.source, dst_path=str(into)))
+
+
+def replace_in_version(version: Any, folder: Path, place: str) -> None:
+    """Put the files of a local folder in the place of those of a registered version."""
+    client().log_model_artifacts(version.model_id or version.source.removeprefix("models:/"), str(folder), place)
+
+
+def has_artifact(run_id: str, artifact: str) -> bool:
+    """Whether a run still has this file."""
+    return any(one.path == artifact for one in client().list_artifacts(run_id, str(Path(artifact).parent)))
+
+
+def replace_artifact(run_id: str, file: Path, place: str) -> None:
+    """Put a local file in the place of a run's file of the same name."""
+    client().log_artifact(run_id, str(file), place)
+
+
+def drop_artifact(run_id: str, artifact: str) -> None:
+    """Remove a file, or a folder, of a run."""
+    get_artifact_repository(client().get_run(run_id).info.artifact_uri).delete_artifacts(artifact)
+
+
+def archive_version(version: Any, day: str) -> None:
+    """Mark a registered version as one that nobody serves; it still loads."""
+    client().set_model_version_tag(registered_name(), str(version.version), ARCHIVED, day)
+
+
+def aliases() -> dict[str, int]:
+    """The registered model's aliases and the versions that bear them; none while there is no such model."""
+    try:
+        named = client().get_registered_model(registered_name()).aliases
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return {}
+        raise
+    return {alias: int(version) for alias, version in named.items()}

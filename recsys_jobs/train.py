@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import logging
 
-from recsys_jobs.errors import run_main
 from recsys_jobs.families import floor_recipe
 from recsys_jobs.fits import exam_fit
+from recsys_jobs.lake_lock import run_step
 from recsys_jobs.promotion.moves import at_start
 from recsys_jobs.recipes import recipe as recipe_called
 from recsys_jobs.snapshot import exam_cut, load_dataset
@@ -35,4 +35,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_main(main)
+    run_step(main)

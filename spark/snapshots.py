@@ -17,7 +17,8 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from expectations.gate import validate
-from recsys_jobs.errors import JobError, run_main
+from recsys_jobs.errors import JobError
+from recsys_jobs.lake_lock import run_step
 from recsys_jobs.settings import Settings, lake_root, load_settings, parse_date, table_uri
 from recsys_jobs.tables import (
     CONTENTS,
@@ -195,4 +196,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_main(main)
+    run_step(main)

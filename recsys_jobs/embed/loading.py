@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from recsys_jobs.errors import JobError
@@ -33,7 +34,7 @@ def load_model(folder: Path, device: torch.device) -> Any:
             local_files_only=True,
             output_loading_info=True,
         )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise JobError(f"{folder}: not a model that can be loaded: {str(error).splitlines()[0]}") from None
     _refuse_random(folder, model, sorted(report["missing_keys"]))
     return model.to(device).eval()

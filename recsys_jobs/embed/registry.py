@@ -175,6 +175,8 @@ def _weights(folder: Path) -> tuple[Path, ...]:
     index = folder / "model.safetensors.index.json"
     shards = sorted({folder / name for name in read_json(index).get("weight_map", {}).values()})
     main = shards or [folder / "model.safetensors"]
+    if outside := [path for path in main if not path.is_relative_to(folder) or ".." in path.relative_to(folder).parts]:
+        raise JobError(f"{folder}: its index names a file outside of it, {str(outside[0])!r}: do not use this encoder")
     if absent := [path.name for path in main if not path.is_file()]:
         raise JobError(f"{folder}: no {absent[0]}; an encoder's weights must be there as safetensors")
     return (*main, *sorted(folder.glob("[0-9]*_*/model.safetensors")))
