@@ -20,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from recsys_jobs import lake, tracking
-from recsys_jobs.fits import EXAM, SERVING, WEIGHTS, stored_weights
+from recsys_jobs.fits import EXAM, SERVING, WEIGHTS, kept_weights
 from recsys_jobs.models.folded_model import USER
 from recsys_jobs.tables import INTERACTIONS, RECOMMENDATIONS, REVIEWS
 
@@ -90,7 +90,7 @@ def _erase_from_fit(run: Any, user: str, is_kept: bool) -> str:
     with tempfile.TemporaryDirectory() as folder:
         if not tracking.has_artifact(run.info.run_id, WEIGHTS):
             return "its weights are gone already"
-        tensors = stored_weights(run.info.run_id)
+        tensors = kept_weights(run.info.run_id)
         left = _without(tensors, _people(run.data.tags["cut"]), user) if is_kept else None
         if left is None:
             tracking.drop_artifact(run.info.run_id, _WEIGHTS)

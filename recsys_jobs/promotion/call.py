@@ -6,6 +6,7 @@ import argparse
 import logging
 from collections.abc import Callable
 
+from recsys_jobs import lake_lock
 from recsys_jobs.errors import UsageError
 from recsys_jobs.settings import Settings, load_settings, parse_date
 
@@ -61,22 +62,32 @@ def _settings() -> Settings:
     return load_settings()
 
 
+def _as_step(run: Callable[[argparse.Namespace], None]) -> Callable[[argparse.Namespace], None]:
+    """The call, beside the steps of nights and never beside what removes rows or file versions."""
+
+    def held(arguments: argparse.Namespace) -> None:
+        with lake_lock.step():
+            run(arguments)
+
+    return held
+
+
 # name -> what it does, its arguments, what it runs
 COMMANDS: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None], Callable[[argparse.Namespace], None]]] = {
     "challenge": (
         "fit other recipes on a night's cuts; one that is better beyond doubt is in force from the next night",
         _challenge_arguments,
-        _challenge,
+        _as_step(_challenge),
     ),
     "promote": (
         "let a registered version serve and hold it there, or release what is held",
         _promote_arguments,
-        _promote,
+        _as_step(_promote),
     ),
     "rollback": (
         "reject the version that serves and go back to the one before; again, one further back",
         _rollback_arguments,
-        _rollback,
+        _as_step(_rollback),
     ),
     "models": ("what serves, since when and why, and every registered version", lambda command: None, _models),
 }

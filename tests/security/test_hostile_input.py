@@ -328,7 +328,7 @@ def pickled_fit(world: World) -> object:
     def attempt(weights: Path) -> object:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(tracking, "fetch", lambda *_: weights)
-            return fits.stored_weights("r1")
+            return fits.kept_weights("r1")
 
     return never_run(world, attempt)
 
