@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -157,7 +158,7 @@ def vacuum(delta: DeltaTable, hours: int, dry_run: bool = False) -> list[Path]:
 
     The caller answers for hours below Delta's own bound of a week: it holds the lake alone, or leaves more.
     """
-    how = {"retention_hours": hours, "enforce_retention_duration": False, "full": True}
+    how: dict[str, Any] = {"retention_hours": hours, "enforce_retention_duration": False, "full": True}
     listed = delta.vacuum(dry_run=True, **how)  # removed ones are listed again as long as the log knows them
     there = [
         path for path in (Path(delta.table_uri.removeprefix("file://")) / name for name in listed) if path.exists()

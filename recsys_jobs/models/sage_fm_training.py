@@ -78,11 +78,12 @@ class SageFMLearner:
         ]
 
     def batches(self, random: np.random.Generator) -> Iterator[Batch | HeldOut]:
-        """Yield one pass over the training pairs, or over their users where a share of each one's is held out."""
+        """Yield one pass over the training pairs, or over the users where a share of theirs is held out at once."""
+        return self._held_out_batches(random) if self.recipe.held_out else self.pair_batches(random)
+
+    def pair_batches(self, random: np.random.Generator) -> Iterator[Batch]:
+        """Yield one pass over the training pairs, with what each is compared with."""
         recipe, pairs = self.recipe, self.pairs
-        if recipe.held_out:
-            yield from self._held_out_batches(random)
-            return
         for batch in batches(len(pairs.user_P), recipe.steps_per_epoch, recipe.min_batch, random):
             user_B, item_B = pairs.user_P[batch], pairs.item_P[batch]
             graph = self._training_graph(user_B, item_B, random)
