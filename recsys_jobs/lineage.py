@@ -93,7 +93,7 @@ def _not_published(run_date: date | None, known: list[date]) -> str:
         night = run_date or max(slates)
         return (
             f"the night of {night} was published before its lineage was recorded: "
-            f"run it again (make nightly DATE={night}), which trains nothing and records it"
+            f"run it again (make nightly DATE={night}), which records it"
         )
     if run_date is None or not known:
         return f"nothing is published{f' for {run_date}' if run_date else ' yet'}: run a night first"

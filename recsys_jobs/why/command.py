@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 
 from recsys_jobs.settings import parse_date
 
@@ -20,7 +21,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Print the answer; UsageError where there is no such row."""
     day = parse_date(arguments.date) if arguments.date else None
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("recsys_jobs.why").setLevel(logging.INFO)
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     from recsys_jobs.why.answer import answer
     from recsys_jobs.why.say import lines
 
