@@ -270,7 +270,7 @@ class EaseTextRecipe(Recipe):
     text_power: float = 3.0
     user_exponent: float = 0.5  # a
     item_exponent: float = 0.3  # b
-    kept: int = 1_000  # largest entries kept of each column of B; fewer lose recall (docs/accuracy.md)
+    kept: int = 1_000  # largest entries kept of each column of B; fewer lose recall
 
 
 @dataclass(frozen=True)

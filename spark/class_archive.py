@@ -49,6 +49,7 @@ def build(java: Path, folder: Path) -> None:
     archive = archive_for(java, folder)
     if archive.is_file():
         return
+    _ensure_base(java)
     half = archive.with_suffix(f".{os.getpid()}.part")
     options = f"-XX:ArchiveClassesAtExit={half} {_QUIET}"
     with tempfile.TemporaryDirectory() as table:
@@ -56,7 +57,17 @@ def build(java: Path, folder: Path) -> None:
         command = [sys.executable, "-c", _REHEARSAL, f"{table}/rows"]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode or not half.is_file():
-        log.warning("no archive of classes (sessions will start slower): %s", done.stderr.strip()[-300:] or "this Java makes none")
+        log.warning(
+            "no archive of classes (sessions will start slower): %s",
+            done.stderr.strip()[-300:] or "this Java makes none",
+        )
         half.unlink(missing_ok=True)
         return
     half.replace(archive)
+
+
+def _ensure_base(java: Path) -> None:
+    """Give a Java that came without its own classes' archive, on which ours rests, one."""
+    has_one = subprocess.run([str(java), "-Xshare:on", "-version"], capture_output=True, check=False).returncode == 0
+    if not has_one:
+        subprocess.run([str(java), "-Xshare:dump"], capture_output=True, check=False)

@@ -11,10 +11,11 @@ import pytest
 from spark import class_archive
 
 
-def _java(folder: Path) -> Path:
+def _java(folder: Path, script: str = "") -> Path:
     java = folder / "java"
     folder.mkdir()
-    java.write_text("#!/bin/sh\n")
+    java.write_text(f"#!/bin/sh\n{script}")
+    java.chmod(0o755)
     return java
 
 
@@ -46,3 +47,15 @@ def test_a_rehearsal_that_fails_leaves_nothing_and_says_why(
         class_archive.build(java, tmp_path)
     assert "this JVM has no archive" in caplog.text
     assert list(tmp_path.glob("*.jsa")) == list(tmp_path.glob("*.part")) == []
+
+
+@pytest.mark.parametrize(
+    ("has_base", "asked"), [(True, "-Xshare:on -version\n"), (False, "-Xshare:on -version\n-Xshare:dump\n")]
+)
+def test_a_java_without_an_archive_of_its_own_classes_is_given_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_base: bool, asked: str
+) -> None:
+    monkeypatch.setattr(class_archive, "_REHEARSAL", "")
+    script = f'echo "$@" >> {tmp_path}/asked\n[ "$1" != -Xshare:on ] || exit {0 if has_base else 1}\n'
+    class_archive.build(_java(tmp_path / "one", script), tmp_path)
+    assert (tmp_path / "asked").read_text() == asked
