@@ -170,6 +170,8 @@ class SequenceRecipe(TrainedRecipe):
     start_scale: float = 0.02  # standard deviation of an item's vector at the start
     negatives: int = 1_024  # that a batch shares; as many as there are items make the full softmax
     batch: int = 2_048  # items to find, about
+    min_steps: int = 24  # an epoch: small data takes smaller batches
+    min_batch: int = 64
 
 
 def sasrec() -> SequenceRecipe:

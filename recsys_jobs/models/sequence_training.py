@@ -86,9 +86,10 @@ class SequenceLearner:
         if not len(self.users):
             raise JobError("nothing to train on: no user has two training events; lower user_core and item_core")
         known_I = np.isin(np.arange(len(dataset.items)), self.found.item_E)
-        self.pool = np.flatnonzero(known_I)
         self.network = Network(family, dataset, recipe, known_I).to(device)
         has_vector_I = item_vectors(self.network.items, len(dataset.items), device).any(1).cpu().numpy()
+        # what nobody had yet is ranked as well, so that it has to lose here where it does not sell
+        self.pool = np.flatnonzero(has_vector_I)
         self.seen = sequences(dataset, parts.seen_E, has_vector_I)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
@@ -99,7 +100,8 @@ class SequenceLearner:
         """Yield one pass over the users, those of about as many items together."""
         user_N = random.permutation(self.users)
         targets_N = np.minimum(self.found.length_U[user_N] - 1, self.recipe.length)
-        batches = alike_batches(targets_N, self.recipe.batch)
+        places = max(self.recipe.min_batch, int(targets_N.sum()) // self.recipe.min_steps)
+        batches = alike_batches(targets_N, min(self.recipe.batch, places))
         for number in random.permutation(len(batches)):
             yield self._batch(user_N[batches[number]], random)
 

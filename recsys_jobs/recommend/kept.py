@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +21,7 @@ from recsys_jobs.recommend.call import SEQUENCE_RECIPES, Call
 
 def newest(call: Call) -> tuple[Catalogue, Run, str]:
     """Return a catalogue, the run that it is of, and that run in words; JobError where MLflow keeps none."""
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # one small file
     wanted = (call.model,) if call.model else SEQUENCE_RECIPES
     for run, artifact, words in _of_exams(call.exam, wanted) if call.exam else _of_lake(wanted):
         tensors = _fetched(run.info.run_id, artifact)

@@ -14,6 +14,7 @@ from recsys_jobs.dataset import Dataset
 from recsys_jobs.errors import JobError
 from recsys_jobs.models.gated_sequence import Body, GatedItems, fit, load
 from recsys_jobs.models.item_parts import ItemParts
+from recsys_jobs.ranking import top_k
 from recsys_jobs.recipes import gated_sequence, temporal_gpt2
 from tests.unit.worlds import dataset, new_arrivals, with_everything
 
@@ -44,6 +45,24 @@ def test_contents_tell_what_nobody_had_yet(recipe: Any, modality: str) -> None:
 @pytest.mark.parametrize("recipe", [TINY, TEMPORAL], ids=lambda recipe: recipe.name)
 def test_without_contents_new_items_are_all_alike(recipe: Any) -> None:
     assert share_of_new_items_told_apart(recipe, "nothing") == 0
+
+
+@pytest.mark.parametrize("recipe", [TINY, TEMPORAL], ids=lambda recipe: recipe.name)
+def test_a_shelf_of_what_nobody_buys_does_not_crowd_out_what_sells(recipe: Any) -> None:
+    """Two hundred more items of random texts, none of them ever had."""
+    data, random = new_arrivals("nothing"), np.random.default_rng(0)
+    text_IT = random.normal(size=(240, 4)).astype(np.float32)
+    full = dataset(
+        list(zip(data.event_user_E.tolist(), data.event_item_E.tolist(), strict=True)),
+        120,
+        240,
+        text_IT=text_IT,
+        text_present_I=np.ones(240, np.bool_),
+        review_RT=np.zeros((0, 4), np.float32),
+    )
+    model = families.fit(full, recipe, seed=0, epochs=8).model
+    shown = np.concatenate([slates.item_BK.ravel() for slates in top_k(model, full, 5)])
+    assert (shown < 30).mean() > 0.9
 
 
 def two_contents() -> Dataset:
