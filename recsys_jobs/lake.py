@@ -67,7 +67,7 @@ def read(
         return arrow_schema(table).empty_table().select(columns or table.names)
     wanted = columns or table.names
     fetched = list(dict.fromkeys([*wanted, *table.key]))
-    rows = delta.to_pyarrow_dataset().to_table(filter=where, columns=fetched)
+    rows = scan(table, lake).to_table(filter=where, columns=fetched)
     return rows.sort_by([(name, "ascending") for name in table.key]).select(wanted)
 
 
@@ -102,6 +102,43 @@ def upsert(table: Table, rows: pa.Table, lake: Path | None = None) -> None:
     same = " AND ".join(f"old.{name} = new.{name}" for name in table.key)
     merge = delta.merge(_shaped(table, rows), predicate=same, source_alias="new", target_alias="old")
     merge.when_matched_update_all().when_not_matched_insert_all().execute()
+
+
+def scan(table: Table, lake: Path | None = None) -> ds.Dataset:
+    """The table as an Arrow dataset; an empty one while nothing was ever written to it.
+
+    A table that `upsert` changed is held in memory: what delta-rs rewrites in a merge it marks as string views,
+    on which Arrow has no comparison (pyarrow 25), so that a filter on such a file is an error.
+    """
+    delta = open_table(table, lake)
+    if delta is None:
+        return ds.dataset(arrow_schema(table).empty_table())
+    found = delta.to_pyarrow_dataset()
+    if table.partitioned_by:  # written by date, never merged
+        return found
+    types = {field.type for fragment in found.get_fragments() for field in fragment.physical_schema}
+    return ds.dataset(found.to_table()) if pa.string_view() in types else found
+
+
+def rewrite(table: Table, rows: pa.Table | pa.RecordBatchReader, days: list[date] | None = None) -> None:
+    """Put `rows` in the place of the table's, or of those of `days`, in one commit, whichever engine writes it.
+
+    For an erasure, which holds the lake alone: no writer of the other engine is at work.
+    """
+    column = next(iter(table.partitioned_by), None)
+    listed = ", ".join(f"'{day.isoformat()}'" for day in days or [])
+    how = {"predicate": f"{column} IN ({listed})"} if listed else {}
+    write_deltalake(table_path(table), rows, partition_by=list(table.partitioned_by) or None, mode="overwrite", **how)  # type: ignore[call-overload]
+
+
+def delete_keys(table: Table, keys: pa.Table) -> int:
+    """Delete the rows that equal a row of `keys` in all of its columns; return how many."""
+    delta = open_table(table)
+    if delta is None:
+        return 0
+    same = " AND ".join(f"old.{name} = new.{name}" for name in keys.column_names)
+    merge = delta.merge(keys, predicate=same, source_alias="new", target_alias="old")
+    return int(merge.when_matched_delete().execute()["num_target_rows_deleted"])
 
 
 def vacuum(delta: DeltaTable, hours: int, dry_run: bool = False) -> list[Path]:
