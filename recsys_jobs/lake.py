@@ -6,7 +6,9 @@ Reads go through Arrow; a write replaces what it owns (a date, or rows by key) i
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -120,25 +122,29 @@ def scan(table: Table, lake: Path | None = None) -> ds.Dataset:
     return ds.dataset(found.to_table()) if pa.string_view() in types else found
 
 
-def rewrite(table: Table, rows: pa.Table | pa.RecordBatchReader, days: list[date] | None = None) -> None:
-    """Put `rows` in the place of the table's, or of those of `days`, in one commit, whichever engine writes it.
+def rewrite(table: Table, rows: pa.Table | pa.RecordBatchReader, parts: list[Any] | None = None) -> None:
+    """Put `rows` in the place of the table's, or of those of some partitions, in one commit.
 
-    For an erasure, which holds the lake alone: no writer of the other engine is at work.
+    For an erasure or maintenance, which hold the lake alone: whichever engine writes the table is not at work.
     """
-    column = next(iter(table.partitioned_by), None)
-    listed = ", ".join(f"'{day.isoformat()}'" for day in days or [])
-    how = {"predicate": f"{column} IN ({listed})"} if listed else {}
+    listed = ", ".join("'" + str(part).replace("'", "''") + "'" for part in parts or [])
+    how = {"predicate": f"{table.partitioned_by[0]} IN ({listed})"} if listed else {}
     write_deltalake(table_path(table), rows, partition_by=list(table.partitioned_by) or None, mode="overwrite", **how)  # type: ignore[call-overload]
 
 
-def delete_keys(table: Table, keys: pa.Table) -> int:
-    """Delete the rows that equal a row of `keys` in all of its columns; return how many."""
-    delta = open_table(table)
-    if delta is None:
+def remove_rows(table: Table, gone: ds.Expression) -> int:
+    """Write the partitions that have rows like `gone` again without those; return how many rows that were.
+
+    Not Delta's DELETE: its predicate would be logged, and the files that it rewrites hold string views (see `scan`).
+    """
+    column = next(iter(table.partitioned_by), None)
+    rows = read(table, gone, [column or table.key[0]])
+    if not rows.num_rows:
         return 0
-    same = " AND ".join(f"old.{name} = new.{name}" for name in keys.column_names)
-    merge = delta.merge(keys, predicate=same, source_alias="new", target_alias="old")
-    return int(merge.when_matched_delete().execute()["num_target_rows_deleted"])
+    parts = pc.unique(rows[column]).to_pylist() if column else []
+    stays = ~gone & pc.field(column).isin(parts) if column else ~gone
+    rewrite(table, scan(table).scanner(filter=stays).to_reader(), parts)
+    return int(rows.num_rows)
 
 
 def vacuum(delta: DeltaTable, hours: int, dry_run: bool = False) -> list[Path]:
@@ -146,13 +152,13 @@ def vacuum(delta: DeltaTable, hours: int, dry_run: bool = False) -> list[Path]:
 
     The caller answers for hours below Delta's own bound of a week: it holds the lake alone, or leaves more.
     """
-    how = {"retention_hours": hours, "enforce_retention_duration": False, "full": True}
-    listed = delta.vacuum(dry_run=True, **how)  # removed ones are listed again as long as the log knows them
+    run = partial(delta.vacuum, retention_hours=hours, enforce_retention_duration=False, full=True)
+    listed = run(dry_run=True)  # removed ones are listed again as long as the log knows them
     there = [
         path for path in (Path(delta.table_uri.removeprefix("file://")) / name for name in listed) if path.exists()
     ]
     if not dry_run:
-        delta.vacuum(dry_run=False, **how)
+        run(dry_run=False)
     return there
 
 

@@ -74,8 +74,8 @@ def drop_embeddings(settings: Settings, dry_run: bool) -> None:
     hashes = pc.unique(lake.read(EMBEDDINGS, columns=["content_hash"])["content_hash"])
     orphans = hashes.filter(pc.invert(pc.is_in(hashes, named)))
     log.info("embeddings: %d of %d contents are in no table", len(orphans), len(hashes))
-    if len(orphans) and not dry_run:
-        lake.delete_keys(EMBEDDINGS, pa.table({"content_hash": orphans}))
+    if not dry_run:
+        lake.remove_rows(EMBEDDINGS, pc.field("content_hash").isin(orphans))
     _drop_images(set(named.to_pylist()), _ago(settings.settle_days), dry_run)
 
 

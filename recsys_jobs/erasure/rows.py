@@ -27,11 +27,11 @@ HELD = [*PERSONAL, QUARANTINE, EMBEDDINGS]  # tables whose older versions go, to
 def erase_rows(user: str) -> dict[str, int]:
     """Remove or blank the person's rows; return how many by table."""
     texts = _own_texts(user)
-    counts = {EMBEDDINGS.name: lake.delete_keys(EMBEDDINGS, pa.table({"content_hash": texts})) if len(texts) else 0}
+    counts = {EMBEDDINGS.name: lake.remove_rows(EMBEDDINGS, pc.field("content_hash").isin(texts))}
     counts[QUARANTINE.name] = _blank_quarantine(user)
     _recount(user)
     for table in PERSONAL:
-        counts[table.name] = _delete(table, user)
+        counts[table.name] = lake.remove_rows(table, pc.field("user_id") == user)
     return counts
 
 
@@ -67,19 +67,6 @@ def _own_texts(user: str) -> pa.Array:
         others |= set(pc.unique(rows["text_hash"].filter(pc.invert(is_mine)).drop_null()).to_pylist())
     others |= set(lake.read(ITEMS, columns=["text_hash"])["text_hash"].to_pylist())
     return pa.array(sorted(mine - others), pa.string())
-
-
-def _delete(table: Table, user: str) -> int:
-    """Write the table, or those of its dates that have rows of theirs, again without those rows."""
-    theirs = pc.field("user_id") == user
-    days = lake.read(table, theirs, [*table.partitioned_by] or ["user_id"])
-    if not days.num_rows:
-        return 0
-    column = next(iter(table.partitioned_by), None)
-    wanted = sorted(set(days[column].to_pylist())) if column else []
-    rows = ~theirs & pc.field(column).isin(wanted) if column else ~theirs
-    lake.rewrite(table, lake.scan(table).scanner(filter=rows).to_reader(), wanted)
-    return int(days.num_rows)
 
 
 def _blank_quarantine(user: str) -> int:
