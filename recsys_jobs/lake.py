@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ def read(
         return arrow_schema(table).empty_table().select(columns or table.names)
     wanted = columns or table.names
     fetched = list(dict.fromkeys([*wanted, *table.key]))
-    rows = delta.to_pyarrow_dataset(schema=arrow_schema(table)).to_table(filter=where, columns=fetched)
+    rows = scan(table, lake).to_table(filter=where, columns=fetched)
     return rows.sort_by([(name, "ascending") for name in table.key]).select(wanted)
 
 
@@ -153,18 +154,61 @@ def alone(what: str, lake: Path | None = None) -> Iterator[None]:
         yield
 
 
+def scan(table: Table, lake: Path | None = None) -> ds.Dataset:
+    """The table as an Arrow dataset; an empty one while nothing was ever written to it.
+
+    A column that is newer than the table is null until a row that has it is written.
+
+    A table that `upsert` changed is held in memory: what delta-rs rewrites in a merge it marks as string views,
+    on which Arrow has no comparison (pyarrow 25), so that a filter on such a file is an error.
+    """
+    delta = open_table(table, lake)
+    if delta is None:
+        return ds.dataset(arrow_schema(table).empty_table())
+    found = delta.to_pyarrow_dataset(schema=arrow_schema(table))
+    if table.partitioned_by:  # written by date, never merged
+        return found
+    types = {field.type for fragment in found.get_fragments() for field in fragment.physical_schema}
+    return ds.dataset(found.to_table()) if pa.string_view() in types else found
+
+
+def rewrite(table: Table, rows: pa.Table | pa.RecordBatchReader, parts: list[Any] | None = None) -> None:
+    """Put `rows` in the place of the table's, or of those of some partitions, in one commit.
+
+    For an erasure or maintenance, which hold the lake alone: whichever engine writes the table is not at work.
+    """
+    listed = ", ".join("'" + str(part).replace("'", "''") + "'" for part in parts or [])
+    how = {"predicate": f"{table.partitioned_by[0]} IN ({listed})"} if listed else {}
+    write_deltalake(table_path(table), rows, partition_by=list(table.partitioned_by) or None, mode="overwrite", **how)  # type: ignore[call-overload]
+
+
+def remove_rows(table: Table, gone: ds.Expression) -> int:
+    """Write the partitions that have rows like `gone` again without those; return how many rows that were.
+
+    Not Delta's DELETE: its predicate would be logged, and the files that it rewrites hold string views (see `scan`).
+    """
+    column = next(iter(table.partitioned_by), None)
+    rows = read(table, gone, [column or table.key[0]])
+    if not rows.num_rows:
+        return 0
+    parts = pc.unique(rows[column]).to_pylist() if column else []
+    stays = ~gone & pc.field(column).isin(parts) if column else ~gone
+    rewrite(table, scan(table).scanner(filter=stays).to_reader(), parts)
+    return int(rows.num_rows)
+
+
 def vacuum(delta: DeltaTable, hours: int, dry_run: bool = False) -> list[Path]:
     """Remove the files that no version of the last `hours` needs; return those that were there.
 
     The caller answers for hours below Delta's own bound of a week: it holds the lake alone, or leaves more.
     """
-    how: dict[str, Any] = {"retention_hours": hours, "enforce_retention_duration": False, "full": True}
-    listed = delta.vacuum(dry_run=True, **how)  # removed ones are listed again as long as the log knows them
+    run = partial(delta.vacuum, retention_hours=hours, enforce_retention_duration=False, full=True)
+    listed = run(dry_run=True)  # removed ones are listed again as long as the log knows them
     there = [
         path for path in (Path(delta.table_uri.removeprefix("file://")) / name for name in listed) if path.exists()
     ]
     if not dry_run:
-        delta.vacuum(dry_run=False, **how)
+        run(dry_run=False)
     return there
 
 

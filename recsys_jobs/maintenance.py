@@ -71,14 +71,11 @@ def drop_embeddings(settings: Settings, dry_run: bool) -> None:
     """
     columns = [lake.read(table, columns=[name])[name].combine_chunks() for table, name in _CONTENT]
     named = pc.unique(pa.chunked_array(columns, pa.string()).drop_null())
-    delta = lake.open_table(EMBEDDINGS)
-    if delta is not None:
-        hashes = pc.unique(lake.read(EMBEDDINGS, columns=["content_hash"])["content_hash"])
-        orphans = hashes.filter(pc.invert(pc.is_in(hashes, named)))
-        log.info("embeddings: %d of %d contents are in no table", len(orphans), len(hashes))
-        if len(orphans) and not dry_run:
-            merge = delta.merge(pa.table({"hash": orphans}), "old.content_hash = new.hash", "new", "old")
-            merge.when_matched_delete().execute()
+    hashes = pc.unique(lake.read(EMBEDDINGS, columns=["content_hash"])["content_hash"])
+    orphans = hashes.filter(pc.invert(pc.is_in(hashes, named)))
+    log.info("embeddings: %d of %d contents are in no table", len(orphans), len(hashes))
+    if not dry_run:
+        lake.remove_rows(EMBEDDINGS, pc.field("content_hash").isin(orphans))
     _drop_images(set(named.to_pylist()), _ago(settings.settle_days), dry_run)
 
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import duckdb
 
 from recsys_jobs import lake
 from recsys_jobs.errors import UsageError
-from recsys_jobs.tables import RECOMMENDATIONS, RECOMMENDATIONS_LATEST, TABLES, Table
+from recsys_jobs.tables import RECOMMENDATIONS, RECOMMENDATIONS_LATEST, TABLES
 
 
 def connect() -> duckdb.DuckDBPyConnection:
@@ -24,18 +23,13 @@ def connect() -> duckdb.DuckDBPyConnection:
     connection.execute("SET python_enable_replacements = false")
     for table in TABLES.values():
         if table.published:
-            connection.register(table.name, _dataset(table))
+            connection.register(table.name, lake.scan(table))
     connection.execute(f"CREATE VIEW recommendations_latest AS {RECOMMENDATIONS_LATEST}")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET autoinstall_known_extensions = false")
     connection.execute("SET autoload_known_extensions = false")
     connection.execute("SET lock_configuration = true")
     return connection
-
-
-def _dataset(table: Table) -> Any:
-    delta = lake.open_table(table)
-    return lake.arrow_schema(table).empty_table() if delta is None else delta.to_pyarrow_dataset()
 
 
 def query(text: str) -> duckdb.DuckDBPyRelation:

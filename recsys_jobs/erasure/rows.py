@@ -1,17 +1,18 @@
 """A person's rows in the lake's tables, and the file versions that still hold them.
 
-Deletes and vacuums go through delta-rs whichever engine writes the table otherwise; the caller holds the lake
-alone. No id is put into an expression: predicates are logged by Delta, and would keep what they remove.
+All of it goes through delta-rs whichever engine writes the table otherwise; the caller holds the lake alone.
+No id is put into Delta's own predicates: those are logged, and would keep what they remove.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from recsys_jobs import lake
@@ -26,13 +27,11 @@ HELD = [*PERSONAL, QUARANTINE, EMBEDDINGS]  # tables whose older versions go, to
 def erase_rows(user: str) -> dict[str, int]:
     """Remove or blank the person's rows; return how many by table."""
     texts = _own_texts(user)
-    counts = {
-        EMBEDDINGS.name: _delete(EMBEDDINGS, pa.table({"content_hash": texts})) if len(texts) else 0,
-        QUARANTINE.name: _blank_quarantine(user),
-    }
+    counts = {EMBEDDINGS.name: lake.remove_rows(EMBEDDINGS, pc.field("content_hash").isin(texts))}
+    counts[QUARANTINE.name] = _blank_quarantine(user)
     _recount(user)
     for table in PERSONAL:
-        counts[table.name] = _delete(table, pa.table({"user_id": [user]}))
+        counts[table.name] = lake.remove_rows(table, pc.field("user_id") == user)
     return counts
 
 
@@ -53,7 +52,7 @@ def drop_history(table: Table) -> int:
 def files_naming(user: str) -> list[Path]:
     """The data files, of any version, that hold the person's id; and those of Delta's log."""
     found = [path for table in PERSONAL for path in _data_files(table) if _holds(path, user)]
-    found += [path for path in _data_files(QUARANTINE) if _mentioning(ds.dataset(path), user).num_rows]
+    found += [path for path in _data_files(QUARANTINE) if _mentions_in(path, user)]
     logs = [path for table in HELD for path in Path(lake.table_path(table)).glob("_delta_log/*") if path.is_file()]
     return found + [path for path in logs if mentions(path, user)]
 
@@ -70,52 +69,33 @@ def _own_texts(user: str) -> pa.Array:
     return pa.array(sorted(mine - others), pa.string())
 
 
-def _delete(table: Table, keys: pa.Table) -> int:
-    """Delete the rows that match `keys` on all of its columns."""
-    delta = lake.open_table(table)
-    if delta is None:
-        return 0
-    same = " AND ".join(f"old.{name} = new.{name}" for name in keys.column_names)
-    merge = delta.merge(keys, predicate=same, source_alias="new", target_alias="old")
-    return int(merge.when_matched_delete().execute()["num_target_rows_deleted"])
-
-
 def _blank_quarantine(user: str) -> int:
     """Take the text from rejected lines that name the person; the rows stay, so that every line is accounted for."""
-    delta = lake.open_table(QUARANTINE)
-    if delta is None:
-        return 0
-    keys = _mentioning(delta.to_pyarrow_dataset(), user).select(list(QUARANTINE.key))
-    if not keys.num_rows:
-        return 0
-    same = " AND ".join(f"old.{name} = new.{name}" for name in keys.column_names)
-    merge = delta.merge(keys, predicate=same, source_alias="new", target_alias="old")
-    merge.when_matched_update({"raw": "NULL", "detail": "NULL"}).execute()
-    return int(keys.num_rows)
+    rows = lake.read(QUARANTINE)
+    silent = pa.array([any(mentions(text, user) for text in pair if text) for pair in _texts(rows)], pa.bool_())
+    count = int(pc.sum(silent).as_py() or 0)
+    if count:
+        for name in ("raw", "detail"):
+            blanked = pc.if_else(silent, pa.scalar(None, pa.string()), rows[name])
+            rows = rows.set_column(rows.column_names.index(name), name, blanked)
+        lake.rewrite(QUARANTINE, rows)
+    return count
 
 
-def _mentioning(rows: ds.Dataset, user: str) -> pa.Table:
-    near = pc.match_substring(pc.field("raw"), user) | pc.match_substring(pc.field("detail"), user)
-    table = rows.to_table(filter=near, columns=[*QUARANTINE.key, "raw", "detail"])
-    exact = [any(mentions(text, user) for text in pair if text) for pair in _pairs(table)]
-    return table.filter(pa.array(exact, pa.bool_()))
-
-
-def _pairs(table: pa.Table) -> list[tuple[str | None, str | None]]:
-    return list(zip(table["raw"].to_pylist(), table["detail"].to_pylist(), strict=True))
+def _texts(rows: pa.Table | pa.RecordBatch) -> Iterator[tuple[str | None, str | None]]:
+    return zip(rows["raw"].to_pylist(), rows["detail"].to_pylist(), strict=True)
 
 
 def _recount(user: str) -> None:
     """Their good rows count as duplicates in `ingest_files` from now on, as they will when the file is read again."""
-    rows = lake.read(REVIEWS, pc.field("user_id") == user, ["path"])
-    delta = lake.open_table(INGEST_FILES)
-    if delta is None or not rows.num_rows:
-        return
-    counted = Counter(rows["path"].to_pylist())
-    source = pa.table({"path": list(counted), "rows": pa.array(counted.values(), pa.int64())})
-    same = "old.path = new.path AND old.state = 'accepted'"
-    moved = {"rows_good": "old.rows_good - new.rows", "rows_duplicate": "old.rows_duplicate + new.rows"}
-    delta.merge(source, predicate=same, source_alias="new", target_alias="old").when_matched_update(moved).execute()
+    counted = Counter(lake.read(REVIEWS, pc.field("user_id") == user, ["path"])["path"].to_pylist())
+    rows = lake.read(INGEST_FILES).to_pylist()
+    for row in rows:
+        gone = counted[row["path"]] if row["state"] == "accepted" else 0
+        row["rows_good"] -= gone
+        row["rows_duplicate"] += gone
+    if counted and rows:
+        lake.rewrite(INGEST_FILES, pa.Table.from_pylist(rows, lake.scan(INGEST_FILES).schema))
 
 
 def _drop_log(log: Path, version: int) -> int:
@@ -130,10 +110,15 @@ def _drop_log(log: Path, version: int) -> int:
 
 
 def _data_files(table: Table) -> list[Path]:
-    return sorted(Path(lake.table_path(table)).glob("**/*.parquet")) if lake.version(table) is not None else []
+    files = Path(lake.table_path(table)).glob("**/*.parquet")
+    return sorted(path for path in files if "_delta_log" not in path.parts)
 
 
 def _holds(path: Path, user: str) -> bool:
-    if "_delta_log" in path.parts:
-        return False
-    return bool(ds.dataset(path).count_rows(filter=pc.field("user_id") == user))
+    columns = (batch["user_id"].cast(pa.string()) for batch in pq.ParquetFile(path).iter_batches(columns=["user_id"]))
+    return any(pc.any(pc.equal(column, user)).as_py() for column in columns)
+
+
+def _mentions_in(path: Path, user: str) -> bool:
+    batches = pq.ParquetFile(path).iter_batches(columns=["raw", "detail"])
+    return any(mentions(text, user) for batch in batches for pair in _texts(batch) for text in pair if text)
