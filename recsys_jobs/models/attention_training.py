@@ -133,11 +133,11 @@ def score_all(network: AttentionNetwork, contents: Contents, user_B: Tensor) -> 
     for item_N in everything_I.split(_PAIRS):
         items, users = network.items(contents, item_N), network.users(user_BD)
         step = max(1, _PAIRS // len(item_N))
-        columns.append(torch.cat([_block(network, users, items, rows) for rows in everything_rows(len(user_B), step)]))
+        columns.append(torch.cat([_block(network, users, items, rows) for rows in _slices(len(user_B), step)]))
     return torch.cat(columns, dim=1)
 
 
-def everything_rows(count: int, step: int) -> list[slice]:
+def _slices(count: int, step: int) -> list[slice]:
     """Return slices that cover `count` rows."""
     return [slice(start, start + step) for start in range(0, count, step)]
 
