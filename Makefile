@@ -27,7 +27,6 @@ demo: $(READY) ## sample dumps, two nights through Airflow, a summary
 	@$(BIN)/recsys demo
 
 test: $(READY) ## every test
-	@$(BIN)/python -m spark.toolchain --s3
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(TWO)
 
 check: $(READY) ## the fast part: lint, types, import contracts, unit tests
