@@ -12,6 +12,7 @@ import logging
 import tempfile
 import time
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +60,16 @@ def serving_fit(dataset: Dataset, recipe: Any, seed: int, epochs: int, tags: dic
     return _fit(dataset, recipe, seed, epochs, SERVING, tags)
 
 
-def kept_fit(fingerprint: str, dataset: Dataset) -> Fit:
-    """The serving fit of this fingerprint as MLflow keeps it, over this dataset; JobError where it is gone."""
+def kept_fit(fingerprint: str, dataset: Dataset, cut: date) -> Fit:
+    """The serving fit of this fingerprint as MLflow keeps it, over the dataset of `cut`; JobError where it is gone.
+
+    Over the fit's own cut its fold is enough, which is all that an erasure leaves of it.
+    """
     run = tracking.find_run(fingerprint, SERVING)
     if run is None:
         raise JobError(f"MLflow has no serving fit {fingerprint}: run the night again, which makes it")
+    if run.data.tags["cut"] == str(cut):
+        return _found(run, fingerprint, dataset, restored(run.data.tags["recipe"], run.data.params))
     return fit_of_run(run.info.run_id, dataset)
 
 

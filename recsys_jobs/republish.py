@@ -35,7 +35,7 @@ def republish_latest() -> date:
         step = Step(run_date, load_settings(), recipe="")
         with lake.pinned(versions):
             dataset = load_dataset(run_date, step.settings)
-            fit = kept_fit(published["model_fingerprint"], dataset)
+            fit = kept_fit(published["model_fingerprint"], dataset, run_date)
             stage(step, dataset, fit, published["model_version"], versions)
         commit(step)
     log.info("no alias moved: %s of %s stands as it was", fit.recipe.name, run_date)

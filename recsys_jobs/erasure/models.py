@@ -123,7 +123,8 @@ def _without(tensors: dict[str, Tensor], people: list[str], user: str) -> dict[s
         return tensors  # taken out before: this is a run that was cut short, done again
     if rows != len(people) or user not in people:
         return None
-    shared = {name: t for name, t in tensors.items() if name != USER and not (t.ndim and len(t) == rows)}
+    impersonal = {name: t for name, t in tensors.items() if name != USER and not name.startswith("users.")}
+    shared = {name: t for name, t in impersonal.items() if not (t.ndim and len(t) == rows)}
     folded = {name: t for name, t in tensors.items() if name.startswith("fold.")}
     others = [row for row in range(rows) if row != people.index(user)]
     return shared | folded | {USER: tensors[USER][others].contiguous()}

@@ -7,10 +7,13 @@ the user once more: a slate that comes out alike shows that the record is true.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import duckdb
 import numpy as np
 import torch
 from torch import Tensor
@@ -64,25 +67,28 @@ def answer(user: str, item: str, run_date: date | None = None) -> Answer:
     Raises UsageError where there is no such row, JobError where what made it is no longer kept.
     """
     made_from = lineage.published(run_date)
-    with lake.pinned(made_from.delta_versions):
+    with lake.pinned(made_from.delta_versions), _kept(made_from):
         connection = connect()
         slate = slate_of(connection, made_from.run_date, user)
         row = find_row(connection, made_from, user, item, slate)
         history = history_of(connection, made_from.run_date, user)
         log.info("reading the inputs of %s at their recorded versions", made_from.run_date)
-        dataset = _dataset(made_from)
+        dataset = load_dataset(made_from.run_date, made_from.settings)
     titles = {event[2]: event[3] for event in history} | {shown[2]: shown[3] for shown in slate}
     found = _explained(made_from, dataset, dataset.users.index(user), dataset.items.index(item))
     ids = [shown[2] for shown in slate]
     return Answer(made_from, user, item, row[0], row[1], ids, history=history, titles=titles, **found)
 
 
-def _dataset(made_from: Publication) -> Dataset:
+@contextmanager
+def _kept(made_from: Publication) -> Iterator[None]:
+    """Tell in one line where a file of the recorded versions is gone."""
     try:
-        return load_dataset(made_from.run_date, made_from.settings)
-    except FileNotFoundError as error:
+        yield
+    except (FileNotFoundError, duckdb.Error) as error:
         raise JobError(
-            f"a file of the recorded versions of {made_from.run_date} is gone, vacuumed most likely: {error}; "
+            f"a file of the recorded versions of {made_from.run_date} is gone, vacuumed most likely: "
+            f"{' '.join(str(error).split())}; "
             f"make nightly DATE={made_from.run_date} publishes the night again from what is there now"
         ) from None
 

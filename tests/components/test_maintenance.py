@@ -181,7 +181,7 @@ def test_old_models_are_archived_but_never_one_that_serves(place: Path, monkeypa
     with tracking.new_run("fit", "serving", "f", {}) as run:
         pass
     for _ in range(5):
-        tracking.register("models:/m-none", run.info.run_id, {})
+        tracking.register(f"runs:/{run.info.run_id}/model", run.info.run_id, {})
     tracking.client().set_registered_model_alias(tracking.registered_name(), tracking.CHAMPION, "2")
     maintenance.archive_models(replace(SETTINGS, model_versions=2), dry_run=False)
     archived = {int(v.version) for v in tracking.versions() if tracking.ARCHIVED in v.tags}

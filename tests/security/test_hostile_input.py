@@ -529,9 +529,9 @@ def alert_address(address: str) -> Attempt:
 
 
 def password_file(world: World) -> None:
-    from recsys_jobs.ui import _airflow_login
+    from recsys_jobs.local_airflow import login
 
-    _airflow_login(world.folder / "passwords.json")
+    login(world.folder / "passwords.json", 8080)
     if (world.folder / "passwords.json").stat().st_mode & 0o077 == 0:
         raise Refused("readable by its owner alone")
 

@@ -19,7 +19,7 @@ import pytest
 from recsys_jobs import lake as torch_side
 from recsys_jobs.diff import diff
 from recsys_jobs.embed import store
-from recsys_jobs.embed.needed import count_needed, open_tables
+from recsys_jobs.embed.needed import count_missing, count_needed, open_tables
 from recsys_jobs.embed.registry import encoder_name
 from recsys_jobs.fingerprint import content_hash
 from recsys_jobs.settings import Settings
@@ -98,7 +98,8 @@ def fitted_from(zone: Zone, day: date, monkeypatch: pytest.MonkeyPatch) -> dict[
 def _embed(day: date, modality: str, lake: Path) -> None:
     encoder = encoder_name(SETTINGS, modality)
     with open_tables() as tables:
-        count_needed(tables, day, modality, encoder, SETTINGS)
+        count_needed(tables, day, modality, SETTINGS)
+        count_missing(tables, encoder)
         hashes = [row[0] for row in tables.execute("SELECT content_hash FROM missing ORDER BY 1").fetchall()]
     vectors = [np.frombuffer(hashlib.sha256(text.encode()).digest(), np.uint8)[:8] / 255 for text in hashes]
     if hashes:
