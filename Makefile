@@ -8,7 +8,7 @@ READY := .venv/.ready-$(EXTRA)
 TWO := --numprocesses=2 --dist=loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check nightly sql show ui exam bench clean
+.PHONY: help setup demo test check nightly backfill sql show why publish forget maintain ui exam bench prove up down clean
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -40,11 +40,29 @@ nightly: $(READY) ## one night: DATE=2014-03-01 [LANDING=dir] [RECIPE=name] [ALL
 	@$(if $(DATE),,$(error which night? make nightly DATE=2014-03-01 [LANDING=dir]))
 	@RECSYS_LANDING="$${LANDING:-$$RECSYS_LANDING}" $(BIN)/recsys night "$$DATE" --recipe="$$RECIPE" $(if $(ALLOW_REFUSED),--allow-refused)
 
+backfill: $(READY) ## missing nights of a range: FROM=2014-03-01 TO=2014-03-05 [RERUN=1] [REVERSE=1] [LANDING=dir] [ALLOW_REFUSED=1]
+	@$(if $(and $(FROM),$(TO)),,$(error which nights? make backfill FROM=2014-03-01 TO=2014-03-05 [RERUN=1] [REVERSE=1] [LANDING=dir]))
+	@RECSYS_LANDING="$${LANDING:-$$RECSYS_LANDING}" $(BIN)/recsys backfill "$$FROM" "$$TO" \
+		$(if $(filter 1 yes true,$(RERUN)),--rerun) $(if $(filter 1 yes true,$(REVERSE)),--reverse) $(if $(ALLOW_REFUSED),--allow-refused)
+
 sql: $(READY) ## read-only SQL over the published tables: Q="select …" [FORMAT=csv]
 	@RECSYS_QUERY="$$Q" $(BIN)/recsys sql --format="$${FORMAT:-table}"
 
 show: $(READY) ## a user's history and slate with titles: [WHO=id] [DATE=2014-03-01]
 	@$(BIN)/recsys show $(if $(WHO),"$$WHO") $(if $(DATE),--date="$$DATE")
+
+why: $(READY) ## why a user saw an item: WHO=user WHAT=item [DATE=2014-03-01]
+	@$(if $(and $(WHO),$(WHAT)),,$(error who saw what? make why WHO=user WHAT=item [DATE=2014-03-01]))
+	@$(BIN)/recsys why $(if $(DATE),--date="$$DATE") -- "$$WHO" "$$WHAT"
+
+publish: $(READY) ## the newest night again, so that a new blocklist counts at once
+	@$(BIN)/recsys publish --latest
+
+forget: $(READY) ## remove a reviewer from everything: WHO=id
+	@$(BIN)/recsys forget "$$WHO"
+
+maintain: $(READY) ## compact, vacuum, drop what the retention lets go: [DRY=1]
+	@$(BIN)/recsys maintain $(if $(DRY),--dry-run)
 
 ui: $(READY) ## Airflow, MLflow and the data docs on localhost
 	@$(BIN)/recsys ui
@@ -56,6 +74,18 @@ exam: $(READY) ## models on a data set: DATA=dir [MODELS=a,b] [PROTOCOL=name] [F
 
 bench: $(READY) ## speed, each figure beside its floor or a peer in the same run
 	@for each in ingest topk epoch; do $(BIN)/python -m benchmarks.$$each || exit 1; done
+
+prove: $(READY) ## the long proofs: kills at every write point, and orders of backfill with FROM=… TO=… LANDING=dir; hours
+	@$(BIN)/python -m proofs.crash
+	@$(if $(and $(FROM),$(TO),$(LANDING)),$(BIN)/python -m proofs.orders "$$FROM" "$$TO" --landing="$$LANDING" --out="$${OUT:-var/proofs/orders}")
+
+up: ## the whole stack in containers, on localhost: [GPU=1] [RECSYS_LANDING=dir]
+	@$(PYTHON) -m recsys_jobs.stack.env_file && mkdir -p var/landing
+	docker compose --profile $(if $(GPU),gpu,cpu) up --build --detach
+	@echo 'Airflow http://127.0.0.1:8080 (admin, AIRFLOW_ADMIN_PASSWORD in .env)  MLflow :5000  Spark :8090  SQL jdbc:hive2://127.0.0.1:10000'
+
+down: ## stop the containers; the volumes stay
+	docker compose --profile cpu --profile gpu down
 
 clean: ## remove what runs wrote (var/), keep the environment
 	rm -rf var

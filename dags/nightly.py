@@ -18,31 +18,38 @@ a run replaces its own date in one commit a table, and what was done once is fou
 | `train.*`, `recommend.fit` | out of memory, MLflow down | retried by itself; a fit resumes from its checkpoint |
 | `evaluate.gate` | MLflow down | retried. A model that loses is not red: the night publishes the floor's slate and says so in `promotions` |
 | `recommend.publish` | the audit of the slates failed | yesterday's slates stand; the log names the expectation and rows |
+| green, but the slates are wrong | | `recsys rollback`: the version before serves, and nights publish it until `recsys promote --release` |
+| `recommend.report` | MLflow down | retried. The night is published; this is its report, and *Report of the night* on the task leads to it |
 
 Nothing downstream of a red task runs, and the last published night stays as it is.
 
 **A manual run**: *Trigger*, with a date; without one it means the run's logical date, and without that
-yesterday (UTC). **A backfill**: from the UI or `airflow backfill create`, with the parameter `date` left empty.
+yesterday (UTC). **A backfill**: `make backfill FROM=… TO=…`, from the UI or by
+`airflow backfill create`, with the parameter `date` left empty.
 """
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timedelta
 
 from airflow.sdk import Asset, CronDataIntervalTimetable, Param, TaskGroup, dag
 
 from plugins.alerts import say_failure
 from plugins.job_operator import JobOperator
+from plugins.report_operator import ReportOperator, say_drift
 from plugins.run_date import run_date
 from recsys_jobs import tables
 
 DATE = "{{ run_date(dag_run, params) }}"
+# On S3 Spark's Delta has no lock: there the stack names a pool with one slot, so that a backfill and a live night take turns
+SPARK_WRITER = {"pool": os.environ.get("RECSYS_LAKE_POOL") or "default_pool"}
 NO_RETRY = {"retries": 0}  # a verdict on data: the same data meets the same verdict
 
 
-def job(name: str, module: str, *arguments: str, minutes: int, **how) -> JobOperator:
+def job(name: str, module: str, *arguments: str, minutes: int, operator=JobOperator, **how) -> JobOperator:
     """One task: `python -m module --run-date D arguments`."""
-    return JobOperator(
+    return operator(
         task_id=name,
         module=module,
         arguments=["--run-date", DATE, *arguments],
@@ -61,6 +68,7 @@ def job(name: str, module: str, *arguments: str, minutes: int, **how) -> JobOper
     tags=["recommender"],
     default_args={
         "owner": "recommender",
+        "max_active_tis_per_dag": 1,  # a backfill runs beside the live nights, and no task beside itself
         "retries": 2,
         "retry_delay": timedelta(minutes=2),
         "retry_exponential_backoff": True,
@@ -79,33 +87,35 @@ def nightly():
 
     with TaskGroup("ingest") as ingest:
         go_on = "{{ '--allow-refused' if params.allow_refused else '' }}"
-        job("dumps", "spark.ingest", go_on, minutes=240, **NO_RETRY)
+        job("dumps", "spark.ingest", go_on, minutes=240, **NO_RETRY, **SPARK_WRITER)
 
     with TaskGroup("validate") as validate:
         images = job("images", "recsys_jobs.images", minutes=240)
-        images >> job("snapshots", "spark.snapshots", minutes=120, **NO_RETRY)
+        images >> job("snapshots", "spark.snapshots", minutes=120, **NO_RETRY, **SPARK_WRITER)
 
     with TaskGroup("embed") as embed:
         encode = [
-            job("text", "recsys_jobs.embed", "--modality=text", minutes=720),
-            job("image", "recsys_jobs.embed", "--modality=image", minutes=720),
+            job("text", "recsys_jobs.embed", "--modality=text", minutes=720, gpu=True),
+            job("image", "recsys_jobs.embed", "--modality=image", minutes=720, gpu=True),
         ]
         encode >> job("gate", "expectations.gate", "embeddings", minutes=60, **NO_RETRY)
 
     with TaskGroup("train") as train:
-        job("recipe", "recsys_jobs.train", recipe, minutes=720)
-        job("floor", "recsys_jobs.train", "--floor", minutes=240)
+        job("recipe", "recsys_jobs.train", recipe, minutes=720, gpu=True)
+        job("floor", "recsys_jobs.train", "--floor", minutes=240, gpu=True)
 
     with TaskGroup("evaluate") as evaluate:
         job("gate", "recsys_jobs.evaluate", recipe, minutes=120)
 
     with TaskGroup("recommend") as recommend:
-        fit = job("fit", "recsys_jobs.serve", recipe, minutes=720)
-        top_k = job("top_k", "recsys_jobs.top_k", recipe, minutes=240)
+        fit = job("fit", "recsys_jobs.serve", recipe, minutes=720, gpu=True)
+        top_k = job("top_k", "recsys_jobs.top_k", recipe, minutes=240, gpu=True)
         published = [
             Asset(f"lake://{t.name}") for t in (tables.RECOMMENDATIONS, tables.SIMILAR_ITEMS, tables.POPULAR_ITEMS)
         ]
-        fit >> top_k >> job("publish", "recsys_jobs.publish", recipe, minutes=120, outlets=published)
+        publish = job("publish", "recsys_jobs.publish", recipe, minutes=120, outlets=published)
+        how = {"operator": ReportOperator, "on_success_callback": say_drift}
+        fit >> top_k >> publish >> job("report", "recsys_jobs.night_report", recipe, minutes=60, **how)
 
     ingest >> validate >> embed >> train >> evaluate >> recommend
 

@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
 from recsys_jobs.errors import JobError
-from recsys_jobs.settings import lake_root
+from recsys_jobs.settings import lake_root, table_uri
 from recsys_jobs.tables import Table
 
 
@@ -28,8 +28,8 @@ def batches(table: Table) -> Iterator[pa.RecordBatch]:
 
 
 def _open(table: Table) -> ds.Dataset:
-    place = lake_root() / table.name
+    place = table_uri(table.name, lake_root())
     try:
-        return DeltaTable(str(place)).to_pyarrow_dataset()
+        return DeltaTable(place).to_pyarrow_dataset()
     except TableNotFoundError:
-        raise JobError(f"no table {table.name} in {lake_root()}: run the night's step that writes it first") from None
+        raise JobError(f"no table {place}: run the night's step that writes it first") from None

@@ -1,4 +1,4 @@
-"""What happens when a task fails: one line where people look, with the way to the log."""
+"""What happens when a task fails or a night drifts: one line where people look, with the way to the log."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import urllib.request
+from http.client import HTTPException
 from typing import Any
 
 log = logging.getLogger(__name__)
@@ -13,13 +14,17 @@ _TIMEOUT = 10  # seconds
 
 
 def say_failure(context: dict[str, Any]) -> None:
-    """Log one line about a failed task, and post it to `RECSYS_ALERT_URL` where that is set.
+    """Say in one line that a task failed, and why."""
+    task = context["task_instance"]
+    say(f"{task.dag_id} {context['run_id']}: {task.task_id} failed: {context.get('exception')}")
+
+
+def say(text: str) -> None:
+    """Log one line, and post it to `RECSYS_ALERT_URL` where that is set.
 
     The address takes a JSON object with `text`, which is what Slack, Mattermost and Teams hooks take.
-    A hook that is down must not hide the failure it was told about: its own error is logged.
+    A hook that is down must not hide what it was told about: its own error is logged.
     """
-    task = context["task_instance"]
-    text = f"{task.dag_id} {context['run_id']}: {task.task_id} failed: {context.get('exception')}"
     log.error("%s", text)
     url = os.environ.get("RECSYS_ALERT_URL", "")
     if url.startswith(("http://", "https://")):
@@ -31,5 +36,5 @@ def _post(url: str, body: dict[str, str]) -> None:
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT):
             pass
-    except OSError as error:
-        log.warning("the alert could not be posted: %s", error)
+    except (OSError, ValueError, HTTPException) as error:  # its words may repeat the address, which is a secret
+        log.warning("the alert could not be posted: %s", type(error).__name__)

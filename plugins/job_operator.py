@@ -1,4 +1,4 @@
-"""The operator that launches one job of the pipeline as a process of its own.
+"""The operator that launches one job of the pipeline as a process of its own, in a container or as a pod.
 
 A job is `python -m <module> <arguments>`, all strings: the scheduler needs none of its libraries,
 and the same line typed in a terminal does the same.
@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from plugins.launchers import Job, launch
+from recsys_jobs.errors import plain
 
 _GRACE = 20  # seconds between SIGTERM and SIGKILL
 _DEFAULTS = {
@@ -34,19 +36,28 @@ class JobOperator(BaseOperator):
     A job that ends with a verdict (one line `error: …`, exit status 1 or 2) fails the task for good:
     a retry would meet the same gate. A job that dies otherwise (killed, out of memory, a service
     that is down) fails the attempt, and the task's retries apply. `environment` is added to the
-    scheduler's own. The last line of output is the task's XCom.
+    scheduler's own, which also chooses the launcher (`plugins.launchers`); a job with `gpu` can use
+    one. The last line of output is the task's XCom.
     """
 
     template_fields: Sequence[str] = ("module", "arguments", "environment")
     ui_color = "#e6f1f2"
 
     def __init__(
-        self, *, module: str, arguments: Sequence[str] = (), environment: dict[str, str] | None = None, **kwargs: Any
+        self,
+        *,
+        module: str,
+        arguments: Sequence[str] = (),
+        environment: dict[str, str] | None = None,
+        gpu: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.module = module
         self.arguments = list(arguments)
         self.environment = environment or {}
+        self.gpu = gpu
+        self._cleanup: list[str] = []
         self._process: subprocess.Popen[str] | None = None
 
     def execute(self, context: Any) -> str:
@@ -54,8 +65,8 @@ class JobOperator(BaseOperator):
         last = verdict = ""
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            self.log.info("%s", line.rstrip("\n"))
-            last = line.strip() or last
+            self.log.info("%s", plain(line.rstrip("\n")))
+            last = plain(line.strip()) or last
             verdict = last if last.startswith("error: ") else verdict  # libraries may have words after it, at exit
         self._judge(self._process.wait(), last, verdict)
         return last
@@ -69,17 +80,24 @@ class JobOperator(BaseOperator):
             self._process.wait(_GRACE)
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
+        if self._cleanup:
+            subprocess.run(self._cleanup, check=False, timeout=_GRACE)
 
     def _launch(self) -> subprocess.Popen[str]:
-        arguments = [argument for argument in self.arguments if argument]
-        command = [sys.executable, "-m", "plugins.tether", str(os.getpid()), self.module, *arguments]
-        self.log.info("python -m %s", " ".join([self.module, *arguments]))
+        job = Job(self.module, [argument for argument in self.arguments if argument], self.gpu)
+        environment = {**_DEFAULTS, **os.environ, **self.environment}
+        try:
+            how = launch(job, environment)
+        except ValueError as error:
+            raise AirflowFailException(f"error: {error}") from None
+        self._cleanup = how.cleanup
+        self.log.info("%s", " ".join(job.command))
         return subprocess.Popen(
-            command,
+            how.command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**_DEFAULTS, **os.environ, **self.environment},
+            env=environment,
             start_new_session=True,
             text=True,
             encoding="utf-8",

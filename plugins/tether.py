@@ -1,4 +1,4 @@
-"""Run a module as `__main__`, tied to the life of the process that launched it.
+"""Run a module as `__main__`, or a command after `--`, tied to the life of the process that launched it.
 
 Linux delivers SIGTERM to this process when its parent dies, however the parent dies: a task that
 the scheduler kills with SIGKILL cannot clean up after itself, so its job watches for it.
@@ -25,5 +25,7 @@ def tie_to_parent(parent: int) -> None:
 
 if __name__ == "__main__":
     tie_to_parent(int(sys.argv[1]))
+    if sys.argv[2] == "--":
+        os.execvp(sys.argv[3], sys.argv[3:])  # what was asked of the kernel holds for the new program too
     module, sys.argv = sys.argv[2], sys.argv[2:]
     runpy.run_module(module, run_name="__main__", alter_sys=True)

@@ -7,10 +7,14 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from recsys_jobs import operations
 from recsys_jobs.errors import run_main
 from recsys_jobs.exams import call as exam_call
+from recsys_jobs.promotion import call as promotion_call
+from recsys_jobs.recommend import call as recommend_call
 from recsys_jobs.sample.dates import DEFAULT_USERS, SECOND_NIGHT
 from recsys_jobs.settings import parse_date
+from recsys_jobs.why import command as why_command
 
 _EPILOG = """\
 places and configuration come from the environment:
@@ -35,11 +39,18 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_demo(commands)
     _add_night(commands)
+    _add_backfill(commands)
+    _add_diff(commands)
     _add_sample(commands)
     _add_sql(commands)
     _add_show(commands)
+    why_command.add_arguments(_command(commands, "why", why_command.WHAT, why_command.run))
     _add_exam(commands)
+    _add_recommend(commands)
     _add_ui(commands)
+    for name, (what, add_arguments, run) in promotion_call.COMMANDS.items():
+        add_arguments(_command(commands, name, what, run))
+    operations.add_to(commands, _command)
     return top
 
 
@@ -73,6 +84,34 @@ def _add_night(commands: argparse._SubParsersAction) -> None:
     night.add_argument("date", help="the run date, YYYY-MM-DD: the night has the events before the end of it")
     night.add_argument("--recipe", default="", help="fit this recipe instead of the one in force")
     night.add_argument("--allow-refused", action="store_true", help="go on without the files that were refused")
+
+
+def _add_backfill(commands: argparse._SubParsersAction) -> None:
+    backfill = _command(
+        commands,
+        "backfill",
+        "run the nights of a range of dates through Airflow's own backfill",
+        _backfill,
+        "A date is missing while no run of it has succeeded. Starts an Airflow if none serves this home.",
+    )
+    backfill.add_argument("first", help="the first date, YYYY-MM-DD")
+    backfill.add_argument("last", help="the last date, YYYY-MM-DD")
+    backfill.add_argument("--rerun", action="store_true", help="run the dates that have succeeded, too")
+    backfill.add_argument("--reverse", action="store_true", help="the latest date first")
+    backfill.add_argument("--allow-refused", action="store_true", help="go on without the files that were refused")
+
+
+def _add_diff(commands: argparse._SubParsersAction) -> None:
+    diff = _command(
+        commands,
+        "diff",
+        "compare the date-keyed tables of two lakes",
+        _diff,
+        "Provenance aside, ranks exactly, scores to 1e-5. Exit status 1 where they differ.",
+    )
+    diff.add_argument("lake_a", type=Path, metavar="LAKE_A", help="a folder such as RECSYS_LAKE names")
+    diff.add_argument("lake_b", type=Path, metavar="LAKE_B", help="another one")
+    diff.add_argument("--date", help="compare the rows of this date alone, YYYY-MM-DD")
 
 
 def _add_sample(commands: argparse._SubParsersAction) -> None:
@@ -110,6 +149,10 @@ def _add_exam(commands: argparse._SubParsersAction) -> None:
     exam_call.add_arguments(_command(commands, "exam", exam_call.WHAT, _exam, exam_call.MORE))
 
 
+def _add_recommend(commands: argparse._SubParsersAction) -> None:
+    recommend_call.add_arguments(_command(commands, "recommend", recommend_call.WHAT, _recommend, recommend_call.MORE))
+
+
 def _add_ui(commands: argparse._SubParsersAction) -> None:
     ui = _command(
         commands,
@@ -132,6 +175,20 @@ def _night(arguments: argparse.Namespace) -> None:
     from recsys_jobs.night import run_night
 
     run_night(parse_date(arguments.date), arguments.recipe, arguments.allow_refused)
+
+
+def _backfill(arguments: argparse.Namespace) -> None:
+    from recsys_jobs.backfill import Call, backfill
+
+    first, last = parse_date(arguments.first), parse_date(arguments.last)
+    backfill(Call(first, last, arguments.rerun, arguments.reverse, arguments.allow_refused))
+
+
+def _diff(arguments: argparse.Namespace) -> None:
+    from recsys_jobs.diff_report import show
+
+    day = parse_date(arguments.date) if arguments.date else None
+    show(arguments.lake_a.absolute(), arguments.lake_b.absolute(), day)
 
 
 def _sample(arguments: argparse.Namespace) -> None:
@@ -158,6 +215,13 @@ def _show(arguments: argparse.Namespace) -> None:
 def _exam(arguments: argparse.Namespace) -> None:
     call = exam_call.call_of(arguments)
     from recsys_jobs.exams.run import run
+
+    run(call)
+
+
+def _recommend(arguments: argparse.Namespace) -> None:
+    call = recommend_call.call_of(arguments)
+    from recsys_jobs.recommend.run import run
 
     run(call)
 

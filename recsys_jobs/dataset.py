@@ -27,8 +27,9 @@ class Dataset:
     items of all its events; `in_core_E` and `validation_E` limit fitting only. `review_E` is the
     event's row of `review_RT`, or -1. Where `text_from_reviews_I` an item's own reviews stand beside
     its title (the description is missing). Each undirected edge stands once, in either direction.
-    The last four fields are empty where the source has nothing of the kind: `rating_E` is stars, NaN where
-    a pair has none; `time_E` seconds since 1970, UTC, -1 where unknown; `numeric_IN` has NaN where unknown.
+    The last five fields are empty where the source has nothing of the kind: `rating_E` is stars, NaN where
+    a pair has none; `time_E` seconds since 1970, UTC, -1 where unknown; `numeric_IN` has NaN where unknown;
+    `location_E` is a number of the place that an event was made from, the same in every dataset, -1 where unknown.
     Raises JobError where these rules are broken.
     """
 
@@ -52,6 +53,7 @@ class Dataset:
     reviews_per_item: int
     rating_E: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
     time_E: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    location_E: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     numeric_IN: Floats = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     genre_IG: Bools = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
 
@@ -84,7 +86,7 @@ class Dataset:
             _require(getattr(self, name).shape == (events,), f"{name} does not have one value per event")
         for name in ("text_IT", "text_present_I", "text_from_reviews_I", "image_IV", "image_present_I"):
             _require(len(getattr(self, name)) == items, f"{name} does not have one row per item")
-        for name in ("rating_E", "time_E"):
+        for name in ("rating_E", "time_E", "location_E"):
             _require(getattr(self, name).shape in ((0,), (events,)), f"{name} does not have one value per event")
         for name in ("numeric_IN", "genre_IG"):
             _require(len(getattr(self, name)) in (0, items), f"{name} does not have one row per item")

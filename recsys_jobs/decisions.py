@@ -1,4 +1,8 @@
-"""The log of decisions (`promotions`): what is in force, what a night decided, appending to it."""
+"""The log of decisions (`promotions`): reading it, appending to it, and marking what was carried out.
+
+A verdict (gate, challenge) that is reached again stands once. A move (publish, promote, rollback, release,
+by_hand) is a row each time, and is open until tables and alias follow it: then it is completed.
+"""
 
 from __future__ import annotations
 
@@ -15,30 +19,53 @@ from recsys_jobs.errors import JobError
 from recsys_jobs.settings import Settings
 from recsys_jobs.tables import MODEL_METRICS, PROMOTIONS
 
+Row = dict[str, Any]
 _IDENTITY = ("kind", "effective_date", "recipe", "model_fingerprint", "floor", "floor_fingerprint", "decision")
-_IN_FORCE = ("challenge", "promote")
+_IN_FORCE = ("challenge", "promote", "by_hand")
 
 
 def recipe_in_force(run_date: date, settings: Settings) -> str:
-    """The recipe last put in force with an effective date not after `run_date`, else the configured one."""
+    """The recipe that was last put in force for `run_date` or from an earlier night on, else the configured one."""
     moves = lake.read(
         PROMOTIONS, pc.field("kind").isin(_IN_FORCE) & (pc.field("effective_date") <= pa.scalar(run_date))
     )
     passed = [row for row in moves.to_pylist() if row["decision"] == "passed"]
     if not passed:
         return settings.recipe
-    latest = max(passed, key=lambda row: (row["effective_date"], row["decided_at"], row["decision_id"]))
-    return str(latest["recipe"])
+    return str(max(passed, key=lambda row: (row["decided_at"], row["decision_id"]))["recipe"])
 
 
-def record(row: dict[str, Any]) -> None:
-    """Append a decision; the same decision made again stands once, with the time of the last."""
-    identity = json.dumps([str(row[name]) for name in _IDENTITY]).encode()
-    whole = {**row, "decision_id": hashlib.sha256(identity).hexdigest()[:16], "decided_at": datetime.now(UTC)}
-    lake.upsert(PROMOTIONS, pa.Table.from_pylist([whole], lake.arrow_schema(PROMOTIONS)))
+def record(row: Row) -> None:
+    """Append a verdict; the same one reached again stands once, with the time of the last."""
+    _put(row | {"decision_id": _identity(row, 0), "decided_at": datetime.now(UTC)})
 
 
-def gate_decision(run_date: date, recipe: str) -> dict[str, Any]:
+def append(row: Row) -> Row:
+    """Append a move, a row of its own even where the same was done before; return it with its id and time."""
+    taken = {known["decision_id"] for known in everything()}
+    turn = next(turn for turn in range(len(taken) + 1) if _identity(row, turn) not in taken)
+    whole = row | {"decision_id": _identity(row, turn), "decided_at": datetime.now(UTC)}
+    _put(whole)
+    return whole
+
+
+def complete(row: Row) -> None:
+    """Mark a move as carried out."""
+    _put(row | {"completed_at": datetime.now(UTC)})
+
+
+def give_up(row: Row, why: str) -> None:
+    """Mark a move as one that cannot be carried out: it never held."""
+    _put(row | {"decision": "failed", "reason": f"{row['reason']}; not done: {why}", "completed_at": datetime.now(UTC)})
+
+
+def everything() -> list[Row]:
+    """Every decision in the order in which they were taken."""
+    rows = lake.read(PROMOTIONS).to_pylist()
+    return sorted(rows, key=lambda row: (row["decided_at"], row["decision_id"]))
+
+
+def gate_decision(run_date: date, recipe: str) -> Row:
     """What the gate decided for `recipe` on the models that `model_metrics` has for this night.
 
     JobError where the night was not evaluated yet.
@@ -52,3 +79,22 @@ def gate_decision(run_date: date, recipe: str) -> dict[str, Any]:
             f"no decision on {recipe} for {run_date}: run python -m recsys_jobs.evaluate --run-date {run_date} first"
         )
     return max(current, key=lambda row: (row["decided_at"], row["decision_id"]))
+
+
+def judged_recipe(run_date: date) -> str:
+    """The recipe that the gate judged last on this night; JobError where it judged none."""
+    judged = [row for row in everything() if row["kind"] == "gate" and row["effective_date"] == run_date]
+    if not judged:
+        raise JobError(f"no gate judged the night of {run_date}: run it first (make nightly DATE={run_date})")
+    return str(judged[-1]["recipe"])
+
+
+def _identity(row: Row, turn: int) -> str:
+    parts = [str(row.get(name)) for name in _IDENTITY] + ([str(turn)] if turn else [])
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+def _put(row: Row) -> None:
+    """One at a time: a backfill's night may decide at the moment when the live one does."""
+    with lake.alone("promotions"):
+        lake.upsert(PROMOTIONS, pa.Table.from_pylist([row], lake.arrow_schema(PROMOTIONS)))

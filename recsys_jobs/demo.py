@@ -20,7 +20,9 @@ _METRICS = """
     ORDER BY run_date, metric, value DESC
 """
 
-_DECISIONS = "SELECT effective_date, decision, publishes, reason FROM promotions ORDER BY effective_date"
+_DECISIONS = (
+    "SELECT effective_date, decision, publishes, reason FROM promotions WHERE kind = 'gate' ORDER BY effective_date"
+)
 
 
 def run_demo() -> None:

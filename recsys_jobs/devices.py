@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -52,8 +52,8 @@ def mixed_precision(device: torch.device, wanted: str) -> str:
     return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
 
 
-def to_device(values: NDArray[np.int64], device: torch.device) -> torch.Tensor:
-    """Copy a batch's indices; from pinned memory, without waiting, where there is a GPU."""
+def to_device(values: NDArray[Any], device: torch.device) -> torch.Tensor:
+    """Copy a batch's arrays; from pinned memory, without waiting, where there is a GPU."""
     tensor = torch.from_numpy(values)
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
+
+_SPACES = "\t\N{NO-BREAK SPACE}"
+_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
 
 
 class UsageError(Exception):
@@ -27,6 +31,20 @@ def run_main(main: Callable[[], None]) -> None:
         sys.exit(_say(error, 1))
 
 
+def plain(text: str) -> str:
+    """The text in one line that a terminal or a log may be given: no control characters, no passwords of URLs.
+
+    Titles, file names and addresses come from outside: an escape sequence would rewrite the screen, a line break
+    would forge a line of the log.
+    """
+    shown = "".join(char if char.isprintable() or char in _SPACES else _escaped(char) for char in text)
+    return _CREDENTIALS.sub("***@", shown)
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode()
+
+
 def _say(error: Exception, status: int) -> int:
-    print(f"error: {error}", file=sys.stderr, flush=True)
+    print(f"error: {plain(str(error))}", file=sys.stderr, flush=True)
     return status

@@ -17,20 +17,20 @@ from typing import Any
 import mlflow
 import pyarrow as pa
 
-from recsys_jobs import decisions, lake, plots, report, tracking
+from recsys_jobs import decisions, lake, lineage, plots, report, tracking
 from recsys_jobs.code_version import code_version
 from recsys_jobs.dataset import Dataset
-from recsys_jobs.errors import run_main
 from recsys_jobs.evaluation.bootstrap import paired_difference
 from recsys_jobs.evaluation.exam import ExamResult, Holdout, examine
 from recsys_jobs.families import floor_recipe
 from recsys_jobs.fits import Fit, exam_fit
 from recsys_jobs.gate import Decision, Difference, Measured, decide
+from recsys_jobs.lake_lock import run_step
 from recsys_jobs.recipes import recipe as recipe_called
 from recsys_jobs.settings import Settings, var_dir
 from recsys_jobs.snapshot import exam_cut, load_dataset, load_holdout
 from recsys_jobs.step import Step, parse_step
-from recsys_jobs.tables import CONTENTS, EMBEDDINGS, INTERACTIONS, ITEM_EDGES, MODEL_METRICS
+from recsys_jobs.tables import MODEL_METRICS
 
 PROTOCOL = "global_time"
 log = logging.getLogger(__name__)
@@ -43,8 +43,8 @@ def evaluate(step: Step) -> Decision:
     holdout = load_holdout(step.run_date, cut, dataset)
     recipes = [recipe_called(step.recipe), floor_recipe(step.settings, len(dataset.items)), recipe_called("popularity")]
     fits = [exam_fit(dataset, recipe, step.settings.seed, step.tags(cut)) for recipe in recipes]
-    results = [_examined(fit, dataset, holdout, step.settings) for fit in fits]
-    difference = _difference(results[0], results[1], step.settings)
+    results = [examined(fit, dataset, holdout, step.settings) for fit in fits]
+    difference = ndcg_difference(results[0], results[1], step.settings)
     decision = _decided(fits, results, difference, step.settings)
     rows = [row for fit, result in zip(fits, results, strict=True) for row in _rows(step.run_date, fit, result)]
     lake.replace_date(MODEL_METRICS, step.run_date, pa.Table.from_pylist(rows, lake.arrow_schema(MODEL_METRICS)))
@@ -53,7 +53,8 @@ def evaluate(step: Step) -> Decision:
     return decision
 
 
-def _examined(fit: Fit, dataset: Dataset, holdout: Holdout, settings: Settings) -> ExamResult:
+def examined(fit: Fit, dataset: Dataset, holdout: Holdout, settings: Settings) -> ExamResult:
+    """Ask a fit the night's question, and log what it scored."""
     result = examine(fit.model, dataset, holdout, k_values=sorted({10, settings.k}), seed=settings.seed)
     shown = {row.metric: row.value for row in result.rows if row.slice == "all" and row.k == settings.k}
     log.info(
@@ -64,12 +65,12 @@ def _examined(fit: Fit, dataset: Dataset, holdout: Holdout, settings: Settings) 
     return result
 
 
-def _difference(model: ExamResult, floor: ExamResult, settings: Settings) -> Difference:
-    """NDCG at the published K, recipe minus floor, user by user."""
+def ndcg_difference(model: ExamResult, floor: ExamResult, settings: Settings, level: float = 0.95) -> Difference:
+    """NDCG at the published K, model minus floor (or another that it is measured against), user by user."""
     ours, theirs = (result.per_user("ndcg", settings.k) for result in (model, floor))
     if not len(ours):
         return Difference(0.0, 0.0, 0.0, 0)
-    interval = paired_difference(ours, theirs, seed=settings.seed)
+    interval = paired_difference(ours, theirs, seed=settings.seed, level=level)
     return Difference(interval.value, interval.low, interval.high, len(ours))
 
 
@@ -103,10 +104,9 @@ def _rows(run_date: date, fit: Fit, result: ExamResult) -> list[dict[str, Any]]:
 
 def _promotion(step: Step, fits: list[Fit], difference: Difference, decision: Decision) -> dict[str, Any]:
     model, floor = fits[0], fits[1]
-    tables = (INTERACTIONS, ITEM_EDGES, CONTENTS, EMBEDDINGS)
-    lineage = {
+    made_from = {
         "exam_runs": {fit.recipe.name: fit.run_id for fit in fits},
-        "delta_versions": {table.name: lake.version(table) for table in tables},
+        "delta_versions": lineage.input_versions(),
         "code_version": code_version(),
         "seed": step.settings.seed,
     }
@@ -124,7 +124,7 @@ def _promotion(step: Step, fits: list[Fit], difference: Difference, decision: De
         "decision": decision.decision,
         "publishes": decision.publishes,
         "reason": decision.reason,
-        "lineage": json.dumps(lineage, sort_keys=True),
+        "lineage": json.dumps(made_from, sort_keys=True),
     }
 
 
@@ -180,4 +180,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_main(main)
+    run_step(main)

@@ -11,15 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.models.contract import Model
-from recsys_jobs.recipes import Recipe, TrainedRecipe, recipe
+from recsys_jobs.recipes import BlendRecipe, Recipe, SequenceRecipe, TrainedRecipe, recipe
 from recsys_jobs.settings import Settings
+
+if TYPE_CHECKING:
+    from recsys_jobs.models.sequence_training import Family
 
 OnEpoch = Callable[[dict[str, float]], None]
 log = logging.getLogger(__name__)
@@ -27,14 +30,20 @@ log = logging.getLogger(__name__)
 # where `fit` and `load` of each family are; spelled out, so that a model's fingerprint finds its sources
 _FIT = {
     "sage_fm": "recsys_jobs.models.sage_fm_training",
+    "sage_fm_end_to_end": "recsys_jobs.models.sage_fm_end_to_end",
     "lightgcn": "recsys_jobs.models.lightgcn",
-    "sasrec": "recsys_jobs.models.sasrec_training",
+    "sasrec": "recsys_jobs.models.sasrec",
+    "gated_sequence": "recsys_jobs.models.gated_sequence",
+    "temporal_gpt2": "recsys_jobs.models.temporal_gpt2",
+    "attention": "recsys_jobs.models.attention_training",
+    "ncf": "recsys_jobs.models.ncf_training",
     "ease_text": "recsys_jobs.models.ease_text",
     "text_knn": "recsys_jobs.models.text_knn",
     "item_knn": "recsys_jobs.models.item_knn",
     "user_knn": "recsys_jobs.models.user_knn",
     "popularity": "recsys_jobs.models.popularity",
     "random": "recsys_jobs.models.random_scores",
+    "blend": "recsys_jobs.models.blend",
 }
 _LOAD = _FIT | {"sage_fm": "recsys_jobs.models.fitted_sage_fm"}
 
@@ -78,7 +87,7 @@ def fit(
 
 def is_iterative(recipe: Any) -> bool:
     """Whether a recipe trains in epochs, and stops early on the validation events."""
-    return isinstance(recipe, TrainedRecipe)
+    return isinstance(recipe, TrainedRecipe) or any(is_iterative(part) for part in _parts(recipe))
 
 
 def load(weights: dict[str, Tensor], dataset: Dataset, recipe: Any) -> Model:
@@ -88,7 +97,18 @@ def load(weights: dict[str, Tensor], dataset: Dataset, recipe: Any) -> Model:
 
 def source_modules(recipe: Any) -> tuple[str, ...]:
     """The modules that fitting this recipe starts from."""
-    return ("recsys_jobs.families", _FIT[recipe.family])
+    parts = [module for part in _parts(recipe) for module in source_modules(part)]
+    return tuple(dict.fromkeys(["recsys_jobs.families", _FIT[recipe.family], *parts]))
+
+
+def _parts(recipe: Any) -> tuple[Recipe, ...]:
+    return tuple(part for _, part in recipe.parts) if isinstance(recipe, BlendRecipe) else ()
+
+
+def sequence_family(recipe: SequenceRecipe) -> Family:
+    """The item tower and the body of a family over sequences."""
+    family: Family = _module(_FIT, recipe).FAMILY
+    return family
 
 
 def _module(places: dict[str, str], recipe: Any) -> ModuleType:

@@ -12,22 +12,30 @@ import logging
 import tempfile
 import time
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import torch
+from mlflow.exceptions import MlflowException
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from recsys_jobs import checkpoints, families, plots, tracking
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.devices import choose_device, use_all_cores
+from recsys_jobs.errors import JobError
+from recsys_jobs.faults import point
 from recsys_jobs.fingerprint import model_fingerprint
+from recsys_jobs.models import catalogue
 from recsys_jobs.models.contract import Model
 from recsys_jobs.models.folded_model import fold, unfold
+from recsys_jobs.recipes import restored
 from recsys_jobs.settings import var_dir
 
 EXAM, SERVING = "exam", "serving"
+WEIGHTS = "weights/weights.safetensors"  # of a fit's run
 log = logging.getLogger(__name__)
 
 
@@ -52,6 +60,33 @@ def serving_fit(dataset: Dataset, recipe: Any, seed: int, epochs: int, tags: dic
     return _fit(dataset, recipe, seed, epochs, SERVING, tags)
 
 
+def kept_fit(fingerprint: str, dataset: Dataset, cut: date) -> Fit:
+    """The serving fit of this fingerprint as MLflow keeps it, over the dataset of `cut`; JobError where it is gone.
+
+    Over the fit's own cut its fold is enough, which is all that an erasure leaves of it.
+    """
+    run = tracking.find_run(fingerprint, SERVING)
+    if run is None:
+        raise JobError(f"MLflow has no serving fit {fingerprint}: run the night again, which makes it")
+    if run.data.tags["cut"] == str(cut):
+        return _found(run, fingerprint, dataset, restored(run.data.tags["recipe"], run.data.params))
+    return fit_of_run(run.info.run_id, dataset)
+
+
+def fit_of_run(run_id: str, dataset: Dataset) -> Fit:
+    """The fit of an earlier run over this dataset, its own or a later one: nothing is trained.
+
+    JobError where the run has no weights, or its weights do not go with what is configured now.
+    """
+    run = tracking.run(run_id)
+    params, fingerprint = run.data.params, run.data.tags[tracking.FINGERPRINT]
+    recipe = restored(run.data.tags["recipe"], params)
+    if model_fingerprint(dataset, recipe, int(params["seed"]), int(params["epochs_fitted"])) == fingerprint:
+        return _found(run, fingerprint, dataset, recipe)
+    model = families.load(kept_weights(run_id), dataset, recipe)  # not the fold, whose rows are of another dataset
+    return Fit(run_id, fingerprint, recipe, int(params["epochs_fitted"]), model)
+
+
 def _fit(dataset: Dataset, recipe: Any, seed: int, epochs: int | None, kind: str, tags: dict[str, str]) -> Fit:
     fingerprint = model_fingerprint(dataset, recipe, seed, epochs)
     run = tracking.find_run(fingerprint, kind)
@@ -62,10 +97,22 @@ def _fit(dataset: Dataset, recipe: Any, seed: int, epochs: int | None, kind: str
 
 
 def _found(run: Any, fingerprint: str, dataset: Dataset, recipe: Any) -> Fit:
-    with tempfile.TemporaryDirectory() as folder:
-        tensors = load_file(str(tracking.fetch(run.info.run_id, "weights/weights.safetensors", Path(folder))))
-        model = unfold(tensors, dataset) or families.load(tensors, dataset, recipe)
+    tensors = kept_weights(run.info.run_id)
+    model = unfold(tensors, dataset) or families.load(tensors, dataset, recipe)
     return Fit(run.info.run_id, fingerprint, recipe, int(run.data.params["epochs_fitted"]), model)
+
+
+def kept_weights(run_id: str) -> dict[str, torch.Tensor]:
+    """The tensors that a fit's run keeps; JobError where they are lost or no safetensors file: a pickle is not read."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return load_file(str(tracking.fetch(run_id, WEIGHTS, Path(folder))))
+        except SafetensorError as error:
+            raise JobError(f"{WEIGHTS} of run {run_id} is no safetensors file ({error}): delete the run") from None
+        except (MlflowException, OSError) as error:
+            raise JobError(
+                f"MLflow at {tracking.tracking_uri()} no longer has the weights of run {run_id}: {error}"
+            ) from None
 
 
 def _made(
@@ -87,10 +134,13 @@ def _made(
             device=choose_device(),
             on_epoch=_log_epoch,
         )
+        point(f"{kind}:fitted")
         mlflow.log_param("epochs_fitted", fitted.epochs)
         mlflow.log_metric("fit_seconds", time.monotonic() - began)
-        _log_weights(fitted.model.weights() | fold(fitted.model))
+        weights = fitted.model.weights()
+        _log_weights(weights | fold(fitted.model) | catalogue.pack(weights, recipe))
         plots.log_training(fitted.history)
+        point(f"{kind}:logged")
     checkpoints.forget(checkpoint)
     log.info(
         "%s fit of %s %s: %d epochs, %.1f s", kind, recipe.name, fingerprint, fitted.epochs, time.monotonic() - began
@@ -113,6 +163,6 @@ def _log_epoch(entry: dict[str, float]) -> None:
 
 def _log_weights(weights: dict[str, torch.Tensor]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "weights.safetensors"
+        path = Path(folder) / Path(WEIGHTS).name
         save_file({name: tensor.contiguous() for name, tensor in weights.items()}, str(path))
-        mlflow.log_artifact(str(path), "weights")
+        mlflow.log_artifact(str(path), str(Path(WEIGHTS).parent))

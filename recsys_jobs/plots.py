@@ -6,7 +6,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-from collections.abc import Sequence  # noqa: E402
+from collections.abc import Mapping, Sequence  # noqa: E402
 
 import matplotlib.pyplot as plt  # noqa: E402
 import mlflow  # noqa: E402
@@ -26,12 +26,15 @@ def log_training(history: Sequence[dict[str, float]]) -> None:
 
 
 def training_curves(history: Sequence[dict[str, float]]) -> Figure:
-    """Loss (left axis) and validation metrics (right axis) by epoch."""
+    """Losses of training and validation (left axis) and validation metrics (right axis) by epoch."""
     figure, left = plt.subplots(figsize=_SIZE)
     epochs = [entry["epoch"] for entry in history]
-    left.plot(epochs, [entry["loss"] for entry in history], color=COLOURS[0], label="loss")
-    left.set(xlabel="epoch", ylabel="training loss", title="What the fit went through")
-    names = [name for name in history[0] if name.startswith("validation_")]
+    for name, style in (("loss", "-"), ("validation_loss", "--")):
+        if name in history[0]:
+            label = name.replace("_", " ")
+            left.plot(epochs, [e[name] for e in history], style, color=COLOURS[0], label=label)
+    left.set(xlabel="epoch", ylabel="loss", title="What the fit went through")
+    names = [name for name in history[0] if name.startswith("validation_") and name != "validation_loss"]
     right = left.twinx()
     for colour, name in zip(COLOURS[1:], names, strict=False):
         right.plot(epochs, [entry[name] for entry in history], color=colour, marker="o", label=name.replace("_", " "))
@@ -64,6 +67,19 @@ def metric_bars(rows: Sequence[dict[str, float | str]], metric: str) -> Figure:
     panel.set_yticks(range(len(rows)), [str(row["model"]) for row in rows])
     panel.invert_yaxis()
     panel.set(title=f"{metric}, with 95 % bootstrap intervals", xlim=(0, None))
+    return figure
+
+
+def share_curves(lines: Mapping[str, Sequence[tuple[float, ...]]], title: str, side: str) -> Figure:
+    """Lines of (share gone, value, low, high) by name: what is left of a metric when contents go."""
+    figure, panel = plt.subplots(figsize=_SIZE)
+    for place, (name, points) in enumerate(lines.items()):
+        share, value, low, high = zip(*points, strict=True)
+        colour = COLOURS[place % len(COLOURS)]
+        panel.plot([100 * x for x in share], value, color=colour, marker="o", label=name)
+        panel.fill_between([100 * x for x in share], low, high, color=colour, alpha=0.15)
+    panel.set(title=title, xlabel="% removed", ylabel=f"{side}, with 95 % bootstrap intervals", ylim=(0, None))
+    panel.legend(frameon=False)
     return figure
 
 

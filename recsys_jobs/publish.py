@@ -1,7 +1,8 @@
-"""Audits what is staged and publishes it: one commit a table, then the alias.
+"""Audits what is staged and publishes it: the intent to `promotions`, one commit a table, then the alias.
 
 `python -m recsys_jobs.publish --run-date D [--recipe NAME]`. A reader sees the night before or this
-night, never half of one. If the audit fails nothing is written, and what was published stands.
+night, never half of one. If the audit fails nothing is written, and what was published stands. A run that
+was killed anywhere in between is done again from what is staged, and ends where it would have ended.
 """
 
 from __future__ import annotations
@@ -12,54 +13,94 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from expectations.recommendations import audit_recommendations
-from recsys_jobs import lake, staging, tracking
-from recsys_jobs.errors import run_main
+from recsys_jobs import decisions, lake, staging
+from recsys_jobs.blocklist import blocked
+from recsys_jobs.faults import point
+from recsys_jobs.lake_lock import run_step
+from recsys_jobs.promotion import intent
+from recsys_jobs.promotion import log as promotions
 from recsys_jobs.step import Step, parse_step
-from recsys_jobs.tables import CONTENTS, INTERACTIONS, POPULAR_ITEMS, RECOMMENDATIONS, SIMILAR_ITEMS
+from recsys_jobs.tables import CONTENTS, INTERACTIONS, POPULAR_ITEMS, PUBLICATIONS, RECOMMENDATIONS, SIMILAR_ITEMS
 
+_BESIDE = (PUBLICATIONS, POPULAR_ITEMS, SIMILAR_ITEMS)  # what goes with the slates
 log = logging.getLogger(__name__)
 
 
 def publish(step: Step) -> None:
-    """Audit, commit the three tables, move the alias; safe to repeat at any point."""
+    """Audit, write the intent, commit the tables, the slates last, move the alias; safe to repeat at any point.
+
+    The caller holds `lake.alone(intent.LOCK)`.
+    """
+    slates = _staged(step)
+    _audit(step, slates)
+    intended = intent.of(step, slates)
+    point("publish:intent")
+    _commit(step, slates)
+    point("publish:tables")
+    intent.move_aliases(intended)
+    point("publish:alias")
+    if intended["completed_at"] is None:
+        decisions.complete(intended)
+    staging.clear(step.run_date)
+    point("publish:cleared")
+
+
+def commit(step: Step) -> None:
+    """Audit what is staged and commit it, deciding nothing: no alias moves. Under the same lock."""
     slates = staging.read(RECOMMENDATIONS, step.run_date)
     _audit(step, slates)
-    for table in (POPULAR_ITEMS, SIMILAR_ITEMS):
+    _commit(step, slates)
+    staging.clear(step.run_date)
+
+
+def _commit(step: Step, slates: pa.Table) -> None:
+    for table in _BESIDE:
         lake.replace_date(table, step.run_date, staging.read(table, step.run_date))
     lake.replace_date(RECOMMENDATIONS, step.run_date, slates)
     users = len(pc.unique(slates["user_id"]))
     log.info("published %d rows for %d users as of %s", slates.num_rows, users, step.run_date)
-    _crown(step, slates)
-    staging.clear(step.run_date)
+
+
+def _staged(step: Step) -> pa.Table:
+    """The staged slates; made again where somebody decided otherwise since, or published them already."""
+    if not _stands(step):
+        from recsys_jobs.top_k import stage_night
+
+        log.info("no slates are staged that may be published now: making them again")
+        stage_night(step)
+    return staging.read(RECOMMENDATIONS, step.run_date)
+
+
+def _stands(step: Step) -> bool:
+    """Whether what is staged is whole, and what the log of decisions wants to serve."""
+    if not all(staging.is_whole(table, step.run_date) for table in (*_BESIDE, RECOMMENDATIONS)):
+        return False
+    rows, version = decisions.everything(), intent.version_of(staging.read(RECOMMENDATIONS, step.run_date))
+    held = promotions.hold(rows, step.run_date)
+    return version == held.version if held else version not in promotions.rejected(rows)
 
 
 def _audit(step: Step, slates: pa.Table) -> None:
     owned = lake.read_date(INTERACTIONS, step.run_date, ["user_id", "item_id"])
     contents = lake.read_date(CONTENTS, step.run_date, ["item_id", "modality"])
     eligible = contents.filter(pc.equal(contents["modality"], "text"))["item_id"]
+    allowed_I = ~blocked(step.run_date, eligible.to_pylist())
     audit_recommendations(
         slates,
         owned=owned,
-        eligible=eligible,
+        eligible=eligible.filter(pa.array(allowed_I)),
         k=step.settings.k,
         min_coverage=step.settings.min_published_coverage,
         run_date=step.run_date,
     )
 
 
-def _crown(step: Step, slates: pa.Table) -> None:
-    """Move `champion` to the published version; a floor has none, and moves nothing."""
-    versions = pc.unique(slates["model_version"]).drop_null().to_pylist()
-    if versions:
-        log.info("%s", tracking.crown(versions[0], str(step.run_date)))
-    else:
-        log.info("the floor is published: no alias moves")
-
-
 def main() -> None:
     """The step's command line."""
-    publish(parse_step(__doc__ or ""))
+    step = parse_step(__doc__ or "")
+    with lake.alone(intent.LOCK):
+        publish(step)
 
 
 if __name__ == "__main__":
-    run_main(main)
+    run_step(main)

@@ -6,8 +6,10 @@ function for each named configuration, and a line in `RECIPES`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from recsys_jobs.errors import UsageError
 
@@ -25,10 +27,15 @@ class TrainedRecipe(Recipe):
     """What every neural family's recipe has beside that: the loop of training.py."""
 
     learning_rate: float = 1e-3
-    learning_rate_decay: float = 1.0  # factor per epoch
+    learning_rate_decay: float = 1.0  # factor per epoch, of the exponential schedule
+    schedule: str = "exponential"  # constant, exponential; or linear, cosine: down towards zero over max_epochs
+    warmup_epochs: int = 0  # of the schedule's own start, with rates that rise evenly
+    optimizer: str = "adam"  # adam, adamw, sgd with momentum
+    weight_decay: float = 0.0  # of the optimizer: decoupled for adamw, L2 for the others
     clip_norm: float = 1.0
     max_epochs: int = 60
-    patience: int = 5  # epochs without a better validation NDCG
+    patience: int = 5  # epochs without a better value of what it stops by
+    stop_by: str = "validation_ndcg"  # the higher the better; or validation_loss, the lower the better
     validation_users: int = 2_000
     validation_k: int = 20
     mixed_precision: str = "auto"  # auto: on cuda only; bfloat16: everywhere; off
@@ -46,6 +53,7 @@ class SageFMRecipe(TrainedRecipe):
     node_scale: float = 1.0  # length of a node's learned input at the start
     linear_graph: bool = False  # no ReLU between the layers, which start as a plain average of node and neighbours
     weighted_edges: bool = False  # neighbours count by edge weight, not alike
+    damped: bool = False  # neighbours and a user's items count by one over the root of how many had them
     node_features: bool = False  # a node starts from its learned input plus its projected text and image
     history_text: bool = False  # the texts of the items a user had are a fourth modality of the user
     normalise: bool = False  # user and item vectors have length one; the FM starts as cosine / temperature
@@ -54,6 +62,7 @@ class SageFMRecipe(TrainedRecipe):
     hold_out_edges: bool = False  # co-review edges lose the part that the step's own pairs gave them
     node_dropout: float = 0.1  # share of node inputs replaced by their neighbours' mean, so that this path is learned
     edge_dropout: float = 0.0  # share of edges left out of a step
+    held_out: float = 0.0  # share of a user's items that a step asks for and hides at once; 0 hides each pair alone
     # loss
     loss: str = "bpr"  # bpr, or softmax over sampled items
     negatives: int = 1  # a pair's own for bpr; shared by the whole batch for softmax
@@ -62,11 +71,38 @@ class SageFMRecipe(TrainedRecipe):
     node_learning_rate: float = 1e-3  # of the node inputs, each of which sees few pairs
     steps_per_epoch: int = 24
     min_batch: int = 256  # pairs; small data takes fewer steps
+    # encoders
+    end_to_end: str = ""  # size of encoders that learn with the rest (scratch/sizes.py); empty: vectors come encoded
+    encoder_learning_rate: float = 1e-4
 
 
 def sage_fm_seed() -> SageFMRecipe:
     """The model as its seed describes it."""
     return SageFMRecipe(name="sage_fm_seed", family="sage_fm")
+
+
+def sage_fm_end_to_end() -> SageFMRecipe:
+    """The seed's model with DistilBERT and ResNet-50 inside, learning from its loss alone: a GPU's work."""
+    return replace(
+        sage_fm_seed(),
+        name="sage_fm_end_to_end",
+        family="sage_fm_end_to_end",
+        end_to_end="full",
+        steps_per_epoch=200,
+        min_batch=32,
+        max_epochs=20,
+    )
+
+
+def sage_fm_end_to_end_small() -> SageFMRecipe:
+    """The same at the size that two cores can train."""
+    return replace(
+        sage_fm_end_to_end(),
+        name="sage_fm_end_to_end_small",
+        end_to_end="small",
+        encoder_learning_rate=1e-3,
+        steps_per_epoch=48,
+    )
 
 
 def sage_fm() -> SageFMRecipe:
@@ -122,8 +158,8 @@ def bpr_mf() -> LightGCNRecipe:
 
 
 @dataclass(frozen=True)
-class SASRecRecipe(TrainedRecipe):
-    """Configuration of SASRec (see models/sasrec.py)."""
+class SequenceRecipe(TrainedRecipe):
+    """Configuration of a family over sequences (models/sequence_training.py); the defaults are SASRec's."""
 
     width: int = 64
     length: int = 50  # last items of a user
@@ -134,11 +170,126 @@ class SASRecRecipe(TrainedRecipe):
     start_scale: float = 0.02  # standard deviation of an item's vector at the start
     negatives: int = 1_024  # that a batch shares; as many as there are items make the full softmax
     batch: int = 2_048  # items to find, about
+    min_steps: int = 24  # an epoch: small data takes smaller batches
+    min_batch: int = 64
 
 
-def sasrec() -> SASRecRecipe:
+def sasrec() -> SequenceRecipe:
     """SASRec with sampled softmax."""
-    return SASRecRecipe(name="sasrec", family="sasrec", max_epochs=100)
+    return SequenceRecipe(name="sasrec", family="sasrec", max_epochs=100)
+
+
+@dataclass(frozen=True)
+class ContentSequenceRecipe(SequenceRecipe):
+    """What families over sequences have beside that where they look at contents."""
+
+    identity_dropout: float = 0.1  # share of items that lose their learned row in a step
+    numbers: bool = False  # numeric columns, such as prices, are a content
+
+
+@dataclass(frozen=True)
+class GatedSequenceRecipe(ContentSequenceRecipe):
+    """Configuration of the gated sequence model (see models/gated_sequence.py)."""
+
+    start_scale: float = 0.125  # so that a learned row of 64 is about as long as a projected content
+    temperature: float = 0.07  # of the contrast
+
+
+def gated_sequence() -> GatedSequenceRecipe:
+    """The model of seed 0."""
+    return GatedSequenceRecipe(name="gated_sequence", family="gated_sequence", heads=2, max_epochs=100)
+
+
+@dataclass(frozen=True)
+class TemporalGPT2Recipe(ContentSequenceRecipe):
+    """Configuration of the decoder over items and time (see models/temporal_gpt2.py)."""
+
+    heads: int = 2
+    feed_width: int = 256  # GPT-2's own four times the width
+    dropout: float = 0.3
+    start_scale: float = 0.125
+    temperature: float = 0.07
+    numbers: bool = True
+    time: bool = True  # season, celebrations, time of the week, gap and session
+    stars: bool = True
+    place_columns: int = 32  # that places are hashed into; 0 leaves them out
+    session_hours: float = 24.0  # without an event, after which a new session begins; some sources know days alone
+
+
+def temporal_gpt2() -> TemporalGPT2Recipe:
+    """The model of seed 3, of a size that two cores train in minutes."""
+    return TemporalGPT2Recipe(name="temporal_gpt2", family="temporal_gpt2", max_epochs=100)
+
+
+@dataclass(frozen=True)
+class AttentionRecipe(TrainedRecipe):
+    """Configuration of the attention over IDs and contents (see models/attention_contrastive.py)."""
+
+    width: int = 64
+    heads: int = 4
+    hidden: int = 128  # of the layers behind attention
+    dropout: float = 0.1
+    user_token: bool = True  # the user is among the tokens, as the seed says; else a vector beside them, which folds
+    start_scale: float = 0.1  # standard deviation of a user's or item's vector at the start
+    id_dropout: float = 0.1  # share of item IDs hidden in training, so that new items are learned by their contents
+    content_dropout: float = 0.1  # share of texts, images and numbers hidden in training
+    loss: str = "bpr"  # bpr, or softmax over sampled items where the user is no token
+    negatives: int = 1_024  # that a batch shares, for softmax
+    contrast: float = 0.1  # weight of CLIP's vision-text contrast; 0 is none
+    contrast_temperature: float = 0.07
+    steps_per_epoch: int = 200
+    min_batch: int = 256  # pairs; small data takes fewer steps
+
+
+def attention_contrastive() -> AttentionRecipe:
+    """The model as its seed describes it: user, item, vision, language and numbers under one attention."""
+    return AttentionRecipe(
+        name="attention_contrastive",
+        family="attention",
+        optimizer="adamw",
+        weight_decay=1e-2,
+        schedule="cosine",
+        warmup_epochs=1,
+        max_epochs=30,  # the seed's
+        validation_users=200,  # every pair goes through attention
+    )
+
+
+def attention_towers() -> AttentionRecipe:
+    """The same without the user among the tokens: an item is fused once, and a slate is an inner product away."""
+    return replace(
+        attention_contrastive(),
+        name="attention_towers",
+        user_token=False,
+        loss="softmax",
+        steps_per_epoch=48,
+        learning_rate=5e-3,
+        validation_users=2_000,
+    )
+
+
+@dataclass(frozen=True)
+class NcfRecipe(TrainedRecipe):
+    """Configuration of the rating regression (see models/ncf.py); the defaults are the seed's."""
+
+    width: int = 64  # of users, movies, and the projections of title and genres
+    hidden: tuple[int, ...] = (128, 64)
+    dropout: float = 0.2
+    start_scale: float = 0.1  # standard deviation of a user's or movie's vector at the start
+    batch: int = 1_024  # rated pairs
+
+
+def ncf_rating() -> NcfRecipe:
+    """Stars from user, movie, title and genres."""
+    return NcfRecipe(
+        name="ncf_rating",
+        family="ncf",
+        weight_decay=1e-5,
+        stop_by="validation_loss",
+        max_epochs=30,
+        patience=3,
+        validation_users=500,  # their slates are shown beside the loss, and every pair goes through the layers
+    )
 
 
 @dataclass(frozen=True)
@@ -182,6 +333,13 @@ class UserKnnRecipe(Recipe):
     shrinkage: float = 3.0
 
 
+@dataclass(frozen=True)
+class BlendRecipe(Recipe):
+    """Configuration of a blend (see models/blend.py): the weight of each part's standardised scores, and the part."""
+
+    parts: tuple[tuple[float, Recipe], ...] = ()
+
+
 def ease_text() -> EaseTextRecipe:
     """The floor."""
     return EaseTextRecipe(name="ease_text", family="ease_text")
@@ -223,9 +381,16 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "sage_fm": sage_fm,
     "sage_fm_seed": sage_fm_seed,
     "sage_fm_debug": sage_fm_debug,
+    "sage_fm_end_to_end": sage_fm_end_to_end,
+    "sage_fm_end_to_end_small": sage_fm_end_to_end_small,
     "bpr_mf": bpr_mf,
     "lightgcn": lightgcn,
     "sasrec": sasrec,
+    "gated_sequence": gated_sequence,
+    "temporal_gpt2": temporal_gpt2,
+    "ncf_rating": ncf_rating,
+    "attention_contrastive": attention_contrastive,
+    "attention_towers": attention_towers,
     "ease_text": ease_text,
     "ease": ease,
     "text_knn": text_knn,
@@ -241,6 +406,23 @@ def recipe(name: str) -> Recipe:
     if name not in RECIPES:
         raise UsageError(f"unknown recipe {name!r}: name one of {', '.join(sorted(RECIPES))}")
     return RECIPES[name]()
+
+
+def restored(name: str, values: Mapping[str, str]) -> Recipe:
+    """Return the recipe as it was when its fit logged these values: what its name means may have changed since."""
+    now = recipe(name)
+    logged = {field.name: values[field.name] for field in fields(now) if field.name in values}
+    changes: dict[str, Any] = {key: _parsed(text, getattr(now, key)) for key, text in logged.items()}
+    return replace(now, **changes)
+
+
+def _parsed(text: str, like: Any) -> Any:
+    """Return a logged value as the type of the field's value now."""
+    if isinstance(like, bool):
+        return text == "True"
+    if isinstance(like, tuple):
+        return tuple(json.loads(text))
+    return type(like)(text)
 
 
 # the recipe that does best on a layout's data (recsys_jobs/exam_data), where that was measured

@@ -75,6 +75,22 @@ def shared_candidates(pool_I: Ints, count: int, random: np.random.Generator) -> 
     return np.sort(random.choice(pool_I, count, replace=False))
 
 
+def held_out(
+    target_UI: sparse.csr_matrix, seen_U: Ints, user_B: Ints, share: float, random: np.random.Generator
+) -> tuple[Ints, Ints]:
+    """Return a random share of each user's targets: rows of the batch [T], ascending, and items [T].
+
+    That is at least one, and never all of the `seen_U` [U] items that a user is known by: it keeps one.
+    """
+    rows_BI = target_UI[user_B]
+    size_B = np.diff(rows_BI.indptr)
+    taken_B = np.minimum(np.maximum(np.round(share * size_B), 1), seen_U[user_B] - 1)
+    row_P = np.repeat(np.arange(len(user_B)), size_B)
+    order_P = np.lexsort((random.random(len(row_P)), row_P))
+    chosen_T = order_P[np.arange(len(row_P)) - rows_BI.indptr[row_P] < taken_B[row_P]]
+    return row_P[chosen_T], rows_BI.indices[chosen_T].astype(np.int64)
+
+
 def owned_among(owned_UI: sparse.csr_matrix, user_B: Ints, item_N: Ints) -> Bools:
     """Return which of the candidates each user owns [B, N]."""
     column_I = np.full(owned_UI.shape[1], -1)

@@ -1,7 +1,9 @@
 """The serving fit: what the gate decided to publish, fitted on the cut D, and registered.
 
 `python -m recsys_jobs.serve --run-date D [--recipe NAME]`. The fit takes the exam fit's number of epochs.
-A floor is fitted and logged, but not registered: no alias ever points to it.
+A floor is fitted and logged, but not registered: no alias ever points to it. What a night publishes is its
+own fit, unless a person holds another version in place or rejected this one (docs/models.md): then the fit
+is made and registered all the same.
 """
 
 from __future__ import annotations
@@ -17,15 +19,19 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from recsys_jobs import tracking
+from recsys_jobs import decisions, tracking
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.decisions import gate_decision
-from recsys_jobs.errors import JobError, run_main
+from recsys_jobs.errors import JobError
 from recsys_jobs.families import floor_recipe
-from recsys_jobs.fits import EXAM, Fit, exam_fit, serving_fit
+from recsys_jobs.faults import point
+from recsys_jobs.fits import EXAM, Fit, exam_fit, fit_of_run, serving_fit
+from recsys_jobs.lake_lock import run_step
 from recsys_jobs.models.contract import Model
 from recsys_jobs.overlap import demand_overlap
+from recsys_jobs.promotion import log as promotions
 from recsys_jobs.ranking import owned_items
+from recsys_jobs.recipes import Recipe
 from recsys_jobs.recipes import recipe as recipe_called
 from recsys_jobs.snapshot import exam_cut, load_dataset
 from recsys_jobs.step import Step, parse_step
@@ -33,12 +39,43 @@ from recsys_jobs.step import Step, parse_step
 log = logging.getLogger(__name__)
 
 
-def published_fit(step: Step, dataset: Dataset) -> Fit:
-    """The serving fit of what this night publishes, found or made now."""
+def to_publish(step: Step, dataset: Dataset) -> tuple[Fit, int | None]:
+    """What this night publishes, with its registry version, None for a floor: the held one, else its own fit."""
+    rows = decisions.everything()
+    held = promotions.hold(rows, step.run_date)
+    if held is not None:
+        log.info("%s holds: %s", held.row["kind"], held.row["reason"])
+        return _standing(step, dataset, held.version)
+    fit = night_fit(step, dataset)
+    version = registered_version(step, fit, dataset)
+    if version not in promotions.rejected(rows):
+        return fit, version
+    other = promotions.before(rows, version, until=step.run_date)
+    log.info("version %d was rejected: %s is published", version, f"version {other}" if other else "the floor")
+    return _standing(step, dataset, other)
+
+
+def _standing(step: Step, dataset: Dataset, version: int | None) -> tuple[Fit, int | None]:
+    """A version fitted before, over this night's users and items; the night's floor for None."""
+    if version is None:
+        return _floor_fit(step, dataset, gate_decision(step.run_date, step.recipe)), None
+    return fit_of_run(tracking.nights_version(version).run_id, dataset), version
+
+
+def night_fit(step: Step, dataset: Dataset) -> Fit:
+    """The serving fit of what the gate decided on this night, found or made now."""
     decision = gate_decision(step.run_date, step.recipe)
-    is_floor = decision["publishes"] != decision["recipe"]
-    recipe = floor_recipe(step.settings, len(dataset.items)) if is_floor else recipe_called(decision["publishes"])
-    exam = _exam_run(decision["floor_fingerprint" if is_floor else "model_fingerprint"])
+    if decision["publishes"] != decision["recipe"]:
+        return _floor_fit(step, dataset, decision)
+    return _serving_fit(step, dataset, recipe_called(decision["publishes"]), decision["model_fingerprint"])
+
+
+def _floor_fit(step: Step, dataset: Dataset, decision: dict[str, Any]) -> Fit:
+    return _serving_fit(step, dataset, floor_recipe(step.settings, len(dataset.items)), decision["floor_fingerprint"])
+
+
+def _serving_fit(step: Step, dataset: Dataset, recipe: Recipe, exam_fingerprint: str) -> Fit:
+    exam = _exam_run(exam_fingerprint)
     tags = step.tags(step.run_date) | {"exam_run": exam.info.run_id}
     return serving_fit(dataset, recipe, step.settings.seed, int(exam.data.params["epochs_fitted"]), tags)
 
@@ -76,8 +113,10 @@ def _registered(run_date: date, fit: Fit, dataset: Dataset) -> int:
     with tempfile.TemporaryDirectory() as folder:
         write_model(Path(folder), fit.model, dataset)
         uri = tracking.log_pyfunc(fit.run_id, Path(folder))
+    point("register:before")
     tags = {"run_date": str(run_date), "recipe": fit.recipe.name, "fingerprint": fit.fingerprint}
     version = tracking.register(uri, fit.run_id, tags)
+    point("register:after")
     log.info("registered %s version %d", tracking.registered_name(), version)
     return version
 
@@ -103,7 +142,7 @@ def main() -> None:
     """The step's command line."""
     step = parse_step(__doc__ or "")
     dataset = load_dataset(step.run_date, step.settings)
-    fit = published_fit(step, dataset)
+    fit = night_fit(step, dataset)
     check_overlap(step, fit, dataset)
     version = registered_version(step, fit, dataset)
     log.info(
@@ -115,4 +154,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_main(main)
+    run_step(main)

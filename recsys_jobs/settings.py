@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from recsys_jobs.errors import UsageError
 
@@ -48,6 +49,7 @@ class Settings:
     # embeddings
     text_encoder: str = "minilm"
     image_encoder: str = "efficientnet_lite0"
+    encoder_months: int = 3  # encoders from scratch (scratch, scratch_small) are refitted as often as that
     precision: str = "float32"
     reviews_per_user: int = 5  # last reviews that stand for a user
     reviews_per_item: int = 5  # last reviews that stand for an item without a description
@@ -61,7 +63,14 @@ class Settings:
     gate_margin: float = 0.05  # share of the floor's NDCG by which a model may be worse
     min_coverage_ratio: float = 0.5  # of the floor's catalogue coverage
     min_overlap: float = 0.05  # share of the exam fit's slates that the serving fit must still show the same people
+    min_night_overlap: float = 0.2  # share of last night's places shown again, below which people are told
+    max_score_drift: float = 0.5  # Kolmogorov-Smirnov distance from last night's scores, above which people are told
     min_published_coverage: float = 0.01  # share of the eligible items that some slate must show
+    # retention (python -m recsys_jobs.maintenance): a year, and a month in which to ask about its first day
+    time_travel_days: int = 400  # every version of a table that was current since can be read
+    snapshot_days: int = 400  # of nights before the newest; older snapshots are dropped, what was published stays
+    settle_days: int = 2  # what was written since is left alone: a backfill may be at work on it
+    model_versions: int = 20  # newest registered versions that are not archived
 
 
 def default() -> Settings:
@@ -123,8 +132,40 @@ def landing_zone() -> Path:
 
 
 def lake_root() -> Path:
-    """Where the Delta tables stand (`RECSYS_LAKE`, else `var/lake`)."""
+    """The lake's folder (`RECSYS_LAKE`, else `var/lake`): Delta tables, images, what is staged.
+
+    Of a lake on S3 it is `var/lakes/<bucket>/<prefix>`, with everything but the tables: see `table_uri`.
+    """
+    if remote := lake_address():
+        return (var_dir() / "lakes" / remote.removeprefix("s3://")).absolute()
     return Path(os.environ.get("RECSYS_LAKE") or ROOT / "var" / "lake").absolute()
+
+
+def registered_name(lake: Path) -> str:
+    """The lake's registered model in MLflow: its folder's name, then `-recommender`."""
+    return f"{lake.name}-recommender"
+
+
+def lake_address() -> str | None:
+    """The address of a lake on S3 (`s3://bucket/prefix`), None where `RECSYS_LAKE` is a folder.
+
+    Raises UsageError for an address with no bucket or no prefix, with `..`, a query, or another scheme.
+    """
+    where = (os.environ.get("RECSYS_LAKE") or "").rstrip("/")
+    if "://" not in where:
+        return None
+    parts = urlsplit(where)
+    prefix = parts.path.strip("/").split("/")
+    plain = parts.scheme == "s3" and parts.netloc and not (parts.query or parts.fragment or "@" in parts.netloc)
+    if not plain or any(name in ("", ".", "..") for name in prefix):
+        raise UsageError(f"RECSYS_LAKE={where}: write a folder, or s3://bucket/prefix")
+    return where
+
+
+def table_uri(name: str, lake: Path) -> str:
+    """Where a table of the lake stands: in its folder, or below the S3 address that `RECSYS_LAKE` names."""
+    remote = lake_address()
+    return f"{remote}/{name}" if remote and lake == lake_root() else str(lake / name)
 
 
 def var_dir() -> Path:

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from recsys_jobs.errors import UsageError
+from recsys_jobs.errors import UsageError, plain
 from recsys_jobs.sql import connect
 
 _LATEST = "SELECT max(run_date) FROM recommendations WHERE $date IS NULL OR run_date = $date"
@@ -35,7 +35,7 @@ _HISTORY = f"""
 
 _SLATE = f"""
     WITH titles AS ({_TITLES})
-    SELECT rank, round(score, 4) AS score, item_id, coalesce(title, '(no title)') AS title, model_name, model_version
+    SELECT rank, score, item_id, coalesce(title, '(no title)') AS title, model_name, model_version
     FROM recommendations LEFT JOIN titles USING (item_id)
     WHERE run_date = $date AND user_id = $user ORDER BY rank
 """  # noqa: S608
@@ -51,8 +51,7 @@ def show_slate(user: str | None = None, run_date: date | None = None, picture: P
     if day is None:
         raise UsageError(f"nothing is published{f' for {run_date}' if run_date else ' yet'}: run a night first")
     user = user or _someone(connection, day)
-    history = _rows(connection, _HISTORY, day, user)
-    slate = _rows(connection, _SLATE, day, user)
+    history, slate = history_of(connection, day, user), slate_of(connection, day, user)
     if not slate:
         raise UsageError(f"user {user!r} has no slate on {day}: popular_items serves people we do not know")
     _print(user, day, history, slate)
@@ -63,6 +62,16 @@ def show_slate(user: str | None = None, run_date: date | None = None, picture: P
         draw(connection, day, {f"What {user} had": had, "What the night shows": [(r[2], r[3]) for r in slate]}, picture)
 
 
+def history_of(connection: duckdb.DuckDBPyConnection, day: date, user: str) -> list[tuple[Any, ...]]:
+    """What the user had at the cut `day`, oldest first: day, stars, item, title."""
+    return _rows(connection, _HISTORY, day, user)
+
+
+def slate_of(connection: duckdb.DuckDBPyConnection, day: date, user: str) -> list[tuple[Any, ...]]:
+    """What the night of `day` shows the user, best first: rank, score, item, title, model's name and version."""
+    return _rows(connection, _SLATE, day, user)
+
+
 def _someone(connection: duckdb.DuckDBPyConnection, day: date) -> str:
     found = connection.execute(_SOMEONE, {"date": day}).fetchone()
     if found is None:
@@ -71,9 +80,9 @@ def _someone(connection: duckdb.DuckDBPyConnection, day: date) -> str:
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, query: str, day: date, user: str) -> list[tuple[Any, ...]]:
-    """Rows with their fourth column, the title, free of HTML entities, which real dumps are full of."""
+    """Rows with their fourth column, the title, as a terminal may be given it, without HTML's entities."""
     rows = connection.execute(query, {"date": day, "user": user}).fetchall()
-    return [(*row[:3], html.unescape(row[3]), *row[4:]) for row in rows]
+    return [(*row[:3], plain(html.unescape(row[3])), *row[4:]) for row in rows]
 
 
 def _print(user: str, day: date, history: list[tuple[Any, ...]], slate: list[tuple[Any, ...]]) -> None:

@@ -23,7 +23,7 @@ from recsys_jobs.evaluation.exam import Holdout
 from recsys_jobs.settings import Settings
 from recsys_jobs.tables import CONTENTS, CUTS, INTERACTIONS, ITEM_EDGES
 
-_ORDER = [("interacted_at", "ascending"), ("item_id", "ascending"), ("review_hash", "ascending")]
+ORDER = [("interacted_at", "ascending"), ("item_id", "ascending"), ("review_hash", "ascending")]
 
 
 def exam_cut(run_date: date) -> tuple[date, bool]:
@@ -36,7 +36,7 @@ def exam_cut(run_date: date) -> tuple[date, bool]:
 
 def load_dataset(as_of: date, settings: Settings) -> Dataset:
     """The Dataset of the cut `as_of`; JobError where its snapshot or embeddings are missing."""
-    events = lake.read_date(INTERACTIONS, as_of).sort_by(_ORDER)
+    events = lake.read_date(INTERACTIONS, as_of).sort_by(ORDER)
     if not events.num_rows:
         raise JobError(f"no interactions as of {as_of}: run python -m spark.snapshots first")
     contents = lake.read_date(CONTENTS, as_of)

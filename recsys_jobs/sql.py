@@ -6,18 +6,14 @@ The connection sees the tables of one lake and nothing else: no file, no network
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import duckdb
 
 from recsys_jobs import lake
 from recsys_jobs.errors import UsageError
-from recsys_jobs.tables import RECOMMENDATIONS, TABLES, Table
-
-_LATEST = """
-    CREATE VIEW recommendations_latest AS
-    SELECT * FROM recommendations WHERE run_date = (SELECT max(run_date) FROM recommendations)
-"""
+from recsys_jobs.tables import RECOMMENDATIONS, RECOMMENDATIONS_LATEST, TABLES
 
 
 def connect() -> duckdb.DuckDBPyConnection:
@@ -27,26 +23,30 @@ def connect() -> duckdb.DuckDBPyConnection:
     connection.execute("SET python_enable_replacements = false")
     for table in TABLES.values():
         if table.published:
-            connection.register(table.name, _dataset(table))
-    connection.execute(_LATEST)
+            connection.register(table.name, lake.scan(table))
+    connection.execute(f"CREATE VIEW recommendations_latest AS {RECOMMENDATIONS_LATEST}")
     connection.execute("SET enable_external_access = false")
+    connection.execute("SET autoinstall_known_extensions = false")
+    connection.execute("SET autoload_known_extensions = false")
     connection.execute("SET lock_configuration = true")
     return connection
-
-
-def _dataset(table: Table) -> Any:
-    delta = lake.open_table(table)
-    return lake.arrow_schema(table).empty_table() if delta is None else delta.to_pyarrow_dataset()
 
 
 def query(text: str) -> duckdb.DuckDBPyRelation:
     """The result of one SELECT over the published tables; UsageError where it is none, or wrong."""
     connection = connect()
-    try:
+    with _told():
         statements = connection.extract_statements(text)
         if [s.type for s in statements] != [duckdb.StatementType.SELECT]:
             raise UsageError("the tables are read-only here: write one SELECT")
         return connection.query(statements[0].query)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Turn what DuckDB raises, at once or when the rows are fetched, into one line."""
+    try:
+        yield
     except duckdb.Error as error:
         names = ", ".join([t.name for t in TABLES.values() if t.published] + [f"{RECOMMENDATIONS.name}_latest"])
         raise UsageError(f"{' '.join(str(error).split())} (tables: {names})") from None
@@ -54,8 +54,9 @@ def query(text: str) -> duckdb.DuckDBPyRelation:
 
 def show(text: str, as_csv: bool = False) -> None:
     """Print the result of `text` as a table, or as CSV."""
-    relation = query(text)
-    if as_csv:
-        relation.to_df().to_csv(sys.stdout, index=False)
-    else:
-        relation.show(max_width=sys.maxsize if not sys.stdout.isatty() else None, max_rows=200)
+    with _told():
+        relation = query(text)
+        if as_csv:
+            relation.to_df().to_csv(sys.stdout, index=False)
+        else:
+            relation.show(max_width=sys.maxsize if not sys.stdout.isatty() else None, max_rows=200)

@@ -12,6 +12,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from recsys_jobs.errors import JobError
+from recsys_jobs.faults import point
 from recsys_jobs.lake import arrow_schema
 from recsys_jobs.settings import lake_root
 from recsys_jobs.tables import Table
@@ -34,6 +35,7 @@ def write(table: Table, run_date: date, shards: Iterable[pa.Table]) -> int:
         shaped = shard.select(table.names).cast(arrow_schema(table))
         pq.write_table(shaped, place / f"{number:05d}.parquet")
         rows += shaped.num_rows
+    point("staging:shards")
     (place / _DONE).touch()
     return rows
 
@@ -41,11 +43,16 @@ def write(table: Table, run_date: date, shards: Iterable[pa.Table]) -> int:
 def read(table: Table, run_date: date) -> pa.Table:
     """The staged rows; JobError where the shards are missing or half there."""
     place = folder(table, run_date)
-    if not (place / _DONE).exists():
+    if not is_whole(table, run_date):
         raise JobError(
             f"nothing is staged for {table.name} of {run_date}: run python -m recsys_jobs.top_k for it first"
         )
     return ds.dataset(sorted(str(path) for path in place.glob("*.parquet")), schema=arrow_schema(table)).to_table()
+
+
+def is_whole(table: Table, run_date: date) -> bool:
+    """Whether everything of one table and date is staged."""
+    return (folder(table, run_date) / _DONE).exists()
 
 
 def clear(run_date: date) -> None:

@@ -7,7 +7,9 @@ import logging
 from dataclasses import dataclass
 from datetime import date
 
+from recsys_jobs import lineage
 from recsys_jobs.decisions import recipe_in_force
+from recsys_jobs.scratch.sizes import NAMES
 from recsys_jobs.settings import Settings, lake_root, load_settings, parse_date
 
 
@@ -22,7 +24,8 @@ class Step:
 
     def tags(self, cut: date) -> dict[str, str]:
         """Tags for an MLflow run of this night that reads the cut `cut`."""
-        return {"run_date": str(self.run_date), "cut": str(cut), "lake": lake_root().name}
+        own = {"run_date": str(self.run_date), "cut": str(cut), "lake": lake_root().name}
+        return own | lineage.tags(lineage.input_versions())
 
 
 def parse_step(doc: str, with_floor: bool = False) -> Step:
@@ -36,4 +39,14 @@ def parse_step(doc: str, with_floor: bool = False) -> Step:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     run_date, settings = parse_date(arguments.run_date), load_settings()
     recipe = arguments.recipe or recipe_in_force(run_date, settings)
-    return Step(run_date, settings, recipe, getattr(arguments, "floor", False))
+    return Step(run_date, night_settings(settings, run_date), recipe, getattr(arguments, "floor", False))
+
+
+def night_settings(settings: Settings, run_date: date) -> Settings:
+    """Return settings that name the night's encoders from scratch, where the configuration asks for any."""
+    if not {settings.text_encoder, settings.image_encoder} & set(NAMES):
+        return settings  # what follows loads torch
+    from recsys_jobs.scratch.encoders import encoders_of_cut
+    from recsys_jobs.snapshot import exam_cut
+
+    return encoders_of_cut(settings, exam_cut(run_date)[0])

@@ -67,7 +67,9 @@ INGEST_FILES = Table(
         _key("rows_read", "long", "lines that are not blank"),
         _key("rows_good", "long"),
         _key("rows_quarantined", "long"),
-        _key("rows_duplicate", "long"),
+        _key(
+            "rows_duplicate", "long", "sound lines that do not stand: another has the key, or its author is forgotten"
+        ),
         _key("state", note="accepted, refused, superseded"),
         Column("message", "string", "why a file was refused, and where"),
         Column("ingested_at", "timestamp", provenance=True),
@@ -86,7 +88,7 @@ QUARANTINE = Table(
         _key("position", "long", "line number, from 1, blank lines counted"),
         _key("reason", note="a code: invalid_json, wrong_type, missing_id, bad_rating, …"),
         Column("detail", "string", "the field and value that were wrong, where one can say"),
-        Column("raw", "string", "the whole line as it stood; invalid UTF-8 replaced"),
+        Column("raw", "string", "the whole line as it stood; invalid UTF-8 replaced; null for a forgotten reviewer"),
     ),
     writer="spark",
     published=True,
@@ -135,6 +137,8 @@ ITEMS = Table(
     writer="spark",
     published=True,
 )
+
+URLS_PER_ITEM = 3  # of a version's image_urls, the best, that are looked at; another version may have more looked at
 
 ITEM_IMAGES = Table(
     "item_images",
@@ -258,22 +262,26 @@ PROMOTIONS = Table(
     "promotions",
     key=("decision_id",),
     columns=(
-        _key("decision_id", note="hash of kind, date, recipes, fingerprints: the same decision stands once"),
-        _key("kind", note="gate, challenge, promote, rollback, by_hand"),
-        _key("effective_date", "date"),
+        _key("decision_id", note="hash of kind, date, recipes, fingerprints: the same verdict stands once"),
+        _key("kind", note="gate, publish, challenge, promote, rollback, release, by_hand"),
+        _key("effective_date", "date", "the night it is about, or the first one that it holds for"),
         _key("recipe"),
-        _key("model_fingerprint", note="of the exam fit that was judged"),
-        Column("floor", "string", "the floor's recipe"),
+        _key("model_fingerprint", note="of the exam fit that was judged; else of the model that is to serve"),
+        Column("floor", "string", "what it was measured against: the floor, for a challenge the recipe in force"),
         Column("floor_fingerprint", "string"),
         Column("difference", "double", "NDCG at K, recipe minus floor, on the same users"),
-        Column("low", "double"),
+        Column("low", "double", "of a challenge among several: Holm's interval, wider than 95 %"),
         Column("high", "double"),
         Column("users", "long"),
-        _key("decision", note="passed, failed, undecided"),
+        _key("decision", note="passed (it holds), failed, undecided"),
         _key("publishes", note="the recipe whose slate the night publishes"),
         _key("reason", note="one sentence"),
         Column("lineage", "string", "JSON: run ids, Delta versions, code version, seed", provenance=True),
         Column("decided_at", "timestamp", provenance=True),
+        Column("model_version", "int", "registry version that is to serve; null: a floor, or no say", provenance=True),
+        Column("rejected_version", "int", "registry version that a rollback took away", provenance=True),
+        Column("moves_alias", "boolean", "whether champion goes to model_version (null: is removed)", provenance=True),
+        Column("completed_at", "timestamp", "null while tables and alias do not follow yet", provenance=True),
     ),
     writer="delta-rs",
     published=True,
@@ -295,6 +303,27 @@ RECOMMENDATIONS = Table(
         _key("item_id"),
         _key("score", "double", "the model's; comparable within a user only"),
         *_MODEL_COLUMNS,
+    ),
+    writer="delta-rs",
+    partitioned_by=("run_date",),
+    published=True,
+)
+
+PUBLICATIONS = Table(
+    "publications",
+    key=("run_date",),
+    columns=(
+        _key("run_date", "date"),
+        _key("recipe"),
+        *_MODEL_COLUMNS,
+        _key("seed", "long"),
+        _key("epochs", "int", "of the serving fit; 0 for a closed form"),
+        _key("users", "long", "people of the cut"),
+        _key("settings", note="JSON: the night's whole configuration"),
+        Column("run_id", "string", "the serving fit's run in MLflow", provenance=True),
+        Column("delta_versions", "string", "JSON: the version of each table that was read", provenance=True),
+        Column("code_version", "string", provenance=True),
+        Column("published_at", "timestamp", provenance=True),
     ),
     writer="delta-rs",
     partitioned_by=("run_date",),
@@ -331,6 +360,9 @@ POPULAR_ITEMS = Table(
     published=True,
 )
 
+# the query of the view `recommendations_latest`, in the SQL of DuckDB and of Spark
+RECOMMENDATIONS_LATEST = "SELECT * FROM recommendations WHERE run_date = (SELECT max(run_date) FROM recommendations)"
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
@@ -347,6 +379,7 @@ TABLES: dict[str, Table] = {
         MODEL_METRICS,
         PROMOTIONS,
         RECOMMENDATIONS,
+        PUBLICATIONS,
         SIMILAR_ITEMS,
         POPULAR_ITEMS,
     )

@@ -14,39 +14,61 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from recsys_jobs import ranking, staging
+from recsys_jobs import lake, lineage, ranking, staging
+from recsys_jobs.blocklist import blocked
+from recsys_jobs.code_version import code_version
 from recsys_jobs.dataset import Bools, Dataset, Ints
-from recsys_jobs.errors import run_main
 from recsys_jobs.fits import Fit
-from recsys_jobs.serve import published_fit, registered_version
+from recsys_jobs.lake_lock import run_step
+from recsys_jobs.serve import to_publish
 from recsys_jobs.snapshot import load_dataset
 from recsys_jobs.step import Step, parse_step
-from recsys_jobs.tables import POPULAR_ITEMS, RECOMMENDATIONS, SIMILAR_ITEMS
+from recsys_jobs.tables import POPULAR_ITEMS, PUBLICATIONS, RECOMMENDATIONS, SIMILAR_ITEMS
 from recsys_jobs.tracking import registered_name
 
 log = logging.getLogger(__name__)
 
 
-def stage(step: Step, dataset: Dataset, fit: Fit, version: int | None) -> None:
-    """Write the three tables' shards for this night."""
+def stage_night(step: Step) -> None:
+    """Stage what this night is to publish."""
+    versions = lineage.input_versions()
+    with lake.pinned(versions):  # what is recorded is what was read
+        dataset = load_dataset(step.run_date, step.settings)
+        stage(step, dataset, *to_publish(step, dataset), versions)
+
+
+def stage(step: Step, dataset: Dataset, fit: Fit, version: int | None, versions: lineage.Versions) -> None:
+    """Write the shards of what this night publishes, nothing of the blocklist in it, and of what it was made from."""
     began = time.monotonic()
-    same = {
+    blocked_I = blocked(step.run_date, dataset.items)
+    same: dict[str, Any] = {
         "run_date": step.run_date,
         "model_name": registered_name() if version else fit.recipe.name,
         "model_version": version,
         "model_fingerprint": fit.fingerprint,
     }
-    rows = staging.write(RECOMMENDATIONS, step.run_date, _slates(fit, dataset, step.settings.k, same))
+    rows = staging.write(RECOMMENDATIONS, step.run_date, _slates(fit, dataset, step.settings.k, blocked_I, same))
     log.info("recommendations: %d rows for %d users in %.1f s", rows, len(dataset.users), time.monotonic() - began)
-    rows = staging.write(SIMILAR_ITEMS, step.run_date, _similar(fit, dataset, step.settings.similar_k, same))
+    rows = staging.write(SIMILAR_ITEMS, step.run_date, _similar(fit, dataset, step.settings.similar_k, blocked_I, same))
     log.info("similar_items: %d rows for %d items", rows, len(dataset.items))
-    staging.write(POPULAR_ITEMS, step.run_date, [_popular(dataset, step)])
+    staging.write(POPULAR_ITEMS, step.run_date, [_popular(dataset, step, blocked_I)])
+    made_from = lineage.Publication(
+        **same,
+        recipe=fit.recipe.name,
+        run_id=fit.run_id,
+        seed=step.settings.seed,
+        epochs=fit.epochs,
+        settings=step.settings,
+        delta_versions=versions,
+        code_version=code_version(),
+    )
+    staging.write(PUBLICATIONS, step.run_date, [lineage.row(made_from, len(dataset.users))])
 
 
-def _slates(fit: Fit, dataset: Dataset, k: int, same: dict[str, Any]) -> Iterator[pa.Table]:
-    """One shard a block of users: exactly min(K, eligible - owned) rows each, best first."""
+def _slates(fit: Fit, dataset: Dataset, k: int, blocked_I: Bools, same: dict[str, Any]) -> Iterator[pa.Table]:
+    """One shard a block of users: exactly min(K, eligible - owned - blocked) rows each, best first."""
     users, items = pa.array(dataset.users, pa.string()), pa.array(dataset.items, pa.string())
-    for slate in ranking.top_k(fit.model, dataset, k):
+    for slate in ranking.top_k(fit.model, dataset, k, blocked_items=np.flatnonzero(blocked_I)):
         row, rank, kept_BK = _filled(slate.item_BK, slate.count_B)
         columns = {
             "user_id": users.take(pa.array(slate.user_B[row])),
@@ -57,11 +79,11 @@ def _slates(fit: Fit, dataset: Dataset, k: int, same: dict[str, Any]) -> Iterato
         yield _with(columns, same, len(rank))
 
 
-def _similar(fit: Fit, dataset: Dataset, k: int, same: dict[str, Any]) -> Iterator[pa.Table]:
-    """One shard a block of items: at most k that the model holds alike."""
+def _similar(fit: Fit, dataset: Dataset, k: int, blocked_I: Bools, same: dict[str, Any]) -> Iterator[pa.Table]:
+    """One shard a block of items: at most k that the model holds alike; none for a blocked one."""
     items = pa.array(dataset.items, pa.string())
-    for alike in ranking.similar_items(fit.model, k):
-        row, rank, kept_BK = _filled(alike.similar_BK, alike.count_B)
+    for alike in ranking.similar_items(fit.model, k, blocked_items=np.flatnonzero(blocked_I)):
+        row, rank, kept_BK = _filled(alike.similar_BK, np.where(blocked_I[alike.item_B], 0, alike.count_B))
         columns = {
             "item_id": items.take(pa.array(alike.item_B[row])),
             "rank": pa.array(rank, pa.int32()),
@@ -78,9 +100,9 @@ def _filled(item_BK: Ints, count_B: Ints) -> tuple[Ints, Ints, Bools]:
     return row, place + 1, kept_BK
 
 
-def _popular(dataset: Dataset, step: Step) -> pa.Table:
+def _popular(dataset: Dataset, step: Step, blocked_I: Bools) -> pa.Table:
     """The items that most people had, ties by id; the slate for people we do not know."""
-    best_K, users_K = ranking.popular_items(dataset, step.settings.k)
+    best_K, users_K = ranking.popular_items(dataset, step.settings.k, blocked_items=np.flatnonzero(blocked_I))
     columns = {
         "rank": pa.array(np.arange(1, len(best_K) + 1), pa.int32()),
         "item_id": pa.array([dataset.items[i] for i in best_K], pa.string()),
@@ -96,11 +118,8 @@ def _with(columns: dict[str, pa.Array], same: dict[str, Any], rows: int) -> pa.T
 
 def main() -> None:
     """The step's command line."""
-    step = parse_step(__doc__ or "")
-    dataset = load_dataset(step.run_date, step.settings)
-    fit = published_fit(step, dataset)
-    stage(step, dataset, fit, registered_version(step, fit, dataset))
+    stage_night(parse_step(__doc__ or ""))
 
 
 if __name__ == "__main__":
-    run_main(main)
+    run_step(main)

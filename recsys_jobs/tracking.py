@@ -17,12 +17,16 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
+from recsys_jobs import settings
+from recsys_jobs.errors import UsageError
 from recsys_jobs.settings import lake_root, tracking_uri, var_dir
 
 CHAMPION, PREVIOUS = "champion", "previous"
 FINGERPRINT, KIND = "fingerprint", "kind"
+ARCHIVED = "archived"
 _SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec("string", "user_id")]),
     outputs=Schema(
@@ -36,8 +40,8 @@ _SIGNATURE = ModelSignature(
 
 
 def registered_name() -> str:
-    """The lake's registered model: its folder's name, then `-recommender`."""
-    return f"{lake_root().name}-recommender"
+    """The registered model of the lake in use."""
+    return settings.registered_name(lake_root())
 
 
 @cache
@@ -73,6 +77,22 @@ def find_run(fingerprint: str, kind: str) -> Run | None:
         order_by=["attributes.start_time ASC"],
     )
     return found[0] if found else None
+
+
+def runs_of_kind(kind: str, experiment: str | None = None) -> list[Run]:
+    """The finished runs of a kind, the newest first; of the lake's experiment unless one is named."""
+    return list(
+        client().search_runs(
+            [experiment_id(experiment)],
+            f"attributes.status = 'FINISHED' AND tags.{KIND} = '{kind}'",
+            order_by=["attributes.start_time DESC"],
+        )
+    )
+
+
+def artifacts(run_id: str, folder: str) -> list[str]:
+    """The paths of what a run keeps in a folder of its artifacts."""
+    return [str(found.path) for found in client().list_artifacts(run_id, folder)]
 
 
 @contextmanager
@@ -119,10 +139,7 @@ def register(model_uri: str, run_id: str, tags: Mapping[str, str]) -> int:
 
 def version_of(run_id: str) -> int | None:
     """The version made from this run, or None. The first, should a killed task have left two."""
-    made = [
-        int(v.version) for v in client().search_model_versions(f"name = '{registered_name()}'") if v.run_id == run_id
-    ]
-    return min(made, default=None)
+    return min((int(found.version) for found in versions() if found.run_id == run_id), default=None)
 
 
 def _ensure_registered_model() -> None:
@@ -143,17 +160,88 @@ def aliased(alias: str) -> Any | None:
         raise
 
 
-def crown(version: int, run_date: str) -> str:
-    """Move `champion` to `version` and `previous` to the one before; say what was done.
+def point(alias: str, version: int | None) -> None:
+    """Let the alias stand at `version`, or nowhere."""
+    now = aliased(alias)
+    if version is not None:
+        client().set_registered_model_alias(registered_name(), alias, str(version))
+    elif now is not None:
+        client().delete_registered_model_alias(registered_name(), alias)
 
-    An older date never moves an alias: a backfill leaves the serving model alone.
-    """
-    before = aliased(CHAMPION)
-    if before is not None and int(before.version) == version:
-        return f"version {version} is {CHAMPION} already"
-    if before is not None and before.tags.get("run_date", "") > run_date:
-        return f"{CHAMPION} stays at version {before.version}, of the later night {before.tags['run_date']}"
-    if before is not None:
-        client().set_registered_model_alias(registered_name(), PREVIOUS, str(before.version))
-    client().set_registered_model_alias(registered_name(), CHAMPION, str(version))
-    return f"{CHAMPION} moved to version {version}"
+
+def champion() -> int | None:
+    """The version that bears `champion`, or None."""
+    now = aliased(CHAMPION)
+    return None if now is None else int(now.version)
+
+
+def fits_of_lake(kinds: tuple[str, ...]) -> list[Run]:
+    """Every finished run of these kinds in the lake's experiment."""
+    found: list[Run] = []
+    token: str | None = ""
+    while token is not None:
+        page = client().search_runs([experiment_id()], "attributes.status = 'FINISHED'", page_token=token or None)
+        found += [run for run in page if run.data.tags.get(KIND) in kinds]
+        token = page.token or None
+    return found
+
+
+def versions() -> list[Any]:
+    """Every registered version of the lake's model, the oldest first."""
+    found = client().search_model_versions(f"name = '{registered_name()}'")
+    return sorted(found, key=lambda version: int(version.version))
+
+
+def nights_version(version: int) -> Any:
+    """A version that a night registered; UsageError where there is none of this number."""
+    every = {int(found.version): found for found in versions()}
+    if version not in every or "recipe" not in every[version].tags:
+        known = ", ".join(str(number) for number, found in every.items() if "recipe" in found.tags) or "none"
+        raise UsageError(f"no night registered version {version} of {registered_name()}; known: {known}")
+    return every[version]
+
+
+def run(run_id: str) -> Run:
+    """The run of this id."""
+    return client().get_run(run_id)
+
+
+def fetch_version(version: Any, into: Path) -> Path:
+    """Download the files of a registered version into a folder; return where they are."""
+    return Path(mlflow.artifacts.download_artifacts(artifact_uri=version.source, dst_path=str(into)))
+
+
+def replace_in_version(version: Any, folder: Path, place: str) -> None:
+    """Put the files of a local folder in the place of those of a registered version."""
+    client().log_model_artifacts(version.model_id or version.source.removeprefix("models:/"), str(folder), place)
+
+
+def has_artifact(run_id: str, artifact: str) -> bool:
+    """Whether a run still has this file."""
+    return any(one.path == artifact for one in client().list_artifacts(run_id, str(Path(artifact).parent)))
+
+
+def replace_artifact(run_id: str, file: Path, place: str) -> None:
+    """Put a local file in the place of a run's file of the same name."""
+    client().log_artifact(run_id, str(file), place)
+
+
+def drop_artifact(run_id: str, artifact: str) -> None:
+    """Remove a file, or a folder, of a run."""
+    get_artifact_repository(client().get_run(run_id).info.artifact_uri).delete_artifacts(artifact)
+
+
+def archive_version(version: Any, day: str) -> None:
+    """Mark a registered version as one that nobody serves; it still loads."""
+    client().set_model_version_tag(registered_name(), str(version.version), ARCHIVED, day)
+
+
+def aliases() -> dict[str, int]:
+    """The registered model's aliases and the versions that bear them; none while there is no such model."""
+    try:
+        named = client().get_registered_model(registered_name()).aliases
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return {}
+        raise
+    return {alias: int(version) for alias, version in named.items()}

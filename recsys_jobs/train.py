@@ -1,16 +1,18 @@
 """Exam fits: fit the recipe in force, or the floor, on the cut H.
 
 `python -m recsys_jobs.train --run-date D [--recipe NAME | --floor]`. The fit stops early on the last
-part of the cut, and never sees the holdout.
+part of the cut, and never sees the holdout. The recipe's fit comes first in a night, so it also finishes what
+a killed publish left, and takes over what a person did to the alias in MLflow.
 """
 
 from __future__ import annotations
 
 import logging
 
-from recsys_jobs.errors import run_main
 from recsys_jobs.families import floor_recipe
 from recsys_jobs.fits import exam_fit
+from recsys_jobs.lake_lock import run_step
+from recsys_jobs.promotion.moves import at_start
 from recsys_jobs.recipes import recipe as recipe_called
 from recsys_jobs.snapshot import exam_cut, load_dataset
 from recsys_jobs.step import parse_step
@@ -21,6 +23,8 @@ log = logging.getLogger(__name__)
 def main() -> None:
     """The step's command line."""
     step = parse_step(__doc__ or "", with_floor=True)
+    if not step.floor and at_start(step):
+        step = parse_step(__doc__ or "", with_floor=True)  # another recipe may be in force now
     cut, _ = exam_cut(step.run_date)
     dataset = load_dataset(cut, step.settings)
     recipe = floor_recipe(step.settings, len(dataset.items)) if step.floor else recipe_called(step.recipe)
@@ -31,4 +35,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_main(main)
+    run_step(main)

@@ -15,6 +15,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from recsys_jobs.errors import JobError
 from recsys_jobs.fingerprint import content_hash
 from recsys_jobs.learner import EpochLog, Learner, Start, parts_of
 from recsys_jobs.models.contract import Trained
+from recsys_jobs.optimizers import make_optimizer, rate_factor
 from recsys_jobs.recipes import TrainedRecipe
 from recsys_jobs.validation import Watch, watch_users
 
@@ -107,7 +109,7 @@ def _start(
         device=device,
         learner=learner,
         watch=watch_users(dataset, recipe, seed, validate=epochs is None),
-        optimizer=torch.optim.Adam(groups),
+        optimizer=make_optimizer(groups, recipe),
         scaler=torch.amp.GradScaler(device.type, enabled=precision == "float16"),
         random=np.random.default_rng(seed),
         precision=precision,
@@ -120,7 +122,7 @@ def _epoch(run: Run) -> EpochLog:
     """One pass over the batches, and a look at what came of it."""
     began, epoch = time.monotonic(), len(run.history) + 1
     for group in run.optimizer.param_groups:
-        group["lr"] = group["initial_lr"] * run.recipe.learning_rate_decay ** (epoch - 1)
+        group["lr"] = group["initial_lr"] * rate_factor(run.recipe, epoch)
     run.learner.network.train()
     with _seeded(_epoch_seed(run.seed, epoch), run.device):
         losses = [_step(run, batch) for batch in run.learner.batches(run.random)]
@@ -151,11 +153,19 @@ def _look(run: Run) -> EpochLog:
 
 
 def _keep_best(run: Run, entry: EpochLog, epochs: int | None) -> None:
-    best = max((e["validation_ndcg"] for e in run.history), default=-1.0) if epochs is None else -1.0
+    worth = partial(_worth, run.recipe)
+    best = max(map(worth, run.history), default=-math.inf) if epochs is None else -math.inf
     run.history.append(entry)
-    if epochs is not None or entry["validation_ndcg"] > best:
+    if epochs is not None or worth(entry) > best:
         run.best = {name: value.detach().clone() for name, value in run.learner.network.state_dict().items()}
         run.best_epoch = len(run.history)
+
+
+def _worth(recipe: TrainedRecipe, entry: EpochLog) -> float:
+    """Return what early stopping goes by, so that more is better."""
+    if recipe.stop_by not in entry:
+        raise JobError(f"{recipe.name} stops by {recipe.stop_by}, and its epochs show none: change stop_by")
+    return -entry[recipe.stop_by] if recipe.stop_by.endswith("_loss") else entry[recipe.stop_by]
 
 
 def _finished(run: Run, epochs: int | None) -> bool:
@@ -176,16 +186,21 @@ def _state(run: Run, identity: str) -> Checkpoint:
         {
             "model": run.learner.network.state_dict(),
             "best": run.best,
-            "adam": checkpoints.joined({str(number): state for number, state in moments.items()}),
+            "optimizer": checkpoints.joined({str(number): _tensors(state) for number, state in moments.items()}),
         }
     )
     numbers: dict[str, Any] = {"identity": identity, "history": run.history, "best_epoch": run.best_epoch}
     return Checkpoint(tensors, numbers | {"random": run.random.bit_generator.state, "scaler": run.scaler.state_dict()})
 
 
+def _tensors(state: dict[str, Any]) -> dict[str, Tensor]:
+    """Return a parameter's moments; SGD says None before its first step."""
+    return {name: value for name, value in state.items() if isinstance(value, Tensor)}
+
+
 def _resume(run: Run, saved: Checkpoint) -> None:
     parts = checkpoints.split(saved.tensors)
-    moments = {int(number): state for number, state in checkpoints.split(parts["adam"]).items()}
+    moments = {int(number): state for number, state in checkpoints.split(parts["optimizer"]).items()}
     run.learner.network.load_state_dict(parts["model"])
     run.optimizer.load_state_dict(run.optimizer.state_dict() | {"state": moments})
     run.best = {name: value.to(run.device) for name, value in parts["best"].items()}

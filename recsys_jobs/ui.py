@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import http.server
-import json
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -16,11 +13,10 @@ import threading
 from pathlib import Path
 from typing import NamedTuple
 
+from recsys_jobs import local_airflow
 from recsys_jobs.errors import JobError
 from recsys_jobs.night import airflow_environment, prepare_airflow
 from recsys_jobs.settings import tracking_uri, var_dir
-
-_GRACE = 10  # seconds between SIGTERM and SIGKILL
 
 
 class Ports(NamedTuple):
@@ -38,13 +34,14 @@ def serve(ports: Ports) -> None:
     """
     environment = airflow_environment()
     passwords = Path(environment["AIRFLOW_HOME"]) / "passwords.json"
-    environment |= _airflow_login(passwords, ports)
+    environment |= local_airflow.login(passwords, ports.airflow)
     _need_free(ports)
     prepare_airflow(environment)
     for each in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background job starts with it ignored
         signal.signal(each, signal.default_int_handler)
     threading.Thread(target=_docs_server(ports.docs).serve_forever, daemon=True).start()
     processes = [subprocess.Popen(each, env=environment, start_new_session=True) for each in _commands(ports)]
+    local_airflow.stamp(processes[0].pid, ports.airflow)  # so that a backfill finds it
     try:
         _print_addresses(passwords, ports)
         first = os.wait()[0]
@@ -52,7 +49,8 @@ def serve(ports: Ports) -> None:
     except KeyboardInterrupt:
         print("stopping", flush=True)
     finally:
-        _stop(processes)
+        for process in processes:
+            local_airflow.end(process)
 
 
 def _need_free(ports: Ports) -> None:
@@ -65,35 +63,6 @@ def _need_free(ports: Ports) -> None:
                 raise JobError(
                     f"port {port} is taken ({error.strerror}): recsys ui --{name}-port takes another"
                 ) from None
-
-
-def _stop(processes: list[subprocess.Popen]) -> None:
-    """End each server with all that it started: Airflow and MLflow are half a dozen processes each."""
-    for process in processes:
-        _signal_group(process, signal.SIGTERM)
-    for process in processes:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_GRACE)
-        _signal_group(process, signal.SIGKILL)
-
-
-def _signal_group(process: subprocess.Popen, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, number)
-
-
-def _airflow_login(passwords: Path, ports: Ports) -> dict[str, str]:
-    """A user `admin` with a random password, made once and readable by its owner alone."""
-    if not passwords.exists():
-        passwords.parent.mkdir(parents=True, exist_ok=True)
-        passwords.touch(mode=0o600)
-        passwords.write_text(json.dumps({"admin": secrets.token_urlsafe(12)}), encoding="utf-8")
-    return {
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
-        "AIRFLOW__API__HOST": "127.0.0.1",
-        "AIRFLOW__API__PORT": str(ports.airflow),
-    }
 
 
 def _commands(ports: Ports) -> list[list[str]]:

@@ -8,7 +8,7 @@ from datetime import date
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from recsys_jobs.tables import CONTENTS
+from recsys_jobs.tables import CONTENTS, URLS_PER_ITEM
 from spark.edges import LISTED
 
 ITEM = ["as_of", "item_id"]
@@ -75,13 +75,30 @@ def _pictures(items: DataFrame, versions: DataFrame, images: DataFrame) -> DataF
         *ITEM, F.lit(-1).alias("position"), "source", "state", "content_hash"
     )
     linked = (
-        versions.select(*ITEM, F.posexplode("image_urls").alias("position", "source"))
+        _linked(versions)
         .join(looked, ["item_id", "source"], how="left")
         .select(*ITEM, "position", "source", F.coalesce("state", F.lit("not_tried")).alias("state"), "content_hash")
     )
     rank = F.when(F.col("state") == "ok", 0).when(F.col("state") != "not_tried", 1).otherwise(2)
     best = F.min(F.struct(rank.alias("rank"), "position", "source", "state", "content_hash"))
     return local.union(linked).groupBy(*ITEM).agg(best.alias("picture"))
+
+
+def _linked(versions: DataFrame) -> DataFrame:
+    """The URLs of each version that are looked at for its own sake.
+
+    What is known of others is left aside: it was found out for a version that may have landed after the cut.
+    """
+    place = F.row_number().over(Window.partitionBy(*ITEM).orderBy("position"))
+    return (
+        versions.select(*ITEM, F.posexplode("image_urls").alias("position", "source"))
+        .where(F.col("source") != "")
+        .groupBy(*ITEM, "source")
+        .agg(F.min("position").alias("position"))
+        .withColumn("place", place)
+        .where(F.col("place") <= URLS_PER_ITEM)
+        .select(*ITEM, "position", "source")
+    )
 
 
 def keep_pictures(fresh: DataFrame, written: DataFrame) -> DataFrame:

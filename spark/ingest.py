@@ -17,11 +17,14 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 
 from expectations.gate import validate
-from recsys_jobs.errors import JobError, run_main
+from recsys_jobs.errors import JobError
+from recsys_jobs.forgotten import load_forgotten
+from recsys_jobs.lake_lock import run_step
 from recsys_jobs.settings import Settings, lake_root, landing_zone, load_settings, parse_date
 from recsys_jobs.tables import ITEMS, QUARANTINE, REVIEWS, Table
 from spark import registry, staging, store
 from spark.arrivals import Arrival, arrivals
+from spark.forgotten import hushed, without_forgotten
 from spark.landing import KINDS, discover
 from spark.lines import Source
 from spark.publish import bring, replace_paths, rows_by_path
@@ -169,7 +172,8 @@ def _commit_quarantine(night: Night, staged: dict[str, Staged | None], accepted:
     rows = night.spark.createDataFrame([], QUARANTINE.ddl)
     for one in staged.values():
         if one and any(accepted[file].rows_quarantined for file in accepted if file in one.tallies):
-            rows = rows.unionByName(staging.quarantine(one.rejected(list(accepted)), fingerprints))
+            rejected = staging.quarantine(one.rejected(list(accepted)), fingerprints)
+            rows = rows.unionByName(hushed(rejected, load_forgotten(night.lake)))
     replace_paths(night.spark, QUARANTINE, rows, [record.path for record in accepted.values()], night.lake)
 
 
@@ -179,6 +183,8 @@ def _commit_rows(night: Night, table: Table, staged: Staged | None, accepted: di
         return
     paths = [record.path for record in accepted.values()]
     fresh = staged.good(list(accepted)) if staged else _no_rows(night, table)
+    if table is REVIEWS:
+        fresh = without_forgotten(fresh, load_forgotten(night.lake))
     bring(night.spark, table, fresh, paths, night.lake)
     whole = store.read(night.spark, table, night.lake)
     if not whole.isEmpty():
@@ -203,4 +209,4 @@ def _tell_refused(refused: list[Record], allow_refused: bool) -> None:
 
 
 if __name__ == "__main__":
-    run_main(main)
+    run_step(main)

@@ -7,6 +7,8 @@ from pathlib import Path
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
+from recsys_jobs import faults
+from recsys_jobs.settings import table_uri
 from recsys_jobs.tables import ITEMS, REVIEWS, Table
 from spark import store
 
@@ -41,12 +43,14 @@ def replace_paths(spark: SparkSession, table: Table, rows: DataFrame, paths: lis
     So a repeated night leaves the same rows. Where the table holds nothing from there, this is a plain append.
     """
     store.create(spark, table, lake)
-    where = str(lake / table.name)
+    where = table_uri(table.name, lake)
     theirs = F.col("path").isin(paths)  # all of them: Delta holds the new rows to the condition too
     if not store.read(spark, table, lake).where(theirs).isEmpty():
-        rows.writeTo(f"delta.`{where.replace('`', '``')}`").overwrite(theirs)
+        with faults.commit(table.name, lake / table.name):
+            rows.writeTo(f"delta.`{where.replace('`', '``')}`").overwrite(theirs)
     elif not rows.isEmpty():
-        rows.write.format("delta").mode("append").save(where)
+        with faults.commit(table.name, lake / table.name):
+            rows.write.format("delta").mode("append").save(where)
 
 
 def _paths(rows: DataFrame) -> list[str]:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from recsys_jobs import faults
+from recsys_jobs.settings import table_uri
 from recsys_jobs.tables import INGEST_FILES
 from spark import store
 
@@ -53,7 +55,8 @@ def save(spark: SparkSession, registry: Registry, lake: Path) -> None:
     """Replace the registry in one commit."""
     rows = [astuple(registry[key]) for key in sorted(registry)]
     frame = spark.createDataFrame(rows, INGEST_FILES.ddl).coalesce(1)
-    frame.write.format("delta").mode("overwrite").save(str(lake / INGEST_FILES.name))
+    with faults.commit(INGEST_FILES.name, lake / INGEST_FILES.name):
+        frame.write.format("delta").mode("overwrite").save(table_uri(INGEST_FILES.name, lake))
 
 
 def in_force(registry: Registry) -> dict[str, Record]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recsys_jobs.settings import var_dir
-from spark import class_archive
+from spark import class_archive, s3
 from spark.toolchain import delta_jars, ensure_java, jar_folder
 
 if TYPE_CHECKING:
@@ -22,18 +22,20 @@ def get_spark(app: str) -> SparkSession:
     """Start the session called `app`, or return the one that runs.
 
     The master is `RECSYS_SPARK_MASTER`, else every core of this machine. `RECSYS_SPARK_MEMORY` (2g) is the driver's
-    heap and `RECSYS_SPARK_JAVA_OPTIONS` more options for it, both fixed when the JVM starts. Raises JobError where
-    Java or Delta's JARs are missing.
+    heap there and `RECSYS_SPARK_JAVA_OPTIONS` more options for it, both fixed when the JVM starts. Raises JobError
+    where Java or Delta's JARs are missing.
     """
     java = ensure_java()
-    jars = delta_jars()
+    jars = [*delta_jars(), *s3.jars(jar_folder())]
     from pyspark.sql import SparkSession
 
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     logging.getLogger("py4j").setLevel(logging.WARNING)  # it says goodbye after the job's last line
     master = os.environ.get("RECSYS_SPARK_MASTER") or "local[*]"
     builder = SparkSession.builder.appName(app).master(master)
-    options = _delta(jars) | _anywhere() | (_one_machine(java) if master.startswith("local") else {})
+    options = (
+        _delta(jars) | _anywhere() | s3.options() | (_one_machine(java) if master.startswith("local") else _cluster())
+    )
     if master.startswith("local"):
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # or Spark warns of a choice that does not matter here
     for key, value in options.items():
@@ -58,6 +60,11 @@ def _anywhere() -> dict[str, str]:
         "spark.sql.ansi.enabled": "true",  # a bad cast is an error; where it may fail, the code says try_cast
         "spark.sql.codegen.hugeMethodLimit": "8000",  # bytecodes; the JVM never compiles a longer method
     }
+
+
+def _cluster() -> dict[str, str]:
+    """`RECSYS_SPARK_MEMORY` (2g) is each executor's heap; the rest, the cluster's secret too, is in SPARK_CONF_DIR."""
+    return {"spark.executor.memory": os.environ.get("RECSYS_SPARK_MEMORY") or "2g"}
 
 
 def _one_machine(java: Path) -> dict[str, str]:

@@ -17,8 +17,9 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from expectations.gate import validate
-from recsys_jobs.errors import JobError, run_main
-from recsys_jobs.settings import Settings, lake_root, load_settings, parse_date
+from recsys_jobs.errors import JobError
+from recsys_jobs.lake_lock import run_step
+from recsys_jobs.settings import Settings, lake_root, load_settings, parse_date, table_uri
 from recsys_jobs.tables import (
     CONTENTS,
     CUTS,
@@ -70,7 +71,7 @@ def _exam_cut(pairs: DataFrame, run_date: date, settings: Settings, lake: Path) 
     days = [Day(*row) for row in calendar(pairs).collect()]
     if not days:
         raise JobError(
-            f"no review before the end of {run_date} in {lake / REVIEWS.name}: "
+            f"no review before the end of {run_date} in {table_uri(REVIEWS.name, lake)}: "
             "ingest older dumps, or choose a later run date"
         )
     exam = exam_cut(days, run_date, settings.min_users, settings.max_holdout_share)
@@ -195,4 +196,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_main(main)
+    run_step(main)

@@ -9,12 +9,14 @@ from pathlib import Path
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
+from recsys_jobs import faults
+from recsys_jobs.settings import table_uri
 from recsys_jobs.tables import Table
 
 
 def read(spark: SparkSession, table: Table, lake: Path) -> DataFrame:
     """The table as it stands; no rows while nothing was ever written to it."""
-    path = str(lake / table.name)
+    path = table_uri(table.name, lake)
     if not DeltaTable.isDeltaTable(spark, path):
         return spark.createDataFrame([], table.ddl)
     return spark.read.format("delta").load(path).select(table.names)
@@ -22,7 +24,7 @@ def read(spark: SparkSession, table: Table, lake: Path) -> DataFrame:
 
 def create(spark: SparkSession, table: Table, lake: Path) -> None:
     """The empty table, where there is none: it declares its partitions and which columns are never null."""
-    path = str(lake / table.name)
+    path = table_uri(table.name, lake)
     if DeltaTable.isDeltaTable(spark, path):
         return
     builder = DeltaTable.createIfNotExists(spark).location(path).partitionedBy(*table.partitioned_by)
@@ -34,12 +36,13 @@ def replace(table: Table, rows: DataFrame, days: Iterable[date], lake: Path) -> 
     (column,) = table.partitioned_by
     create(rows.sparkSession, table, lake)
     wanted = ", ".join(f"DATE '{day.isoformat()}'" for day in days)
-    (
+    writer = (
         rows.select(table.names)
         .write.format("delta")
         .mode("overwrite")
         .partitionBy(column)
         .option("replaceWhere", f"{column} IN ({wanted})")
         .option("optimizeWrite", "true")  # few files a date, however many partitions the rows came in
-        .save(str(lake / table.name))
     )
+    with faults.commit(table.name, lake / table.name):
+        writer.save(table_uri(table.name, lake))

@@ -16,10 +16,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 from recsys_jobs.errors import JobError, run_main
-from spark import class_archive, trust
+from spark import class_archive, s3, trust
 
 log = logging.getLogger(__name__)
 
@@ -35,11 +37,15 @@ JAVA_MAJORS = (17, 21)  # what Spark 4.1 runs on
 
 def main() -> None:
     """Set up Java, JARs and the archive of classes; does nothing where all are there."""
-    argparse.ArgumentParser(prog="python -m spark.toolchain", description=__doc__).parse_args()
+    parser = argparse.ArgumentParser(prog="python -m spark.toolchain", description=__doc__)
+    parser.add_argument("--s3", action="store_true", help="fetch what a lake on S3 needs, too")
+    arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     java = ensure_java()
     log.info("java: %s", java)
     fetch_jars()
+    if arguments.s3:
+        fetch_s3_jars()
     log.info("jars: %s", jar_folder())
     class_archive.build(java, jar_folder())
 
@@ -63,27 +69,42 @@ def fetch_jars() -> None:
     if all((jar_folder() / name).is_file() for name in DELTA_JARS):
         return
     with tempfile.TemporaryDirectory() as ivy:
-        _resolve(Path(ivy))
+        _resolve(list(DELTA_JARS.values()), NOT_NEEDED, Path(ivy))
         jar_folder().mkdir(parents=True, exist_ok=True)
         for name in DELTA_JARS:
             _keep(Path(ivy) / "jars" / f"io.delta_{name}", jar_folder() / name)
 
 
-def _resolve(ivy: Path) -> None:
-    """Start Spark once with the packages named, so that it leaves them in `ivy`/jars."""
+def fetch_s3_jars() -> None:
+    """Fetch S3A's JARs once, in the same way."""
+    if not s3.is_there(jar_folder()):
+        with tempfile.TemporaryDirectory() as ivy:
+            _resolve(s3.PACKAGES, s3.NOT_NEEDED, Path(ivy))
+            s3.keep(Path(ivy) / "jars", jar_folder())
+
+
+def _resolve(packages: list[str], excludes: str, ivy: Path) -> None:
+    """Let Spark's resolver leave the packages in `ivy`/jars; in a process of its own, as a JVM resolves once."""
+    log.info("fetching %s", ", ".join(packages))
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
+        other.submit(_start_with, packages, excludes, ivy).result()
+
+
+def _start_with(packages: list[str], excludes: str, ivy: Path) -> None:
     from pyspark.sql import SparkSession
 
-    log.info("fetching %s", ", ".join(DELTA_JARS.values()))
     builder = SparkSession.builder.master("local[1]").appName("toolchain")
-    builder = builder.config("spark.jars.packages", ",".join(DELTA_JARS.values()))
-    builder = builder.config("spark.jars.excludes", NOT_NEEDED).config("spark.jars.ivy", str(ivy))
+    builder = builder.config("spark.jars.packages", ",".join(packages))
+    builder = builder.config("spark.jars.excludes", excludes).config("spark.jars.ivy", str(ivy))
     builder = builder.config("spark.ui.enabled", "false").config("spark.driver.host", "127.0.0.1")
     if ensure_java() == _wrapper():
         builder = builder.config("spark.driver.extraJavaOptions", trust.java_options(ivy))
     try:
         builder.config("spark.driver.bindAddress", "127.0.0.1").getOrCreate().stop()
     except Exception as error:  # noqa: BLE001  (whatever Spark raises, the user can do one thing)
-        raise JobError(f"could not fetch Delta's JARs ({error}): see Spark's lines above, then `make setup`") from error
+        raise JobError(
+            f"could not fetch {packages[0]} ({error}): see Spark's lines above, then `make setup`"
+        ) from error
 
 
 def _keep(source: Path, target: Path) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.security.figure import pytest_terminal_summary as pytest_terminal_summary
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 

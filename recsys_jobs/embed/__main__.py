@@ -7,7 +7,7 @@ import logging
 
 from recsys_jobs.embed import job
 from recsys_jobs.embed.registry import MODALITIES
-from recsys_jobs.errors import run_main
+from recsys_jobs.lake_lock import run_step
 from recsys_jobs.settings import parse_date
 
 
@@ -27,4 +27,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_main(main)
+    run_step(main)

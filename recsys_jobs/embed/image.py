@@ -19,7 +19,7 @@ from torch import Tensor
 from recsys_jobs.devices import choose_device
 from recsys_jobs.embed import loading
 from recsys_jobs.embed.batches import ROWS, ahead, run_batches
-from recsys_jobs.embed.registry import SIDE, find_source
+from recsys_jobs.embed.registry import SIDE, find_source, raw_width
 from recsys_jobs.errors import JobError
 from recsys_jobs.settings import Settings
 
@@ -118,6 +118,8 @@ def _processor(folder: Path) -> Callable[[Image.Image], np.ndarray]:
 
 
 def _vision_model(folder: Path, device: torch.device) -> Callable[[Tensor], Tensor]:
+    if raw_width(folder):
+        return lambda pixels_BCSS: pixels_BCSS.flatten(1)
     model = loading.load_model(folder, device).to(memory_format=torch.channels_last)
     if hasattr(model, "get_image_features"):  # CLIP and its kin: the image tower, projected beside the text's
         return lambda pixels_BCSS: loading.pooled(model.get_image_features(pixel_values=pixels_BCSS))

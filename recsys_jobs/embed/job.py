@@ -16,6 +16,7 @@ from tqdm import tqdm
 from recsys_jobs.embed import needed, store
 from recsys_jobs.embed.registry import encoder_name
 from recsys_jobs.errors import JobError
+from recsys_jobs.scratch.sizes import NAMES
 from recsys_jobs.settings import Settings, load_settings
 
 # Contents a commit: what a killed job loses is at most this much work.
@@ -43,10 +44,13 @@ def run(run_date: date, modality: str) -> Counts:
     there does not load the model.
     """
     start = time.monotonic()
-    settings = load_settings()
-    encoder = encoder_name(settings, modality)
+    settings, encoder, missing = load_settings(), "", 0
     with needed.open_tables() as tables:
-        wanted, missing = needed.count_needed(tables, run_date, modality, encoder, settings)
+        wanted = needed.count_needed(tables, run_date, modality, settings)
+        if wanted:
+            settings = _with_encoder(settings, modality, needed.exam_cut(tables, run_date))
+            encoder = encoder_name(settings, modality)
+            missing = needed.count_missing(tables, encoder)
         if missing:
             chunks = (
                 needed.missing_texts(tables, CHUNK["text"])
@@ -59,6 +63,15 @@ def run(run_date: date, modality: str) -> Counts:
     counts = Counts(wanted, wanted - missing, missing, time.monotonic() - start)
     _report(counts, modality, encoder)
     return counts
+
+
+def _with_encoder(settings: Settings, modality: str, cut: date) -> Settings:
+    """The settings with the night's encoder of this modality named, should it be one from scratch."""
+    if getattr(settings, f"{modality}_encoder") not in NAMES:
+        return settings
+    from recsys_jobs.scratch.encoders import encoders_of_cut
+
+    return encoders_of_cut(settings, cut, (modality,))
 
 
 def encode_all(
@@ -99,5 +112,5 @@ def _report(counts: Counts, modality: str, encoder: str) -> None:
     pace = f"{counts.encoded / counts.seconds:,.0f}/s" if counts.encoded else "nothing new"
     log.info(
         f"{modality}: needed {counts.needed:,}, known {counts.known:,}, "
-        f"encoded {counts.encoded:,} in {counts.seconds:.1f} s ({pace}) by {encoder}"
+        f"encoded {counts.encoded:,} in {counts.seconds:.1f} s ({pace}) by {encoder or 'none'}"
     )

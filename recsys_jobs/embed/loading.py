@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from recsys_jobs.errors import JobError
@@ -32,7 +34,7 @@ def load_model(folder: Path, device: torch.device) -> Any:
             local_files_only=True,
             output_loading_info=True,
         )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise JobError(f"{folder}: not a model that can be loaded: {str(error).splitlines()[0]}") from None
     _refuse_random(folder, model, sorted(report["missing_keys"]))
     return model.to(device).eval()
@@ -50,3 +52,20 @@ def _refuse_random(folder: Path, model: Any, missing: list[str]) -> None:
         raise JobError(f"{folder}: the weights lack {len(missing)} of the model's tensors, {wanted} among them")
     if pooler:
         model.pooler = None
+
+
+def save_sentence_modules(folder: Path, pooling: str, width: int) -> None:
+    """Write beside a transformers model what says how its tokens become one vector: `cls` or `mean`.
+
+    In sentence-transformers' files, so that any of its users reads the folder as `text` does.
+    """
+    kinds = [("0", "", "Transformer"), ("1", "1_Pooling", "Pooling")]
+    modules = [
+        {"idx": int(name), "name": name, "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for name, path, kind in kinds
+    ]
+    (folder / "1_Pooling").mkdir(parents=True, exist_ok=True)
+    modes = {f"pooling_mode_{name}": name.startswith(pooling) for name in ("cls_token", "mean_tokens")}
+    pooled_by = {"word_embedding_dimension": width} | modes
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooled_by), encoding="utf-8")
+    (folder / "modules.json").write_text(json.dumps(modules), encoding="utf-8")

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from recsys_jobs import lake
 from recsys_jobs.errors import JobError
 from recsys_jobs.settings import Settings, lake_root, var_dir
-from recsys_jobs.tables import CONTENTS, CUTS, EMBEDDINGS, INTERACTIONS, ITEMS, REVIEWS
+from recsys_jobs.tables import CONTENTS, CUTS, EMBEDDINGS, INTERACTIONS, ITEM_IMAGES, ITEMS, REVIEWS
 
 MEMORY = "1GB"  # DuckDB's limit, beyond which it spills
 
@@ -92,7 +92,7 @@ def open_tables() -> Iterator[duckdb.DuckDBPyConnection]:
         tables.execute("SET enable_progress_bar = false")  # it writes over the log's lines
         tables.execute("SET memory_limit = $limit", {"limit": MEMORY})
         tables.execute("SET temp_directory = $own", {"own": own})
-        for table in (CONTENTS, CUTS, EMBEDDINGS, INTERACTIONS, ITEMS, REVIEWS):
+        for table in (CONTENTS, CUTS, EMBEDDINGS, INTERACTIONS, ITEM_IMAGES, ITEMS, REVIEWS):
             delta = lake.open_table(table)
             empty = lake.arrow_schema(table).empty_table()
             tables.register(table.name, empty if delta is None else delta.to_pyarrow_dataset())
@@ -130,22 +130,25 @@ def exam_cut(tables: duckdb.DuckDBPyConnection, run_date: date) -> date:
     return row[0]
 
 
-def count_needed(
-    tables: duckdb.DuckDBPyConnection, run_date: date, modality: str, encoder: str, settings: Settings
-) -> tuple[int, int]:
-    """How many contents the night needs at its two cuts, and how many of these have no vector of `encoder`."""
+def count_needed(tables: duckdb.DuckDBPyConnection, run_date: date, modality: str, settings: Settings) -> int:
+    """How many contents the night needs at its two cuts."""
     cuts = {"exam_cut": exam_cut(tables, run_date), "run_date": run_date}
     if modality == "text":
         _mark_reviews(tables, cuts["exam_cut"], run_date, settings)
         tables.execute(_NEEDED_TEXTS, cuts)
     else:
         tables.execute(_NEEDED_IMAGES, cuts)
+    return _count(tables, "SELECT count(*) FROM needed")
+
+
+def count_missing(tables: duckdb.DuckDBPyConnection, encoder: str) -> int:
+    """How many of the contents that `count_needed` found have no vector of `encoder`."""
     tables.execute(_MISSING, {"encoder": encoder})
-    return _count(tables, "SELECT count(*) FROM needed"), _count(tables, "SELECT count(*) FROM missing")
+    return _count(tables, "SELECT count(*) FROM missing")
 
 
 def missing_texts(tables: duckdb.DuckDBPyConnection, chunk: int) -> Iterator[tuple[list[str], list[str]]]:
-    """Hashes and raw texts of what `count_needed` found missing, by hash, `chunk` at a time.
+    """Hashes and raw texts of what `count_missing` found, by hash, `chunk` at a time.
 
     JobError, at once, where a text is in neither items nor reviews.
     """
@@ -163,7 +166,7 @@ def missing_texts(tables: duckdb.DuckDBPyConnection, chunk: int) -> Iterator[tup
 def missing_images(
     tables: duckdb.DuckDBPyConnection, run_date: date, chunk: int
 ) -> Iterator[tuple[list[str], list[bytes]]]:
-    """Hashes and stored bytes of what `count_needed` found missing, by hash, `chunk` at a time.
+    """Hashes and stored bytes of what `count_missing` found, by hash, `chunk` at a time.
 
     JobError where a file of the image store is absent or altered.
     """

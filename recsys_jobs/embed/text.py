@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
+from torch.nn.functional import normalize, pad
 
 from recsys_jobs.devices import choose_device
 from recsys_jobs.embed import loading
 from recsys_jobs.embed.batches import ROWS, plan, run_batches
 from recsys_jobs.embed.cleaning import clean
-from recsys_jobs.embed.registry import buckets, find_source, read_json
+from recsys_jobs.embed.registry import buckets, find_source, raw_width, read_json
 from recsys_jobs.settings import Settings
 
 Forward = Callable[[Tensor, Tensor], Tensor]  # token ids [B, L], mask [B, L] -> vectors [B, D]
@@ -77,6 +77,8 @@ def _padded(encoder: TextEncoder, tokens: list[list[int]]) -> Iterator[tuple[lis
 
 def _forward(folder: Path, device: torch.device) -> Forward:
     """The part from token ids to vectors, as the folder describes it."""
+    if width := raw_width(folder):
+        return lambda ids_BL, mask_BL: pad(ids_BL * mask_BL, (0, width - ids_BL.shape[1])).float()
     modules = read_json(folder / "modules.json")
     if modules and _pooling(folder, modules) is None:
         return _sentence_transformer(folder, device)

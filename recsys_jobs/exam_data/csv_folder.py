@@ -1,7 +1,7 @@
 """`item_info.csv`, `interactions.csv` and `images/{item_id}.jpg`: the layout of seed 1.
 
 Items have `item_id`, maybe `title`, `description`, labels (`category`, `genres`, `brand`, several of them
-divided by `|`), and any columns of numbers; interactions `user_id`, `item_id`, maybe `rating`, `timestamp`.
+divided by `|`), and any columns of numbers; interactions `user_id`, `item_id`, maybe `rating`, `timestamp`, `location`.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ def read(folder: Path) -> RawData:
     events = Log(
         user=files.required(frame, path, "user_id"),
         item=files.required(frame, path, "item_id"),
+        location=frame["location"].tolist() if "location" in frame.columns else (),
         **files.ratings_and_times(frame, path),
     )
     catalogue, numbers = _catalogue(folder)

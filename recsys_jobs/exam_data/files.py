@@ -9,6 +9,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from recsys_jobs.dataset import Floats, Ints
 from recsys_jobs.errors import JobError
 
 _FIELD = "\x1f"  # the unit separator, which no text has
+_MAX_LINE = 10_000_000  # characters; a bomb of zeros has no line end
 _MILLISECONDS = 1e11  # a time above it is no number of seconds: that would be the year 5138
 
 
@@ -106,6 +108,8 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             found = json.loads(line)
         except json.JSONDecodeError as error:
             raise JobError(f"{path}, line {number}: not JSON: {error.msg}") from None
+        except RecursionError:
+            raise JobError(f"{path}, line {number}: nested too deep") from None
         if not isinstance(found, dict):
             raise JobError(f"{path}, line {number}: not a JSON object")
         yield number, found
@@ -114,7 +118,9 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 def text_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yield number and text of each line of a gzip that is not blank."""
     with _broken(path), gzip.open(path, "rt", encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
+        for number, line in enumerate(iter(partial(file.readline, _MAX_LINE), ""), 1):
+            if len(line) == _MAX_LINE:
+                raise JobError(f"{path}, line {number}: longer than {_MAX_LINE:,} characters")
             if line.strip():
                 yield number, line
 

@@ -48,6 +48,7 @@ class Log:
     rating: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
     part: Parts = field(default_factory=lambda: np.zeros(0, np.int8))
     review: Sequence[str] = ()
+    location: Sequence[str] = ()  # where the event was made from, in the source's own words
     ordered: bool = False
 
 
@@ -66,6 +67,7 @@ class RawData:
     about_I: list[Item]
     number_names: tuple[str, ...]
     core: tuple[int, int] = (0, 0)  # events that a user and an item need to be learned from
+    location_E: Ints = field(default_factory=lambda: np.zeros(0, np.int64))  # as in Dataset
 
     @cached_property
     def fingerprint(self) -> str:
@@ -113,6 +115,7 @@ def assemble(
         about_I=[catalogue.get(item, Item()) for item in items],
         number_names=number_names,
         core=core,
+        location_E=np.array([_place(log.location[event]) for event in kept] if log.location else [], np.int64),
     )
 
 
@@ -145,6 +148,12 @@ def _codes(ids: Sequence[str], others: Mapping[str, Item] | None = None) -> tupl
     every = sorted(set(distinct) | set(others or ()))
     place = {name: number for number, name in enumerate(every)}
     return np.array([place[name] for name in distinct], np.int64)[code], every
+
+
+def _place(words: str) -> int:
+    """Return a number below 2^31 for a place's name, -1 for none; another data set gives it the same."""
+    name = " ".join(words.lower().split())
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") >> 1 if name else -1
 
 
 def _first_of_pairs(key_E: Ints) -> Ints:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from recsys_jobs.embed.registry import encoder_pair
 from recsys_jobs.evaluation import protocols
 from recsys_jobs.evaluation.protocols import TEST, TRAIN, VALIDATION
 from recsys_jobs.exam_data.raw import RawData
 from recsys_jobs.exam_data.recognise import is_lake, read
 from recsys_jobs.exams.call import Call
 from recsys_jobs.exams.night import sit_night
+from recsys_jobs.exams.raw_corpus import with_encoders
 from recsys_jobs.exams.sitting import Sitting, know, needed_reviews, sit
 from recsys_jobs.exams.vectors import load_contents
 from recsys_jobs.settings import Settings
+from recsys_jobs.step import night_settings
 
 
 @dataclass(frozen=True)
@@ -28,10 +31,15 @@ class Question:
     fingerprint: str
     protocol: str
     sitting: Sitting
+    titles: dict[str, str] = field(default_factory=dict)  # the first line of an item's text, where it has any
+    removed: str = ""  # which contents are gone, as in `image 30%`
 
 
 def ask(call: Call, settings: Settings, say: Callable[[str], None]) -> Question:
     """Return the question that a call means. A lake that is examined is this process's lake from here on."""
+    if call.encoders:
+        image, text = encoder_pair(call.encoders)
+        settings = replace(settings, image_encoder=image, text_encoder=text)
     if is_lake(call.data):
         os.environ["RECSYS_LAKE"] = str(call.data)
     raw = read(call.data, call.run_date, settings)
@@ -42,16 +50,18 @@ def ask(call: Call, settings: Settings, say: Callable[[str], None]) -> Question:
     say(f"protocol {name}: {protocols.protocol(name).says}")
     if call.run_date and raw.layout == "lake" and name == "global_time":
         say(f"of a lake that is the exam of the night of {call.run_date}: its holdout is test")
-        sitting = sit_night(call.run_date, settings, call.final)
+        sitting = sit_night(call.run_date, night_settings(settings, call.run_date), call.final)
     else:
         sitting = _divided(raw, name, call, settings, say)
-    return Question(raw.name, raw.layout, raw.fingerprint, name, sitting)
+    titles = {item: about.text.strip().split("\n")[0] for item, about in zip(raw.items, raw.about_I, strict=True)}
+    return Question(raw.name, raw.layout, raw.fingerprint, name, sitting, titles)
 
 
 def _divided(raw: RawData, name: str, call: Call, settings: Settings, say: Callable[[str], None]) -> Sitting:
     part_E = protocols.divide(raw.events, name, call.seed)
     counted = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
     say(", ".join(f"{np.sum(part_E == part):,} {word}" for word, part in counted.items()))
+    settings = with_encoders(raw, part_E, settings)
     known = know(part_E, name, call.final, call.mask)
     contents = load_contents(raw, needed_reviews(raw, part_E, known, settings), settings)
     say(f"{contents.text_present_I.sum():,} items with text, {contents.image_present_I.sum():,} with an image")

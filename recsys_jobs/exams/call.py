@@ -31,7 +31,10 @@ examples:
   recsys exam data/sports --models popularity,ease_text
   recsys exam data/sports --models best --final --out var/sports.json
   recsys exam data/ml-1m --protocol leave_last_out --sampled random
+  recsys exam data/ml-1m --models ncf_rating --user 1
+  recsys exam data/shop --models sage_fm_seed --encoders clip_mpnet --remove image,text
 """
+MODALITIES = ("image", "text")
 MASKS = ("train_validation", "train")
 
 
@@ -52,6 +55,9 @@ class Call:
     seed: int = 0
     run_date: date | None = None
     core: int | None = None
+    user: str = ""
+    encoders: str = ""
+    remove: tuple[str, ...] = ()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,6 +75,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--negatives", type=int, default=100, metavar="N", help="how many of them a user gets (default: 100)")
     add("--seed", type=int, default=0, help="of the split, the fits and the intervals (default: 0)")
     add("--date", default="", metavar="D", help="a lake's run date, YYYY-MM-DD")
+    add("--user", default="", metavar="ID", help="also print this user's top ten by each model")
+    add("--encoders", default="", metavar="VISION_LANGUAGE", help="of contents, as in resnet_sentence-bert")
+    add("--remove", default="", metavar="MODALITIES", help="image, text or both: also with 30, 60, 90 %% gone")
     add("--core", type=int, metavar="N", help="learn from users and items of N events (default: a lake's own)")
 
 
@@ -90,6 +99,9 @@ def call_of(arguments: argparse.Namespace) -> Call:
         seed=arguments.seed,
         run_date=parse_date(arguments.date) if arguments.date else None,
         core=arguments.core,
+        user=arguments.user,
+        encoders=arguments.encoders,
+        remove=_modalities(arguments.remove),
     )
 
 
@@ -105,6 +117,13 @@ def _models(text: str) -> tuple[str, ...]:
     for name in names:
         if name != "best":
             recipe(name)
+    return names
+
+
+def _modalities(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if wrong := [name for name in names if name not in MODALITIES]:
+        raise UsageError(f"--remove {wrong[0]}: name one of {', '.join(MODALITIES)}, or both")
     return names
 
 

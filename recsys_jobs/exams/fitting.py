@@ -10,11 +10,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from safetensors.torch import load_file
+from torch import Tensor
 
 from recsys_jobs import dataset_file, families
 from recsys_jobs.errors import JobError
 from recsys_jobs.exams.one_fit import FIT, WEIGHTS
 from recsys_jobs.exams.sitting import Sitting
+from recsys_jobs.models import catalogue
 from recsys_jobs.models.contract import Model
 from recsys_jobs.recipes import Recipe
 from recsys_jobs.settings import ROOT, var_dir
@@ -30,6 +32,7 @@ class Trained:
     seconds: float
     peak_mb: float
     history: list[dict[str, float]]
+    catalogue: dict[str, Tensor]  # empty where the family is none over sequences
 
 
 def train(sitting: Sitting, recipe: Recipe, seed: int) -> tuple[Trained, Model]:
@@ -45,7 +48,8 @@ def train(sitting: Sitting, recipe: Recipe, seed: int) -> tuple[Trained, Model]:
         _run(recipe.name, seed, file, out)
         told = json.loads((out / FIT).read_text(encoding="utf-8"))
         weights = load_file(out / WEIGHTS)
-    return Trained(recipe, **told), families.load(weights, sitting.scored, recipe)
+    trained = Trained(recipe, **told, catalogue=catalogue.pack(weights, recipe))
+    return trained, families.load(weights, sitting.scored, recipe)
 
 
 def _run(recipe: str, seed: int, file: Path, out: Path) -> None:

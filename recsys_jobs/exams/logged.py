@@ -5,17 +5,19 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import mlflow
+from safetensors.torch import save_file
 
-from recsys_jobs import plots, tracking
+from recsys_jobs import tracking
 from recsys_jobs.code_version import code_version
 from recsys_jobs.exams.ask import Question
 from recsys_jobs.exams.call import Call
 from recsys_jobs.exams.fitting import Trained
 from recsys_jobs.exams.results import Row, part_of
 
-EXPERIMENT, KIND = "exams", "data_set_exam"
+EXPERIMENT, KIND, CATALOGUES = "exams", "data_set_exam", "catalogues"
 
 
 def log_exam(
@@ -37,8 +39,16 @@ def log_exam(
         for file in files:
             mlflow.log_artifact(str(file))
         for fit in fits:
-            if fit.history:
-                plots.log_figure(plots.training_curves(fit.history), f"training/{fit.recipe.name}.png")
+            if fit.catalogue:
+                _log_catalogue(fit)
+
+
+def _log_catalogue(fit: Trained) -> None:
+    """Keep what ranks for a plain history without the data set."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"{fit.recipe.name}.safetensors"
+        save_file({name: tensor.contiguous() for name, tensor in fit.catalogue.items()}, path)
+        mlflow.log_artifact(str(path), CATALOGUES)
 
 
 def _metrics(rows: Sequence[Row]) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """The exam of one night of a lake, again, with any recipe: the cut H, and the holdout (H, D].
 
 As in the night itself a closed form learns from everything before H, and what trains in epochs stops early
-on the last part of it. E events, K edges.
+on the last part of it. E events.
 """
 
 from __future__ import annotations
@@ -11,11 +11,10 @@ from datetime import date
 
 import numpy as np
 
-from recsys_jobs.dataset import Bools, Dataset
+from recsys_jobs.dataset import Dataset
 from recsys_jobs.evaluation.exam import Holdout
 from recsys_jobs.exams.sitting import Sitting
-from recsys_jobs.models.graph import seen_weights
-from recsys_jobs.models.item_to_item import events_matrix
+from recsys_jobs.models.past import without
 from recsys_jobs.settings import Settings
 from recsys_jobs.snapshot import exam_cut, load_dataset, load_holdout
 
@@ -29,17 +28,6 @@ def sit_night(run_date: date, settings: Settings, final: bool) -> Sitting:
         return Sitting(before_H, _unwatched(before_H), before_H, holdout, None, "everything before the holdout")
     past = without(before_H, before_H.validation_E)
     return Sitting(before_H, past, past, _validation(before_H, past), None, "train")
-
-
-def without(dataset: Dataset, left_out_E: Bools) -> Dataset:
-    """Return a dataset as it would be without some events; edges that only they made are gone."""
-    seen_E = ~left_out_E
-    weight_K, _ = seen_weights(dataset, events_matrix(dataset), events_matrix(dataset, seen_E))
-    per_event = [field.name for field in dataclasses.fields(dataset) if field.name.endswith("_E")]
-    edges = {name: getattr(dataset, name)[weight_K > 0] for name in ("edge_src_K", "edge_dst_K")}
-    edges["edge_weight_K"] = weight_K[weight_K > 0].astype(np.float32)
-    kept = {name: value[seen_E] if len(value := getattr(dataset, name)) else value for name in per_event}
-    return dataclasses.replace(dataset, **kept, **edges)
 
 
 def _unwatched(dataset: Dataset) -> Dataset:

@@ -42,6 +42,7 @@ def rows_of(call: Call, question: Question, trained: Trained, measured: Sequence
         "epochs": trained.epochs,
         "seconds": round(trained.seconds, 3),
         "peak_mb": round(trained.peak_mb, 1),
+        "removed": question.removed,
     }
     return [same | {name: _plain(value) for name, value in row._asdict().items()} | more for row in measured]
 
@@ -68,7 +69,7 @@ def table(call: Call, question: Question, rows: Sequence[Row]) -> str:
         first = shown[recipe, "ndcg"]
         cells = [_cell(shown.get((recipe, name))) for name in names]
         lines.append([recipe, *cells, f"{first['users']:,}", f"{first['seconds']:.1f}", f"{first['peak_mb']:.0f}"])
-    return "\n".join([*_heading(call, question, rows), *_aligned(lines)])
+    return "\n".join([*_heading(call, question, rows), *aligned(lines)])
 
 
 def rank_k(call: Call) -> int:
@@ -94,6 +95,16 @@ def write_plots(call: Call, question: Question, rows: Sequence[Row], path: Path)
             title = f"{question.data}, {question.protocol}, {part_of(call)}: {metric}{cut}"
             written.append(path.with_name(f"{path.stem}-{metric}.png"))
             plots.png(plots.metric_bars(sorted(bars, key=lambda r: r["value"], reverse=True), title), str(written[-1]))
+    return written
+
+
+def write_curves(fits: Sequence[Trained], path: Path) -> list[Path]:
+    """Write the curves of every fit that took epochs beside the JSON; return their paths."""
+    written = []
+    for fit in fits:
+        if fit.history:
+            written.append(path.with_name(f"{path.stem}-{fit.recipe.name}-training.png"))
+            plots.png(plots.training_curves(fit.history), str(written[-1]))
     return written
 
 
@@ -131,7 +142,8 @@ def _cell(row: Row | None) -> str:
     return f"{row['value']:.{digits}f}{interval}"
 
 
-def _aligned(lines: list[list[str]]) -> list[str]:
+def aligned(lines: list[list[str]]) -> list[str]:
+    """Return lines of cells as text, the first column to the left."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return [
         "  ".join([line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from recsys_jobs.evaluation.exam import MetricRow, examine
 from recsys_jobs.evaluation.order import examine_order
 from recsys_jobs.evaluation.ratings import examine_ratings
 from recsys_jobs.evaluation.sampled import Negatives
-from recsys_jobs.exams import final_uses, results
+from recsys_jobs.exams import final_uses, removal, results
 from recsys_jobs.exams.ask import Question, ask
 from recsys_jobs.exams.call import MASKS, Call, recipes_of
 from recsys_jobs.exams.fitting import Trained, train
 from recsys_jobs.exams.logged import log_exam
+from recsys_jobs.exams.one_slate import require_user, slate_text
 from recsys_jobs.exams.results import Row
 from recsys_jobs.models.contract import Model
 from recsys_jobs.recipes import recipe as recipe_called
@@ -33,28 +35,46 @@ def run(call: Call) -> list[Row]:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     use_all_cores()
     question = ask(call, load_settings(), _say)
+    if call.user:
+        require_user(question, call.user)
     names = recipes_of(call, question.layout)
-    uses = 0
-    rows: list[Row] = []
-    fits: list[Trained] = []
-    failed: list[str] = []
-    for name in names:
-        _say(f"▸ {name}")
+    exam = Exam(call, names)
+    for asked in [question, *(removal.without(question, gone, call.seed) for gone in removal.removals(call.remove))]:
+        for name in names:
+            exam.sit(asked, name)
+    if exam.rows:
+        _publish(exam, question)
+    if exam.failed:
+        raise JobError("; ".join(exam.failed))
+    return exam.rows
+
+
+@dataclass
+class Exam:
+    """An exam under way: its rows, its fits, and what failed."""
+
+    call: Call
+    names: Sequence[str]
+    rows: list[Row] = field(default_factory=list)
+    fits: list[Trained] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
+    uses: int = 0  # looks at the test figures of this data
+
+    def sit(self, question: Question, name: str) -> None:
+        """Fit one model and measure it. The next fit needs the memory, so nothing keeps the model."""
+        _say(f"▸ {name}" + (f", {question.removed} removed" if question.removed else ""))
         try:
-            trained, model = train(question.sitting, recipe_called(name), call.seed)
+            trained, model = train(question.sitting, recipe_called(name), self.call.seed)
         except JobError as error:
-            failed.append(str(error))
-            continue
-        uses = uses or _counted(call, question, names)
-        rows += results.rows_of(call, question, trained, measure(model, question, call))
-        fits.append(trained)
-        del model  # the next fit needs the memory
+            self.failed.append(str(error))
+            return
+        self.uses = self.uses or _counted(self.call, question, self.names)
+        self.rows += results.rows_of(self.call, question, trained, measure(model, question, self.call))
+        if not question.removed:
+            self.fits.append(trained)
+        if self.call.user and not question.removed:
+            _say(slate_text(model, question, self.call.user))
         _say(f"  fitted in {trained.seconds:.1f} s, peak {trained.peak_mb:,.0f} MB")
-    if rows:
-        _publish(call, question, rows, fits, uses)
-    if failed:
-        raise JobError("; ".join(failed))
-    return rows
 
 
 def measure(model: Model, question: Question, call: Call) -> list[MetricRow]:
@@ -76,14 +96,20 @@ def _counted(call: Call, question: Question, names: Sequence[str]) -> int:
     return final_uses.record(question.fingerprint, question.data, question.protocol, names) if call.final else 0
 
 
-def _publish(call: Call, question: Question, rows: list[Row], fits: list[Trained], uses: int) -> None:
+def _publish(exam: Exam, question: Question) -> None:
+    call = exam.call
     out = call.out or usual_place(call, question)
-    results.write_json(rows, out)
-    pictures = results.write_plots(call, question, rows, out)
-    log_exam(call, question, rows, fits, [out, *pictures])
-    _say(f"\n{results.table(call, question, rows)}\n")
-    if uses:
-        _say(f"test figures of this data were looked at {uses} times")
+    results.write_json(exam.rows, out)
+    whole = [row for row in exam.rows if not row["removed"]]
+    pictures = [*results.write_plots(call, question, whole, out), *results.write_curves(exam.fits, out)]
+    told = [results.table(call, question, whole)] if whole else []
+    if found := removal.curves(exam.rows, results.rank_k(call)):
+        told.append(removal.table(found, f"NDCG@{results.rank_k(call)} by the share removed"))
+        pictures.append(removal.write_plot(found, f"{question.data}, {question.protocol}", out))
+    log_exam(call, question, whole, exam.fits, [out, *pictures])
+    _say("\n" + "\n\n".join(told) + "\n")
+    if exam.uses:
+        _say(f"test figures of this data were looked at {exam.uses} times")
     _say(f"rows: {out}")
 
 
@@ -92,6 +118,8 @@ def usual_place(call: Call, question: Question) -> Path:
     asked = [question.protocol, results.part_of(call)]
     asked += [call.task] * (call.task != "retrieval") + [call.mask] * (call.mask != MASKS[0])
     asked += [f"{call.negatives}_{call.sampled}"] if call.sampled else []
+    asked += ["removed", *call.remove] if call.remove else []
+    asked += [call.encoders] * bool(call.encoders)
     return var_dir() / "exams" / question.data / f"{'-'.join(asked)}.json"
 
 

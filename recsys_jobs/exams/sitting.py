@@ -175,6 +175,7 @@ def _events(raw: RawData, contents: Contents, core_E: Bools, validation_E: Bools
         "review_E": contents.review_E,
         "rating_E": raw.rating_E,
         "time_E": raw.events.time_E,
+        "location_E": raw.location_E,
     }
     return {name: value_E[chosen_E] if len(value_E) else value_E for name, value_E in every.items()}
 

@@ -6,7 +6,7 @@ import argparse
 import logging
 import warnings
 
-from recsys_jobs.errors import run_main
+from recsys_jobs.lake_lock import run_step
 from recsys_jobs.settings import lake_root, landing_zone, load_settings, parse_date
 
 
@@ -27,4 +27,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_main(main)
+    run_step(main)

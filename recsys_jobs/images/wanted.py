@@ -16,15 +16,13 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.dataset as ds
 
 from recsys_jobs import lake as delta
 from recsys_jobs.errors import JobError
 from recsys_jobs.images import local
 from recsys_jobs.images.outcome import Outcome
-from recsys_jobs.tables import ITEM_IMAGES, ITEMS, REVIEWS, Table
+from recsys_jobs.tables import ITEM_IMAGES, ITEMS, REVIEWS, URLS_PER_ITEM
 
-URLS_PER_ITEM = 3
 FILES_SCHEMA = pa.schema([("item_id", pa.string()), ("source", pa.string())])
 CONFIG: dict[str, Any] = {
     "memory_limit": "1GB",
@@ -129,7 +127,7 @@ def wanted(day: date, landing: Path, lake: Path) -> Iterator[Wanted]:
     end = datetime.combine(day + timedelta(days=1), time(), UTC)
     with tempfile.TemporaryDirectory() as spill, duckdb.connect(config={**CONFIG, "temp_directory": spill}) as db:
         for table in (REVIEWS, ITEMS, ITEM_IMAGES):
-            db.register(table.name, _dataset(table, lake))
+            db.register(table.name, delta.scan(table, lake))
         db.register("files", pa.RecordBatchReader.from_batches(FILES_SCHEMA, _file_batches(landing)))
         db.execute(ELIGIBLE, {"end": end, "day": day})
         db.execute(SOURCES, {"day": day})
@@ -138,11 +136,6 @@ def wanted(day: date, landing: Path, lake: Path) -> Iterator[Wanted]:
             _count(db, "select count(distinct item_id) from sources"),
             _items(db.execute(WANTED)),
         )
-
-
-def _dataset(table: Table, lake: Path) -> ds.Dataset:
-    found = delta.open_table(table, lake)
-    return found.to_pyarrow_dataset() if found else ds.dataset(delta.arrow_schema(table).empty_table())
 
 
 def _file_batches(landing: Path) -> Iterator[pa.RecordBatch]:

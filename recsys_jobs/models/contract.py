@@ -1,6 +1,6 @@
 """What every fitted model offers to ranking, evaluation and publishing.
 
-U users, I items, B batch of users, F factors, D width, N pairs.
+U users, I items, B batch of users, F factors, D width, N pairs; in ModalityTerms M and N modalities.
 """
 
 from __future__ import annotations
@@ -57,6 +57,34 @@ class ItemToItem(Protocol):
 
     def similar_block(self, item_B: Tensor, /) -> Tensor:
         """Return how alike these items and all items are [B, I], float32; 0 where nothing is known."""
+        ...
+
+
+@dataclass(frozen=True)
+class ModalityTerms:
+    """One score split by modality: everything sums to what `Factors` gives, attention weights held fixed."""
+
+    user: list[str]  # M names
+    item: list[str]  # N names
+    across_MN: Tensor  # float64: a modality of the user with one of the item
+    alone_N: Tensor  # float64: what a modality of the item adds whoever the user is
+
+
+@runtime_checkable
+class SplitsByModality(Protocol):
+    """What a model offers besides whose score is a sum over modalities of the user and of the item."""
+
+    def modality_terms(self, user: int, item: int, /) -> ModalityTerms:
+        """Return the terms of the score of the user and the item with these indices."""
+        ...
+
+
+@runtime_checkable
+class SplitsByHistory(Protocol):
+    """What a model offers besides whose score is a sum over the items of a history."""
+
+    def history_terms(self, user: int, item: int, /) -> dict[int, float]:
+        """Return the terms, by index of the item that the user had; they sum to the score."""
         ...
 
 

@@ -1,6 +1,6 @@
 """A trained `sage_fm`: scores, factors, item vectors, weights. Users and items it never saw get scores too.
 
-U users, I items, B batch, D width, F rank.
+U users, I items, B batch, D width, F rank, M and N modalities of a user and of an item.
 """
 
 from __future__ import annotations
@@ -9,12 +9,15 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from scipy import sparse
 from torch import Tensor
 
 from recsys_jobs.dataset import Bools, Dataset
-from recsys_jobs.errors import JobError
 from recsys_jobs.models import names
-from recsys_jobs.models.contract import Factors
+from recsys_jobs.models.contract import Factors, ModalityTerms
+from recsys_jobs.models.fusion import Part
+from recsys_jobs.models.graph import damped
+from recsys_jobs.models.restore import packed, restored, unpacked
 from recsys_jobs.models.sage import View, view
 from recsys_jobs.models.sage_fm import Items, SageFM
 from recsys_jobs.models.world import World, build_world
@@ -71,9 +74,20 @@ class FittedSageFM:
         """Return the items' fused vectors [I, D], for similar items."""
         return self._items.fused.vector_BD.cpu()
 
+    @torch.no_grad()
+    def modality_terms(self, user: int, item: int) -> ModalityTerms:
+        """Return how the modalities of one user and one item make up their score, attention held fixed."""
+        user_B = torch.tensor([user], device=self.world.device)
+        user_parts = self.model.user_parts(self.world, self._items, user_B)
+        item_parts = {name: Part(*(a[item : item + 1] for a in part)) for name, part in self._items.parts.items()}
+        users, user_MD = self.model.weighted(self.model.user_attention, user_parts)
+        items, item_ND = self.model.weighted(self.model.item_attention, item_parts)
+        across_MN, alone_N = self.model.fm.split(user_MD, item_ND)
+        return ModalityTerms(users, items, across_MN.cpu(), alone_N.cpu())
+
     def weights(self) -> dict[str, Tensor]:
         """Return everything that `load` needs, as plain tensors: the network, and the items it was trained on."""
-        return {f"model.{name}": value.detach().cpu().clone() for name, value in self.model.state_dict().items()} | {
+        return packed(self.model) | {
             "items.names": names.pack(self._item_ids),
             "items.known": torch.from_numpy(self._known_I.copy()),
             "epochs": torch.tensor(self.epochs),
@@ -89,23 +103,23 @@ def load(
     are of another recipe or of encoders of other widths.
     """
     device = device or torch.device("cpu")
-    state = {name.removeprefix("model."): value for name, value in weights.items() if name.startswith("model.")}
+    state = unpacked(weights)
     row_I = names.rows_of(names.unpack(weights["items.names"]), dataset.items)
     known_I = (row_I >= 0) & weights["items.known"].numpy()[row_I.clip(min=0)]
     nodes_IG = state[_NODES][row_I.clip(min=0)] * torch.from_numpy(known_I)[:, None]
-    with torch.random.fork_rng(devices=[]):  # the network's random start is thrown away: leave no trace of it
-        model = SageFM(recipe, len(dataset.items), dataset.text_IT.shape[1], dataset.image_IV.shape[1])
-    try:
-        model.load_state_dict(state | {_NODES: nodes_IG})
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise JobError(f"the weights do not fit recipe {recipe.name} and this dataset's widths: {reason}") from None
+    widths = dataset.text_IT.shape[1], dataset.image_IV.shape[1]
+    model = restored(lambda: SageFM(recipe, len(dataset.items), *widths), state | {_NODES: nodes_IG}, recipe.name)
     return FittedSageFM(model.to(device), dataset, known_I, int(weights["epochs"]), [], device)
 
 
 def whole_graph(recipe: SageFMRecipe, world: World, known_I: Bools) -> View:
     """Return the graph as scoring sees it: nothing held out, nothing dropped."""
-    return view(world.graph.weight_II, known_I, recipe.weighted_edges, world.device)
+    return view(damped_edges(recipe, world, world.graph.weight_II), known_I, recipe.weighted_edges, world.device)
+
+
+def damped_edges(recipe: SageFMRecipe, world: World, weight_II: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Return the edges as the recipe weighs them."""
+    return damped(weight_II, world.degree_I.cpu().numpy()) if recipe.damped else weight_II
 
 
 @torch.no_grad()

@@ -5,7 +5,7 @@
 With u and i the halves of x, p = V_u' u and q = V_i' i, the double sum falls into the pairs within u,
 the pairs within i, and the pairs across, which are p . q. So y = a(u) + b(i) + p . q.
 
-B batch, I items, D width, F rank.
+B batch, I items, D width, F rank, M and N parts of one user and of one item.
 """
 
 from __future__ import annotations
@@ -20,12 +20,15 @@ class FactorizationMachine(nn.Module):
     """The machine for `width`-wide users and items; `scale` is the size of the cross term at the start.
 
     Both halves of V start as the same random projection, so that the cross term starts as
-    scale * <u, i> seen through it: alike scores high before anything is learned.
+    scale * <u, i> seen through it: alike scores high before anything is learned. With `orthogonal` and
+    as high a rank as width it is exactly that.
     """
 
-    def __init__(self, width: int, rank: int, scale: float = 1.0) -> None:
+    def __init__(self, width: int, rank: int, scale: float = 1.0, orthogonal: bool = False) -> None:
         super().__init__()
         start_DF = torch.randn(width, rank) * (scale / rank) ** 0.5
+        if orthogonal:
+            nn.init.orthogonal_(start_DF, gain=(scale * max(width / rank, 1)) ** 0.5)
         self.bias = nn.Parameter(torch.zeros(()))
         self.user_linear_D = nn.Parameter(torch.zeros(width))
         self.item_linear_D = nn.Parameter(torch.zeros(width))
@@ -61,6 +64,20 @@ class FactorizationMachine(nn.Module):
             torch.cat([p_UF, torch.ones_like(p_UF[:, :1])], dim=1),
             torch.cat([q_IF, b_I[:, None]], dim=1),
         )
+
+    @torch.no_grad()
+    def split(self, user_MD: Tensor, item_ND: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the parts of a user and of an item, which sum to u and i, give to b(i) + p . q, in float64.
+
+        Across [M, N]: the inner products of the parts' own p and q. Alone [N]: the item's b(i), whose pairs
+        of two parts go to each by half. Together they sum to the score that `fold` gives.
+        """
+        user_MD, item_ND = user_MD.double(), item_ND.double()
+        factors_DF, item_D = self.item_factors_DF.double(), item_ND.sum(0)
+        q_NF = item_ND @ factors_DF
+        pairs_N = q_NF @ q_NF.sum(0) - item_ND @ (item_D * factors_DF.square().sum(1))
+        across_MN = user_MD @ self.user_factors_DF.double() @ q_NF.T
+        return across_MN, item_ND @ self.item_linear_D.double() + pairs_N / 2
 
 
 def _terms(x_BD: Tensor, linear_D: Tensor, factors_DF: Tensor) -> tuple[Tensor, Tensor]:

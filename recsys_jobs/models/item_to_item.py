@@ -33,6 +33,12 @@ class ItemToItemModel:
         """Return what each of these items alone says of all items [B, I]."""
         return torch.from_numpy(self.weight_II[item_B.numpy()].toarray())
 
+    def history_terms(self, user: int, item: int) -> dict[int, float]:
+        """Return what each item that a user had adds to its score of `item`; those that add nothing are left out."""
+        had_N = self.history_UI[[user]].indices
+        value_N = self.weight_II[had_N][:, [item]].toarray()[:, 0].astype(np.float64)
+        return {int(had): float(value) for had, value in zip(had_N, value_N, strict=True) if value}
+
     def factors(self) -> Factors | None:
         """None: W has full rank, and a truncated one costs a tenth of the recall."""
         return None

@@ -22,6 +22,7 @@ from torch.nn import functional
 
 from recsys_jobs.models.fm import FactorizationMachine
 from recsys_jobs.models.fusion import Attention, Fused, Part
+from recsys_jobs.models.projections import start_centred
 from recsys_jobs.models.sage import GraphEncoder, View
 from recsys_jobs.models.sparse import multiply, pair
 from recsys_jobs.models.world import World, item_text, mean_review
@@ -29,6 +30,7 @@ from recsys_jobs.recipes import SageFMRecipe
 
 ITEM_MODALITIES = ("text", "image", "graph")
 USER_MODALITIES = ("text", "image", "graph", "history_text")
+_LEAST = 1e-4  # of a history's weight; what is below it is the rounding of an empty one
 
 
 class Items(NamedTuple):
@@ -59,9 +61,8 @@ class SageFM(nn.Module):
         self.user_attention = Attention(modalities, recipe.width)
         self.item_attention = Attention(ITEM_MODALITIES, recipe.width)
         scale = 1 / recipe.temperature if recipe.normalise else 1.0
-        self.fm = FactorizationMachine(recipe.width, recipe.fm_rank, scale)
+        self.fm = FactorizationMachine(recipe.width, recipe.fm_rank, scale, orthogonal=recipe.held_out > 0)
 
-    @torch.no_grad()
     def fit_projections(self, world: World) -> None:
         """Start each projection so that its inputs come out centred and of length about one."""
         inputs = {
@@ -71,12 +72,8 @@ class SageFM(nn.Module):
         }
         for name, layer in self.projections.items():
             rows = inputs.get(name, world.text_IT[:0])
-            if isinstance(layer, nn.Linear) and len(rows):
-                mean = rows.mean(0)
-                length = (rows - mean).square().sum(1).mean().sqrt().clamp(min=1e-6)
-                nn.init.normal_(layer.weight, std=self.recipe.width**-0.5)
-                layer.weight /= length
-                layer.bias.copy_(-(layer.weight @ mean))
+            if isinstance(layer, nn.Linear):
+                start_centred(layer, rows)
 
     def encode_items(self, world: World, graph: View) -> Items:
         """Return every item's parts and vector, the graph being encoded once."""
@@ -120,12 +117,15 @@ class SageFM(nn.Module):
 
     def encode_users(self, world: World, items: Items, user_B: Tensor, leave_B: Tensor | None = None) -> Fused:
         """Return users' vectors [B, D] and attention; in training without the item `leave_B` and its review."""
+        return self._fuse(self.user_attention, self.user_parts(world, items, user_B, leave_B))
+
+    def user_parts(self, world: World, items: Items, user_B: Tensor, leave_B: Tensor | None = None) -> dict[str, Part]:
+        """Return users' modalities in the common space, before attention."""
         parts: dict[str, Part] = {}
         if "review" in self.projections and len(world.review_RT):
             text_BT, present_B = mean_review(world, world.user_reviews, user_B, leave_B)
             parts["text"] = Part(self.projections["review"](text_BT), present_B)
-        parts |= self._history_parts(world, items, user_B, leave_B)
-        return self._fuse(self.user_attention, parts)
+        return parts | self._history_parts(world, items, user_B, leave_B)
 
     def _history_parts(self, world: World, items: Items, user_B: Tensor, leave_B: Tensor | None) -> dict[str, Part]:
         """Return means over the users' items, one part for each modality that items give to users."""
@@ -135,16 +135,29 @@ class SageFM(nn.Module):
         shown = [part.vector_BD.float() * part.present_B[:, None] for part in sources]
         counted_IM = torch.stack([part.present_B.float() for part in sources], dim=1)
         stacked_I = torch.cat([*shown, counted_IM], dim=1)  # one sparse product for all the modalities
+        if self.recipe.damped:
+            stacked_I = stacked_I * world.degree_I[:, None] ** -0.5
         user_G, group_B = np.unique(user_B.cpu().numpy(), return_inverse=True)
         total_B = multiply(pair(world.history_UI[user_G], world.device), stacked_I)
         total_B = functional.embedding(torch.from_numpy(group_B).to(world.device), total_B)
         if leave_B is not None:
             total_B = total_B - functional.embedding(leave_B, stacked_I)
-        count_BM = total_B[:, -len(given) :].round()
+        count_BM = total_B[:, -len(given) :]  # or the sum of the weights, none of which is as small as the bound
         sums = total_B[:, : -len(given)].split(self.recipe.width, dim=1)
         return {
-            name: Part(sums[m] / count_BM[:, m, None].clamp(min=1), count_BM[:, m] > 0) for m, name in enumerate(given)
+            name: Part(sums[m] / count_BM[:, m, None].clamp(min=_LEAST), count_BM[:, m] > _LEAST)
+            for m, name in enumerate(given)
         }
+
+    def weighted(self, attention: Attention, parts: dict[str, Part]) -> tuple[list[str], Tensor]:
+        """Return the names of one row's modalities, and what each adds to its vector [M, D], in float64."""
+        fused = attention(parts)
+        used = [(m, name) for m, name in enumerate(attention.modalities) if name in parts]
+        added = [fused.attention_BM[0, m].double() * parts[name].vector_BD[0].double() for m, name in used]
+        added_MD = torch.stack(added)
+        if self.recipe.normalise:
+            added_MD = added_MD / added_MD.sum(0).norm().clamp(min=1e-6)
+        return [name for _, name in used], added_MD
 
     def _fuse(self, attention: Attention, parts: dict[str, Part]) -> Fused:
         fused: Fused = attention(parts)

@@ -6,7 +6,7 @@ U users, I items, E events, R reviews, L reviews kept of one owner, T text width
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -41,6 +41,7 @@ class World:
     user_reviews: Reviews
     item_reviews: Reviews
     from_reviews_I: Tensor
+    degree_I: Tensor  # seen users of each item, at least 1
     device: torch.device
 
     @property
@@ -71,8 +72,34 @@ def build_world(dataset: Dataset, seen_E: Bools, device: torch.device) -> World:
         Reviews(user_reviews.row_OL.to(device), user_reviews.other_OL.to(device), takes[0]),
         Reviews(item_reviews.row_OL.to(device), item_reviews.other_OL.to(device), takes[1]),
         torch.from_numpy(dataset.text_from_reviews_I).to(device),
+        torch.from_numpy(np.maximum(np.bincount(item_E, minlength=len(dataset.items)), 1)).float().to(device),
         device,
     )
+
+
+def leave_out(world: World, user_T: Ints, item_T: Ints) -> World:
+    """Return the world without some pairs: they leave the users' histories, their reviews leave both sides."""
+    items = world.shape[1]
+    key_T = np.unique(user_T * items + item_T)
+    history = world.history_UI
+    row_E = np.repeat(np.arange(history.shape[0]), np.diff(history.indptr))
+    left_E = np.where(np.isin(row_E * items + history.indices, key_T), 0, history.data).astype(np.float32)
+    return replace(
+        world,
+        history_UI=sparse.csr_matrix((left_E, history.indices, history.indptr), shape=history.shape),
+        user_reviews=_without(world.user_reviews, key_T, items, by_user=True),
+        item_reviews=_without(world.item_reviews, key_T, items, by_user=False),
+    )
+
+
+def _without(reviews: Reviews, key_T: Ints, items: int, by_user: bool) -> Reviews:
+    """Return the reviews of pairs that are not among the keys user * I + item."""
+    if not bool((reviews.row_OL >= 0).any()):
+        return reviews
+    owner_O1 = torch.arange(len(reviews.row_OL), device=reviews.row_OL.device)[:, None]
+    user, item = (owner_O1, reviews.other_OL) if by_user else (reviews.other_OL, owner_O1)
+    leaves_OL = torch.isin(user * items + item, torch.from_numpy(key_T).to(reviews.row_OL.device))
+    return reviews._replace(row_OL=reviews.row_OL.masked_fill(leaves_OL, -1))
 
 
 def _incidence(dataset: Dataset, seen_E: Bools) -> sparse.csr_matrix:

@@ -115,7 +115,8 @@ def found(counts: job.Counts) -> tuple[int, int, int]:
 def texts_needed(run_date: date = D, encoder: str = "e") -> set[str]:
     settings = Settings(reviews_per_user=1, reviews_per_item=1)
     with needed.open_tables() as tables:
-        needed.count_needed(tables, run_date, "text", encoder, settings)
+        needed.count_needed(tables, run_date, "text", settings)
+        needed.count_missing(tables, encoder)
         return {text for _, texts in needed.missing_texts(tables, chunk=2) for text in texts}
 
 

@@ -92,7 +92,7 @@ def test_every_gated_table_can_fail(
 
 
 def test_a_table_that_was_never_written_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(JobError, match="no table reviews in .*lake: run the night's step that writes it first"):
+    with pytest.raises(JobError, match="no table .*lake/reviews: run the night's step that writes it first"):
         run(monkeypatch, "reviews", "--run-date", "2014-03-01")
 
 

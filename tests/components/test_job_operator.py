@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -90,6 +91,48 @@ def test_a_job_does_not_outlive_a_task_that_was_killed_with_sigkill(jobs: Path) 
     os.kill(task.pid, signal.SIGKILL)
     task.wait()
     assert _gone(job)
+
+
+def test_a_container_that_no_engine_runs_may_be_tried_again(jobs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+    if shutil.which("docker") is None:
+        pytest.skip("no docker client on this machine")
+    monkeypatch.setenv("RECSYS_LAUNCHER", "docker")
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent/docker.sock")
+    with pytest.raises(AirflowException, match="python -m job_good ended with exit status 125") as caught:
+        operator("job_good").execute({})
+    assert not isinstance(caught.value, AirflowFailException)
+
+
+def test_a_killed_task_ends_the_client_and_removes_what_it_left(jobs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program in the place of the client writes down how it is called: no engine runs on test machines."""
+    from airflow.sdk.exceptions import AirflowException
+
+    client = jobs / "bin" / "docker"
+    client.parent.mkdir()
+    client.write_text(f'#!/bin/sh\necho "$@" >> {jobs}/calls\n[ "$1" = rm ] || exec sleep 600\n', encoding="utf-8")
+    client.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{client.parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("RECSYS_LAUNCHER", "docker")
+    task = operator("job_sleeper")
+    timer = threading.Timer(3, task.on_kill)
+    timer.start()
+    with pytest.raises(AirflowException, match="ended by signal 15"):
+        task.execute({})
+    timer.join()
+    run, remove = (jobs / "calls").read_text(encoding="utf-8").splitlines()
+    name = run.split("--name ")[1].split()[0]
+    assert run.endswith("python -m job_sleeper")
+    assert remove == f"rm --force {name}"
+
+
+def test_a_wrong_launcher_fails_the_task_for_good(jobs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.sdk.exceptions import AirflowFailException
+
+    monkeypatch.setenv("RECSYS_LAUNCHER", "podman")
+    with pytest.raises(AirflowFailException, match="RECSYS_LAUNCHER is 'podman': write process, docker, kubernetes"):
+        operator("job_good").execute({})
 
 
 def _children(pid: int) -> int | None:

@@ -171,6 +171,7 @@ def test_contents_name_what_stands_for_an_item_or_why_nothing_does(spark):
         item("file", title="Cup", description="Red", text_hash="t3", image_urls=["http://f"]),
         item("torn", title="Cup", description="Red", text_hash="t4", image_urls=["http://g"]),
         item("none", title="Cup", description="Red", text_hash="t5", image_urls=[]),
+        item("many", title="Cup", description="Red", text_hash="t6", image_urls=[f"http://{n}" for n in "hhijk"]),
     )
     images = frame(
         spark,
@@ -186,6 +187,8 @@ def test_contents_name_what_stands_for_an_item_or_why_nothing_does(spark):
         picture("torn", "shop/images/torn.jpg", "corrupt"),
         picture("lone", "shop/images/lone.jpg", "ok"),
         picture("hurt", "shop/images/hurt.jpg", "too_large"),
+        picture("many", "http://h", "missing"),
+        picture("many", "http://k", "ok"),  # its fourth URL: looked at for a later version's sake
         picture("gone", "shop/images/gone.jpg", "ok"),  # not eligible
     )
     seen = frame(spark, INTERACTIONS, *(interaction(D, "ann", name) for name in ("lone", "hurt", "ghost", "full")))
@@ -205,6 +208,8 @@ def test_contents_name_what_stands_for_an_item_or_why_nothing_does(spark):
         (D, "torn", "image", "<http://g>", None, "shop", "torn-hash"),
         (D, "none", "text", "t5", None, "shop", "none-hash"),
         (D, "none", "image", None, "no_url", "shop", "none-hash"),
+        (D, "many", "text", "t6", None, "shop", "many-hash"),
+        (D, "many", "image", None, "missing", "shop", "many-hash"),
         (D, "lone", "text", None, "no_item", None, None),
         (D, "lone", "image", "<shop/images/lone.jpg>", None, None, None),
         (D, "hurt", "text", None, "no_item", None, None),

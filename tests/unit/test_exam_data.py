@@ -127,7 +127,8 @@ def test_a_shop_export(tmp_path: Path) -> None:
         tmp_path,
         item_info__csv="item_id,title,description,views,category,colour\n"
         'a,"Pan, iron",Heavy,10,Home|Kitchen,black\nb,Cup,,,Home,red\n',
-        interactions__csv="user_id,item_id,rating,timestamp\nu2,a,5,2014-03-01T10:00:00\nu1,b,3,2014-02-01\nu1,c,1,2014-02-02\n",
+        interactions__csv="user_id,item_id,rating,timestamp,location\nu2,a,5,2014-03-01T10:00:00,Bergen\n"
+        "u1,b,3,2014-02-01,\nu1,c,1,2014-02-02,BERGEN \n",
     )
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "a.jpg").write_bytes(b"jpeg")
@@ -135,6 +136,9 @@ def test_a_shop_export(tmp_path: Path) -> None:
     raw = loaded(tmp_path)
     assert pairs(raw) == [("u1", "b"), ("u1", "c"), ("u2", "a")]
     assert raw.events.time_E[2] == datetime(2014, 3, 1, 10, tzinfo=UTC).timestamp()
+    nowhere, bergen, again = raw.location_E.tolist()
+    assert (nowhere, bergen) == (-1, again)
+    assert bergen >= 0
     assert texts(raw) == {"a": "Pan, iron\nHeavy", "b": "Cup\n", "c": ""}
     assert [item.image for item in raw.about_I] == [tmp_path / "images" / "a.jpg", None, None]
     assert raw.number_names == ("views",)

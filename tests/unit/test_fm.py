@@ -75,3 +75,30 @@ def test_by_hand() -> None:
         fm.item_factors_DF.copy_(torch.tensor([[3.0, -1.0]]))
     # 0.5 + 2*10 + 3*100 + (1*3 + 2*-1) * 10 * 100
     assert fm(torch.tensor([[10.0]]), torch.tensor([[100.0]])).item() == 1320.5
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 10_000), st.integers(1, 7), st.integers(1, 5), st.integers(1, 4), st.integers(1, 4))
+def test_the_parts_of_a_user_and_an_item_sum_to_what_the_fold_gives(
+    seed: int, width: int, rank: int, user_parts: int, item_parts: int
+) -> None:
+    fm = machine(seed, width, rank)
+    generator = torch.Generator().manual_seed(seed + 1)
+    user_MD, item_ND = (
+        torch.randn(parts, width, generator=generator, dtype=torch.float64) for parts in (user_parts, item_parts)
+    )
+    across_MN, alone_N = fm.split(user_MD, item_ND)
+    folded = fm.fold(user_MD.sum(0)[None], item_ND.sum(0)[None])
+    assert torch.allclose(across_MN.sum() + alone_N.sum(), (folded.user_UF @ folded.item_IF.T)[0, 0], atol=1e-9)
+
+
+def test_two_parts_by_hand() -> None:
+    """One number a part, V = 2 and 3, w = 5: p = 2u, q = 3i, and a pair within i of one number does not exist."""
+    fm = FactorizationMachine(1, 1).double()
+    with torch.no_grad():
+        fm.user_factors_DF.fill_(2.0)
+        fm.item_factors_DF.fill_(3.0)
+        fm.item_linear_D.fill_(5.0)
+    across_MN, alone_N = fm.split(torch.tensor([[1.0], [10.0]]), torch.tensor([[1.0], [-2.0], [0.0]]))
+    assert across_MN.tolist() == [[6.0, -12.0, 0.0], [60.0, -120.0, 0.0]]
+    assert alone_N.tolist() == [5.0, -10.0, 0.0]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from recsys_jobs.errors import JobError
 from recsys_jobs.models.item_to_item import events_matrix
-from recsys_jobs.sampling import batches, own_negatives, owned_among, positives, shared_candidates
+from recsys_jobs.sampling import batches, held_out, own_negatives, owned_among, positives, shared_candidates
 from tests.unit.worlds import dataset, with_everything
 
 
@@ -66,3 +66,23 @@ def test_candidates_are_different_items_of_the_pool() -> None:
     few = shared_candidates(pairs.pool_N, 5, np.random.default_rng(0))
     assert len(set(few.tolist()) & set(pairs.pool_N.tolist())) == 5
     assert shared_candidates(pairs.pool_N, 500, np.random.default_rng(0)).tolist() == pairs.pool_N.tolist()
+
+
+def test_a_share_of_each_user_s_targets_is_held_out_and_one_seen_item_stays() -> None:
+    ten = [(0, item) for item in range(10)]
+    data = dataset([*ten, (1, 0), (1, 5), (2, 3), (2, 4)], 3, 10)
+    target_UI, seen_U = events_matrix(data), np.array([10, 2, 3])
+    row_T, item_T = held_out(target_UI, seen_U, np.array([2, 0, 1]), 0.3, np.random.default_rng(0))
+    assert np.bincount(row_T).tolist() == [1, 3, 1]
+    assert len(set(zip(row_T.tolist(), item_T.tolist(), strict=True))) == 5
+    owned = [{3, 4}, set(range(10)), {0, 5}]
+    assert all(item in owned[row] for row, item in zip(row_T, item_T, strict=True))
+    row_T, item_T = held_out(target_UI, seen_U, np.array([1, 2]), 1.0, np.random.default_rng(0))
+    assert np.bincount(row_T).tolist() == [1, 2]
+
+
+def test_every_target_is_as_likely_to_be_held_out() -> None:
+    data = dataset([(0, 0), (0, 1), (0, 2)], 1, 3)
+    random = np.random.default_rng(0)
+    drawn = [held_out(events_matrix(data), np.array([3]), np.array([0]), 0.3, random)[1][0] for _ in range(3_000)]
+    assert np.bincount(drawn).min() > 900

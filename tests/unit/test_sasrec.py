@@ -10,9 +10,9 @@ import torch
 
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.errors import JobError
-from recsys_jobs.models.sasrec import SASRec
-from recsys_jobs.models.sasrec_training import encode, fit, load
-from recsys_jobs.models.sequences import alike_batches, last_items, sequences
+from recsys_jobs.models.sasrec import FAMILY, fit, load
+from recsys_jobs.models.sequence_training import Network, encode, item_vectors
+from recsys_jobs.models.sequences import Sequences, alike_batches, last_events, sequences
 from recsys_jobs.recipes import sasrec
 from tests.unit.worlds import dataset, with_everything
 
@@ -26,16 +26,27 @@ EVERY = np.ones(7, np.bool_)
 def test_sequences_keep_the_order_of_events() -> None:
     found = sequences(dataset(PAIRS, 4, 4), EVERY)
     assert found.length_U.tolist() == [4, 1, 0, 2]
-    item_BL, count_B = last_items(found, np.array([3, 0, 2]), 3)
-    assert item_BL.tolist() == [[0, 3, 0], [1, 2, 0], [0, 0, 0]]
+    event_BL, count_B = last_events(found, np.array([3, 0, 2]), 3)
+    assert found.item_E.tolist() == [3, 1, 2, 0, 2, 0, 3]
+    assert event_BL.tolist() == [[5, 6, 0], [1, 2, 3], [0, 0, 0]]
     assert count_B.tolist() == [2, 3, 0]
+
+
+def test_times_and_ratings_come_along_and_are_unknown_where_there_are_none() -> None:
+    data = dataset(PAIRS, 4, 4)
+    bare = sequences(data, EVERY)
+    assert bare.time_E.tolist() == [-1] * 7
+    assert np.isnan(bare.rating_E).all()
+    told = replace(data, time_E=np.arange(7) * 10, rating_E=np.arange(7, dtype=np.float32))
+    found = sequences(told, EVERY)
+    assert found.time_E.tolist() == [0, 20, 40, 60, 10, 30, 50]
+    assert found.rating_E.tolist() == [0, 2, 4, 6, 1, 3, 5]
 
 
 def test_items_that_are_not_known_are_left_out_of_a_sequence() -> None:
     found = sequences(dataset(PAIRS, 4, 4), EVERY, np.array([True, True, False, True]))
     assert found.length_U.tolist() == [3, 0, 0, 2]
-    assert last_items(found, np.array([0]), 9)[0].tolist() == [[3, 1, 0]]
-    assert last_items(found, np.array([1, 2]), 9)[0].tolist() == [[0], [0]]
+    assert found.item_E.tolist() == [3, 1, 0, 0, 3]
 
 
 def test_batches_are_of_like_length_and_about_so_many_items() -> None:
@@ -43,36 +54,45 @@ def test_batches_are_of_like_length_and_about_so_many_items() -> None:
     assert [batch.tolist() for batch in batches] == [[1, 3, 2, 5], [0], [4]]
 
 
-def model_of(items: int) -> SASRec:
+def model_of(items: int) -> Network:
     torch.manual_seed(0)
-    return SASRec(replace(TINY, start_scale=0.5), np.ones(items, np.bool_)).eval()
+    data = dataset([(0, 0)], 1, items)
+    return Network(FAMILY, data, replace(TINY, start_scale=0.5), np.ones(items, np.bool_)).eval()
+
+
+def hidden(network: Network, items: list[int]) -> torch.Tensor:
+    return network.body(network.items(torch.tensor([items])), torch.zeros(1, len(items), 0))
+
+
+def vectors(network: Network, found: Sequences, users: list[int], length: int = 50) -> torch.Tensor:
+    context_EX = FAMILY.context(found, TINY)
+    item_ID = item_vectors(network.items, 4, CPU)
+    return encode(network.body, replace(TINY, length=length), item_ID, found, context_EX, np.array(users))
 
 
 def test_a_place_sees_itself_and_what_was_before_and_knows_their_order() -> None:
     network = model_of(9)
-    one, other = network(torch.tensor([[1, 2, 3, 4]])), network(torch.tensor([[1, 2, 7, 8]]))
+    one, other = hidden(network, [1, 2, 3, 4]), hidden(network, [1, 2, 7, 8])
     assert torch.allclose(one[:, :2], other[:, :2], atol=1e-6)
-    assert not torch.allclose(one[:, 3], network(torch.tensor([[2, 1, 3, 4]]))[:, 3], atol=1e-3)
+    assert not torch.allclose(one[:, 3], hidden(network, [2, 1, 3, 4])[:, 3], atol=1e-3)
 
 
 def test_a_user_s_vector_does_not_depend_on_the_company() -> None:
     found = sequences(dataset(PAIRS, 4, 4), EVERY)
     network = model_of(4)
-    together = encode(network, found, np.arange(4), CPU)
-    alone = torch.cat([encode(network, found, np.array([user]), CPU) for user in range(4)])
+    together = vectors(network, found, [0, 1, 2, 3])
+    alone = torch.cat([vectors(network, found, [user]) for user in range(4)])
     assert torch.allclose(together, alone, atol=1e-6)
     assert together.any(1).tolist() == [True, True, False, True]
 
 
 def test_only_the_last_items_count() -> None:
     network = model_of(4)
-    network.recipe = replace(TINY, length=2)
-    longer, shorter = ([(0, 3), (0, 1), (0, 2), (0, 0)], [(0, 2), (0, 0)])
-    vectors = [
-        encode(network, sequences(dataset(pairs, 1, 4), np.ones(len(pairs), np.bool_)), np.array([0]), CPU)
-        for pairs in (longer, shorter)
+    found = [
+        sequences(dataset(pairs, 1, 4), np.ones(len(pairs), np.bool_))
+        for pairs in ([(0, 3), (0, 1), (0, 2), (0, 0)], [(0, 2), (0, 0)])
     ]
-    assert torch.equal(*vectors)
+    assert torch.equal(*(vectors(network, one, [0], length=2) for one in found))
 
 
 def ring(users: int = 120, items: int = 12, each: int = 5) -> tuple[Dataset, list[int]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from recsys_jobs.errors import UsageError
-from recsys_jobs.settings import default, load_settings, parse_date
+from recsys_jobs.settings import default, lake_address, lake_root, load_settings, parse_date, table_uri
 
 
 def test_a_file_overrides_the_default(tmp_path: Path) -> None:
@@ -45,3 +45,29 @@ def test_a_date_is_a_date() -> None:
     assert parse_date("2014-03-01").isoformat() == "2014-03-01"
     with pytest.raises(UsageError, match="write YYYY-MM-DD"):
         parse_date("1.3.2014")
+
+
+def test_a_lake_on_s3_has_its_tables_there_and_all_else_in_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECSYS_VAR", str(tmp_path))
+    monkeypatch.setenv("RECSYS_LAKE", "s3://bucket/team/main/")
+    assert lake_root() == tmp_path / "lakes" / "bucket" / "team" / "main"
+    assert table_uri("reviews", lake_root()) == "s3://bucket/team/main/reviews"
+    assert table_uri("reviews", tmp_path / "other") == str(tmp_path / "other" / "reviews")
+
+
+def test_a_lake_in_a_folder_has_everything_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECSYS_LAKE", str(tmp_path))
+    assert lake_address() is None
+    assert lake_root() == tmp_path
+    assert table_uri("reviews", lake_root()) == str(tmp_path / "reviews")
+
+
+@pytest.mark.parametrize(
+    "where", ["s3://bucket", "s3:///main", "s3://b/../x", "s3a://b/x", "s3://k:s@b/x", "s3://b/x?y"]
+)
+def test_an_address_that_is_no_lake_is_told(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECSYS_LAKE", where)
+    with pytest.raises(UsageError, match="write a folder, or s3://bucket/prefix"):
+        lake_root()

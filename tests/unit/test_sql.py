@@ -6,12 +6,13 @@ from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from recsys_jobs import lake
 from recsys_jobs.errors import UsageError
 from recsys_jobs.sql import query, show
-from recsys_jobs.tables import RECOMMENDATIONS, TABLES
+from recsys_jobs.tables import ITEM_IMAGES, RECOMMENDATIONS, TABLES
 
 OLD, NEW = date(2024, 1, 1), date(2024, 1, 2)
 
@@ -74,3 +75,12 @@ def test_only_a_select_is_taken(statement: str) -> None:
 def test_nothing_beyond_the_lake_is_read(statement: str) -> None:
     with pytest.raises(UsageError):
         query(statement).fetchall()
+
+
+def test_a_table_that_was_merged_into_can_still_be_filtered() -> None:
+    row = {"item_id": "i1", "source": "a.jpg", "state": "unreachable"}
+    for state in ("unreachable", "ok"):  # the second replaces the first: delta-rs rewrites the file
+        rows = [row | {"state": state, "checked_on": NEW}, row | {"item_id": "i2", "checked_on": NEW}]
+        lake.upsert(ITEM_IMAGES, pa.Table.from_pylist(rows, lake.arrow_schema(ITEM_IMAGES)))
+    assert query("select state from item_images where item_id = 'i1'").fetchall() == [("ok",)]
+    assert lake.read(ITEM_IMAGES, pc.field("item_id") == "i2", ["state"])["state"].to_pylist() == ["unreachable"]

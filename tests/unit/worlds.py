@@ -62,7 +62,29 @@ def with_everything(seed: int = 0, users: int = 30, items: int = 20, validation:
         edge_src_K=src,
         edge_dst_K=dst,
         edge_weight_K=random.integers(1, 4, len(src)).astype(np.float32),
+        rating_E=random.integers(1, 6, len(pairs)).astype(np.float32),
     )
+
+
+def without_validation(data: Dataset) -> Dataset:
+    """Return a dataset as it was before its validation events; its edges stay."""
+    per_event = [field.name for field in dataclasses.fields(data) if field.name.endswith("_E")]
+    kept = {name: value[~data.validation_E] for name in per_event if len(value := getattr(data, name))}
+    return dataclasses.replace(data, **kept)
+
+
+def rated_tastes(seed: int = 0, users: int = 80, items: int = 40, each: int = 6) -> Dataset:
+    """Return the checkerboard in stars: everyone also had items of the other taste, and gave them one star, not five.
+
+    The last event of each, which is held out, is of the own taste.
+    """
+    random = np.random.default_rng(seed)
+    other = [random.choice(np.arange(1 - user % 2, items, 2), each, replace=False) for user in range(users)]
+    wrong = [(user, int(other[user][turn])) for turn in range(each) for user in range(users)]
+    right = two_tastes(seed, users, items, each)
+    pairs = [*wrong, *zip(right.event_user_E.tolist(), right.event_item_E.tolist(), strict=True)]
+    stars = np.repeat(np.array([1, 5], np.float32), [len(wrong), len(pairs) - len(wrong)])
+    return dataset(pairs, users, items, validation=users, rating_E=stars)
 
 
 def two_tastes(seed: int = 0, users: int = 80, items: int = 40, each: int = 6) -> Dataset:
@@ -71,3 +93,21 @@ def two_tastes(seed: int = 0, users: int = 80, items: int = 40, each: int = 6) -
     taken = [random.choice(np.arange(user % 2, items, 2), each, replace=False) for user in range(users)]
     pairs = [(user, int(taken[user][turn])) for turn in range(each) for user in range(users)]
     return dataset(pairs, users, items, validation=users)
+
+
+def new_arrivals(modality: str, users: int = 120, items: int = 40) -> Dataset:
+    """Return a checkerboard whose last ten items nobody had; their contents of one modality show their kind, as all do.
+
+    `modality` is text, image or numbers; what the contents are is noise beside the sign of their first value.
+    """
+    random = np.random.default_rng(0)
+    pairs = [(u, int(i)) for u in range(users) for i in random.choice(np.arange(u % 2, items - 10, 2), 5, False)]
+    row_IW = random.normal(size=(items, 4)).astype(np.float32) * 0.3
+    row_IW[:, 0] = np.where(np.arange(items) % 2, -1, 1) + row_IW[:, 0]
+    there_I = np.ones(items, np.bool_)
+    contents: dict[str, dict[str, Any]] = {
+        "text": {"text_IT": row_IW, "text_present_I": there_I, "review_RT": np.zeros((0, 4), np.float32)},
+        "image": {"image_IV": row_IW, "image_present_I": there_I},
+        "numbers": {"numeric_IN": row_IW},
+    }
+    return dataset(pairs, users, items, **contents.get(modality, {}))

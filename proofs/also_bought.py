@@ -1,0 +1,68 @@
+"""The exam of one night with and without the lists of other items, a crawl of unknown date.
+
+    python -m proofs.also_bought --landing DIR --out DIR DATE
+
+Two nights through Airflow, each in a home of its own under `--out`, that differ in `listed_edges` alone; the cuts and
+the users examined are the same. Prints each recipe's figures, writes them to `<out>/also_bought.md`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from datetime import date
+from pathlib import Path
+
+import pyarrow.compute as pc
+
+from proofs import homes
+from recsys_jobs import lake
+from recsys_jobs.errors import run_main
+from recsys_jobs.settings import Settings, load_settings, parse_date
+from recsys_jobs.tables import ITEM_EDGES, MODEL_METRICS
+
+
+def main() -> None:
+    """Run both nights, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("date", type=parse_date)
+    parser.add_argument("--landing", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args()
+    out, settings = args.out.absolute(), load_settings()
+    lines = ["| edges | listed | recipe | users | NDCG | recall |", "|---|---|---|---|---|---|"]
+    for name, listed in (("with", True), ("without", False)):
+        file = write_settings(dataclasses.replace(settings, listed_edges=listed), out / f"{name}.toml")
+        homes.run(out / name, args.landing, "night", str(args.date), configuration=file)
+        lines += figures(name, out / name / homes.LAKE, args.date, settings.k)
+    report = "\n".join([f"The night of {args.date}, at {settings.k}, 95 % intervals", "", *lines])
+    (out / "also_bought.md").write_text(report + "\n", encoding="utf-8")
+    print(report)
+
+
+def write_settings(settings: Settings, path: Path) -> Path:
+    """Write a configuration as TOML: its values are all spelled as in JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = dataclasses.asdict(settings)
+    path.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items()), encoding="utf-8")
+    return path
+
+
+def figures(name: str, folder: Path, day: date, k: int) -> list[str]:
+    """A line a recipe: what it reached with all examined users."""
+    kinds = lake.read_date(ITEM_EDGES, day, ["kind"], folder)["kind"]
+    listed = len(kinds) - (pc.sum(pc.equal(kinds, "co_review")).as_py() or 0)
+    rows = [
+        r for r in lake.read_date(MODEL_METRICS, day, lake=folder).to_pylist() if (r["slice"], r["k"]) == ("all", k)
+    ]
+    lines = []
+    for recipe in sorted({row["recipe"] for row in rows}):
+        of = {row["metric"]: row for row in rows if row["recipe"] == recipe}
+        shown = [f"{of[m]['value']:.4f} [{of[m]['low']:.4f}, {of[m]['high']:.4f}]" for m in ("ndcg", "recall")]
+        lines.append(f"| {name} | {listed:,} | {recipe} | {of['ndcg']['users']:,} | {' | '.join(shown)} |")
+    return lines
+
+
+if __name__ == "__main__":
+    run_main(main)

@@ -1,0 +1,53 @@
+"""What encoders from scratch may see of an exam's data set: every item's own text and photo, and train's reviews."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from recsys_jobs.evaluation.protocols import TRAIN, Parts
+from recsys_jobs.exam_data.raw import RawData
+from recsys_jobs.images.outcome import NoImage
+from recsys_jobs.images.validate import normalise
+from recsys_jobs.scratch.corpus import Corpus, make_corpus
+from recsys_jobs.scratch.encoders import encoders_of_corpus
+from recsys_jobs.scratch.sizes import NAMES
+from recsys_jobs.settings import Settings, var_dir
+
+
+def with_encoders(raw: RawData, part_E: Parts, settings: Settings) -> Settings:
+    """Return settings with encoders from scratch made for this division of the data, where they name any."""
+    if not {settings.text_encoder, settings.image_encoder} & set(NAMES):
+        return settings
+    return encoders_of_corpus(settings, raw_corpus(raw, part_E, settings), var_dir() / "exams" / "encoders")
+
+
+def raw_corpus(raw: RawData, part_E: Parts, settings: Settings) -> Corpus:
+    """Return texts and photos of the data set; reviews of validation and test stay out."""
+    texts = {_hash(item.text): item.text for item in raw.about_I if item.text.strip()}
+    pairs = []
+    for event in np.flatnonzero(part_E == TRAIN) if raw.review_E else []:
+        review, about = raw.review_E[event], raw.about_I[raw.events.item_E[event]].text
+        if review.strip():
+            texts[_hash(review)] = review
+            pairs.append((_hash(about), _hash(review)))
+    photos = [
+        (_hash(str(item.image)), item.image.read_bytes, _hash(item.text))
+        for item in raw.about_I
+        if item.image and _readable(item.image, settings)
+    ]
+    return make_corpus(texts, sorted(set(pairs)), photos)
+
+
+def _readable(path: Path, settings: Settings) -> bool:
+    try:
+        normalise(path.read_bytes(), settings.image_side, settings.image_max_pixels)
+    except (NoImage, OSError):
+        return False
+    return True
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

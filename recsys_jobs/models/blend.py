@@ -1,0 +1,120 @@
+"""A blend: several models' scores of a user's items, each standardised, added by weight.
+
+score(u, i) = sum_p w_p z_p(u, i)        z_p = (s_p - mean_i s_p) / std_i s_p, of the user's scores by part p
+
+A sparse local model (EASE) and a smooth global one (a graph's vectors) err differently, so that their sum
+is worth more than any change of either. Weights are the recipe's; they were chosen on validation users.
+At most one part may train in epochs, so that a blend has one number of them; a closed form is fitted on
+what that part may see, without the validation events of an exam fit.
+Each part keeps its own form, dense vectors or sparse rows; only a block of users' scores is ever whole.
+
+B block of users or items, I items.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from recsys_jobs import checkpoints, families
+from recsys_jobs.dataset import Dataset
+from recsys_jobs.errors import UsageError
+from recsys_jobs.learner import EpochLog
+from recsys_jobs.models.contract import Factors, ItemToItem, Model
+from recsys_jobs.models.past import without
+from recsys_jobs.recipes import BlendRecipe, Recipe
+
+
+class BlendModel:
+    """Fitted parts over one dataset (the contract of models/contract.py), and how each weighs."""
+
+    def __init__(
+        self, parts: list[tuple[float, Model]], items: int, epochs: int = 0, history: Sequence[EpochLog] = ()
+    ) -> None:
+        self.parts = parts
+        self.items = items
+        self.epochs = epochs
+        self.history = list(history)
+
+    def score_block(self, user_B: Tensor) -> Tensor:
+        """Return the weighted sum [B, I] of the parts' standardised scores."""
+        total_BI = torch.zeros(len(user_B), self.items)
+        for weight, model in self.parts:
+            total_BI += standardised(model.score_block(user_B)).mul_(weight)
+        return total_BI
+
+    def similar_block(self, item_B: Tensor) -> Tensor:
+        """Return what the heaviest part that compares items says [B, I]; zeros where none does."""
+        for _, model in sorted(self.parts, key=lambda part: -part[0]):
+            if isinstance(model, ItemToItem):
+                return model.similar_block(item_B)
+            if (vector_ID := model.item_vectors()) is not None:
+                unit_ID = torch.nn.functional.normalize(vector_ID.float().cpu(), dim=1)
+                return unit_ID[item_B] @ unit_ID.T
+        return torch.zeros(len(item_B), self.items)
+
+    def factors(self) -> Factors | None:
+        """None: sparse parts do not fold."""
+        return None
+
+    def item_vectors(self) -> Tensor | None:
+        """None: see `similar_block`."""
+        return None
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return the parts' weights under their numbers, and the epochs that the trained one took."""
+        parts = {str(number): model.weights() for number, (_, model) in enumerate(self.parts)}
+        return checkpoints.joined(parts) | {"blend.epochs": torch.tensor(self.epochs)}
+
+
+def standardised(score_BI: Tensor) -> Tensor:
+    """Return scores of each user with mean 0 and standard deviation 1 over all items; 0 where all are equal."""
+    score_BI = score_BI - score_BI.mean(1, keepdim=True)
+    return score_BI.div_(score_BI.square().mean(1, keepdim=True).sqrt_().clamp_(min=1e-12))
+
+
+def fit(
+    dataset: Dataset,
+    recipe: BlendRecipe,
+    *,
+    seed: int = 0,
+    epochs: int | None = None,
+    checkpoint: Path | None = None,
+    device: torch.device | None = None,
+    on_epoch: families.OnEpoch | None = None,
+) -> BlendModel:
+    """Return the blend fitted on a dataset; early stopping, checkpoint and epochs are those of the part that trains."""
+    trained = [part for _, part in recipe.parts if families.is_iterative(part)]
+    if len(trained) > 1:
+        raise UsageError(f"the blend {recipe.name} has {len(trained)} parts that train in epochs: leave one")
+    parts: list[tuple[float, Model]] = []
+    took: list[families.Fitted] = []
+    for weight, part in recipe.parts:
+        if part in trained:
+            how: dict[str, Any] = {"epochs": epochs, "checkpoint": checkpoint, "device": device, "on_epoch": on_epoch}
+            took.append(families.fit(dataset, part, seed=seed, **how))
+            parts.append((weight, took[-1].model))
+        else:
+            parts.append((weight, _closed_form(dataset, part, seed, whole=epochs is not None)))
+    last = took[-1] if took else families.Fitted(parts[0][1])
+    return BlendModel(parts, len(dataset.items), last.epochs, last.history)
+
+
+def _closed_form(dataset: Dataset, part: Recipe, seed: int, whole: bool) -> Model:
+    """Return a part over all of the dataset, fitted on the whole of it or without its validation events."""
+    if whole or not dataset.validation_E.any():
+        return families.fit(dataset, part, seed=seed).model
+    fitted = families.fit(without(dataset, dataset.validation_E), part, seed=seed)
+    return families.load(fitted.model.weights(), dataset, part)
+
+
+def load(weights: dict[str, Tensor], dataset: Dataset, recipe: BlendRecipe) -> BlendModel:
+    """Return the blend of `weights` over a dataset."""
+    of_part = checkpoints.split(weights)
+    models = [families.load(of_part[str(number)], dataset, part) for number, (_, part) in enumerate(recipe.parts)]
+    parts = [(weight, model) for (weight, _), model in zip(recipe.parts, models, strict=True)]
+    return BlendModel(parts, len(dataset.items), int(weights["blend.epochs"]))

@@ -1,0 +1,1 @@
+"""Recommendations outside the nights: for a history that somebody wrote down."""

@@ -1,0 +1,61 @@
+"""Publishes the newest night again from the factors it was published with: `recsys publish --latest`.
+
+For what cannot wait until tonight: an item or a brand was put on the blocklist. Nothing is fitted, no alias
+moves; everybody is ranked anew, so that those who lose an item still get K. One commit a table, audited.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsys_jobs import lake, lineage
+from recsys_jobs.errors import JobError
+from recsys_jobs.fits import kept_fit
+from recsys_jobs.promotion import intent
+from recsys_jobs.publish import commit
+from recsys_jobs.settings import load_settings
+from recsys_jobs.snapshot import load_dataset
+from recsys_jobs.step import Step
+from recsys_jobs.tables import RECOMMENDATIONS
+from recsys_jobs.top_k import stage
+
+log = logging.getLogger(__name__)
+
+
+def republish_latest() -> date:
+    """Stage, audit and commit the newest night's three tables from its kept fit; return its date."""
+    with lake.alone(intent.LOCK):
+        run_date = latest_night()
+        published, versions = _published(run_date), lineage.input_versions()
+        step = Step(run_date, load_settings(), recipe="")
+        with lake.pinned(versions):
+            dataset = load_dataset(run_date, step.settings)
+            fit = kept_fit(published["model_fingerprint"], dataset, run_date)
+            stage(step, dataset, fit, published["model_version"], versions)
+        commit(step)
+    log.info("no alias moved: %s of %s stands as it was", fit.recipe.name, run_date)
+    return run_date
+
+
+def latest_night() -> date:
+    """The newest published date; JobError while nothing is published."""
+    dates = lake.read(RECOMMENDATIONS, columns=["run_date"])["run_date"]
+    newest = pc.max(dates).as_py()
+    if newest is None:
+        raise JobError("nothing is published yet: run a night first")
+    return newest
+
+
+def _published(run_date: date) -> dict[str, Any]:
+    """Fingerprint and registry version of the model whose slates stand on `run_date`."""
+    names = ["model_fingerprint", "model_version"]
+    rows = lake.read_date(RECOMMENDATIONS, run_date, names)
+    found: list[dict[str, Any]] = pa.TableGroupBy(rows, names).aggregate([]).to_pylist()
+    if len(found) != 1:
+        raise JobError(f"recommendations of {run_date} name {len(found)} models: run the night again")
+    return found[0]

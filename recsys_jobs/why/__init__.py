@@ -1,0 +1,1 @@
+"""Why a user saw an item on a night: `recsys why`."""

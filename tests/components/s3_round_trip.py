@@ -1,0 +1,29 @@
+"""Spark's half of the S3 test, a process of its own: a session's JARs are fixed when its JVM starts."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from recsys_jobs import lake
+from recsys_jobs.settings import lake_root
+from recsys_jobs.tables import CUTS, POPULAR_ITEMS
+from spark import store
+from spark.session import get_spark
+
+FIRST, SECOND = date(2014, 3, 1), date(2014, 3, 2)
+
+
+def main() -> None:
+    """Write with Spark, read with delta-rs; read with Spark what delta-rs wrote."""
+    spark = get_spark("s3")
+    for users in (7, 8):  # the same dates twice: the second replaces the first
+        rows = [(day, date(2014, 2, 1), users, 9, 10, True) for day in (FIRST, SECOND)]
+        store.replace(CUTS, spark.createDataFrame(rows, CUTS.ddl), [FIRST, SECOND], lake_root())
+    print("delta-rs:", [(str(row["run_date"]), row["holdout_users"]) for row in lake.read(CUTS).to_pylist()])
+    popular = store.read(spark, POPULAR_ITEMS, lake_root()).orderBy("rank")
+    print("spark:", [(row["rank"], row["item_id"]) for row in popular.collect()])
+    spark.stop()
+
+
+if __name__ == "__main__":
+    main()

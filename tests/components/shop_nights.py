@@ -1,0 +1,151 @@
+"""A small shop's lake, as Spark would have left it: snapshots of some nights in a row, vectors of its items.
+
+Even users have even items, odd users odd ones; nobody wrote a word. The torch side's jobs run on it as they
+do at night, in this process or, to be killed, in one of their own.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import pyarrow as pa
+
+from recsys_jobs import lake, tracking
+from recsys_jobs.embed import store
+from recsys_jobs.embed.registry import encoder_name
+from recsys_jobs.settings import ROOT, Settings
+from recsys_jobs.tables import CONTENTS, CUTS, INTERACTIONS, RECOMMENDATIONS
+from tests.unit.test_exam_data import delta
+
+NIGHTS = [date(2024, 5, day) for day in range(20, 27)]
+USERS, ITEMS, EACH, HOLDOUT_DAYS = 40, 24, 9, 4
+CONFIGURATION = """
+recipe = "sage_fm_debug"
+min_users = 10
+k = 5
+similar_k = 3
+gate_margin = 100.0
+min_coverage_ratio = 0.0
+min_overlap = 0.0
+"""
+JOBS = ("train", "train --floor", "evaluate", "serve", "top_k", "publish")
+
+
+def places(home: Path) -> dict[str, str]:
+    """The environment in which everything of this shop is under `home`."""
+    return {
+        "RECSYS_VAR": str(home),
+        "RECSYS_LAKE": str(home / "shop"),
+        "RECSYS_CONFIG": str(home / "shop.toml"),
+        "MLFLOW_TRACKING_URI": f"sqlite:///{home}/mlflow/mlflow.db",
+        "OMP_NUM_THREADS": "1",
+        "PYTHONWARNINGS": "ignore",
+    }
+
+
+def open_shop(home: Path, nights: list[date] = NIGHTS) -> None:
+    """Write the configuration and the snapshots of these nights."""
+    (home / "shop.toml").write_text(CONFIGURATION, encoding="utf-8")
+    folder, events = home / "shop", _events()
+    cuts = sorted(set(nights) | {_exam_cut(night) for night in nights})
+    delta(folder, CUTS, [{"run_date": night, "exam_cut": _exam_cut(night), "decidable": True} for night in nights])
+    delta(folder, INTERACTIONS, [row for cut in cuts for row in _interactions(events, cut)])
+    delta(folder, CONTENTS, [row for cut in cuts for item in range(ITEMS) for row in _contents(item, cut)])
+    noise_IT = np.random.default_rng(0).normal(size=(ITEMS, 6)).astype(np.float32)
+    taste_IT = np.where(np.arange(ITEMS)[:, None] % 2, 1.0, -1.0).astype(np.float32)
+    store.append_new(encoder_name(Settings(), "text"), [_text(i) for i in range(ITEMS)], noise_IT + taste_IT, folder)
+
+
+def run_night(night: date, *arguments: str) -> None:
+    """The torch side of one night, in this process."""
+    for job in JOBS:
+        run_job(job, night, *arguments)
+
+
+def run_job(job: str, night: date, *arguments: str) -> None:
+    """One job of a night, in this process."""
+    name, *more = job.split()
+    with mock.patch.object(sys, "argv", [name, "--run-date", str(night), *more, *arguments]):
+        importlib.import_module(f"recsys_jobs.{name}").main()
+
+
+def killed(point: str, *command: str) -> None:
+    """Run a module in a process of its own that dies at `point`, and see that it did."""
+    environment = os.environ | {"RECSYS_KILL_AT": point, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-m", *command], env=environment, capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.returncode == -9, f"{command} was to die at {point}, but ended with {done.returncode}: {done.stderr}"
+
+
+def shown(night: date) -> tuple[str, int | None]:
+    """Name and version of the model whose slates stand in the table; every user has five places."""
+    rows = lake.read_date(RECOMMENDATIONS, night)
+    assert rows.num_rows == USERS * 5
+    [made] = {(row["model_name"], row["model_version"]) for row in rows.to_pylist()}
+    return made
+
+
+def slates(night: date) -> pa.Table:
+    """A night's slates without what two equal nights may differ in."""
+    return lake.read_date(RECOMMENDATIONS, night, ["user_id", "rank", "item_id", "model_fingerprint"])
+
+
+def aliases() -> tuple[int | None, int | None]:
+    """The versions that bear `champion` and `previous`."""
+    previous = tracking.aliased(tracking.PREVIOUS)
+    return tracking.champion(), None if previous is None else int(previous.version)
+
+
+def _exam_cut(night: date) -> date:
+    return night - timedelta(days=HOLDOUT_DAYS)
+
+
+def _text(item: int) -> str:
+    return f"{item:064x}"
+
+
+def _events() -> list[tuple[int, int, datetime]]:
+    """(user, item, time): nine of the user's twelve items, a day each, on days of their own."""
+    random = np.random.default_rng(0)
+    start, days = datetime(2024, 5, 1, 12, tzinfo=UTC), NIGHTS[-1].day
+    events = []
+    for user in range(USERS):
+        taken = random.choice(np.arange(user % 2, ITEMS, 2), EACH, replace=False)
+        for item, day in zip(taken, np.sort(random.choice(days, EACH, replace=False)), strict=True):
+            events.append((user, int(item), start + timedelta(days=int(day))))
+    return events
+
+
+def _interactions(events: list[tuple[int, int, datetime]], cut: date) -> list[dict[str, Any]]:
+    known = [event for event in events if event[2].date() <= cut]
+    last = cut - timedelta(days=2)
+    return [
+        {
+            "as_of": cut,
+            "user_id": f"u{user:03d}",
+            "item_id": f"i{item:03d}",
+            "interacted_at": at,
+            "rating": 5.0,
+            "in_core": True,
+            "split": "validation" if at.date() > last else "train",
+            "review_hash": f"r{user}-{item}",
+        }
+        for user, item, at in known
+    ]
+
+
+def _contents(item: int, cut: date) -> list[dict[str, Any]]:
+    same = {"as_of": cut, "item_id": f"i{item:03d}", "dataset": "shop", "item_hash": f"h{item}"}
+    return [
+        same | {"modality": "text", "content_hash": _text(item)},
+        same | {"modality": "image", "reason": "no_url"},
+    ]

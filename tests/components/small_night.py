@@ -1,0 +1,31 @@
+"""A night that publishes one row: `python -m tests.components.small_night --run-date D`.
+
+It notes that it ran in `<var>/ran.txt`, and fails where `<var>/broken-D` exists.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import pyarrow as pa
+
+from recsys_jobs import lake
+from recsys_jobs.errors import JobError, run_main
+from recsys_jobs.settings import parse_date, var_dir
+from recsys_jobs.tables import RECOMMENDATIONS
+
+
+def main() -> None:
+    """Publish one row of the date."""
+    day = parse_date(sys.argv[sys.argv.index("--run-date") + 1])
+    with (var_dir() / "ran.txt").open("a", encoding="utf-8") as ran:
+        ran.write(f"{day}\n")
+    if (var_dir() / f"broken-{day}").exists():
+        raise JobError(f"no review before the end of {day}")
+    row = {"run_date": day, "user_id": "ann", "rank": 1, "item_id": "cup", "score": 1.0}
+    row |= {"model_name": "ease_text", "model_version": None, "model_fingerprint": "f"}
+    lake.replace_date(RECOMMENDATIONS, day, pa.Table.from_pylist([row], lake.arrow_schema(RECOMMENDATIONS)))
+
+
+if __name__ == "__main__":
+    run_main(main)

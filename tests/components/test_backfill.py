@@ -1,0 +1,100 @@
+"""A range of dates through a real scheduler: what is missing runs, what failed is tried again, what is done stands.
+
+One Airflow home for the module, the tests run in order. The nights are small (`small_night`), all else is real.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from recsys_jobs import lake
+from recsys_jobs.backfill import Call, backfill
+from recsys_jobs.backfill_runs import Run
+from recsys_jobs.errors import JobError
+from recsys_jobs.local_airflow import airflow
+from recsys_jobs.tables import RECOMMENDATIONS
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+FIRST, SECOND, THIRD = (date(2014, 3, day) for day in (1, 2, 3))
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    home = tmp_path_factory.mktemp("backfill")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RECSYS_VAR", str(home))
+        patch.setenv("RECSYS_LAKE", str(home / "shop"))
+        patch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(Path(__file__).with_name("small_dags")))
+        patch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
+        for name in ("MLFLOW_TRACKING_URI", "AIRFLOW_HOME"):
+            patch.delenv(name, raising=False)
+        yield home
+
+
+def ran(home: Path) -> list[date]:
+    """The dates whose nights started, in that order, since the last look."""
+    file = home / "ran.txt"
+    days = [date.fromisoformat(line) for line in file.read_text(encoding="utf-8").split()] if file.exists() else []
+    file.unlink(missing_ok=True)
+    return days
+
+
+def states(runs: list[Run]) -> dict[date, str]:
+    return {run.day: run.state for run in runs}
+
+
+def test_missing_dates_run_in_order_and_a_failed_one_is_told_and_turns_the_status(home: Path, capsys) -> None:
+    (home / f"broken-{SECOND}").touch()
+    with pytest.raises(JobError, match=r"^1 of 3 dates are not done: 2014-03-02; the same call tries them again$"):
+        backfill(Call(FIRST, THIRD), poll=1)
+    assert ran(home) == [FIRST, SECOND, THIRD]
+    assert lake.dates(RECOMMENDATIONS) == [FIRST, THIRD]
+    said = capsys.readouterr().out
+    assert "whole: error: no review before the end of 2014-03-02" in said
+    table = [line.split() for line in said.split("published\n")[1].splitlines()]
+    assert [(row[0], row[1], row[-1]) for row in table] == [
+        ("2014-03-01", "success", "yes"),
+        ("2014-03-02", "failed", "no"),
+        ("2014-03-03", "success", "yes"),
+    ]
+
+
+def test_the_same_call_runs_what_failed_alone_and_a_rerun_all_the_latest_first(home: Path) -> None:
+    (home / f"broken-{SECOND}").unlink()
+    with airflow() as service:  # one start for several calls: each finds the Airflow that runs
+        assert states(backfill(Call(FIRST, THIRD), poll=1)) == dict.fromkeys((FIRST, SECOND, THIRD), "success")
+        assert ran(home) == [SECOND]
+        backfill(Call(FIRST, THIRD), poll=1)
+        assert ran(home) == [], "nothing is missing: nothing runs"
+        backfill(Call(FIRST, THIRD, rerun=True, reverse=True), poll=1)
+        assert ran(home) == [THIRD, SECOND, FIRST]
+        yesterday = service.get("dags/nightly/dagRuns", limit=100)["dag_runs"]
+        assert len(yesterday) == 3, "an Airflow started for a backfill starts no live night"
+
+
+def test_a_run_of_another_lake_does_not_count(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RECSYS_LAKE", str(home / "another"))
+    with pytest.raises(JobError, match=r"has no recommendations of it: .* another lake; add RERUN=1"):
+        backfill(Call(FIRST, FIRST), poll=1)
+    assert states(backfill(Call(FIRST, FIRST, rerun=True), poll=1)) == {FIRST: "success"}
+    assert lake.dates(RECOMMENDATIONS) == [FIRST]
+
+
+def test_nothing_is_left_running_and_the_dag_is_paused_as_before(home: Path) -> None:
+    assert not (home / "airflow" / "serving.json").exists()
+    left = [path for path in Path("/proc").glob("[0-9]*/environ") if _mentions(path, str(home))]
+    assert left == []
+
+
+def _mentions(environ: Path, text: str) -> bool:
+    try:
+        return f"RECSYS_VAR={text}\0".encode() in environ.read_bytes() and int(environ.parent.name) != os.getpid()
+    except OSError:  # not ours to read, or gone by now
+        return False

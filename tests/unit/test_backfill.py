@@ -1,0 +1,63 @@
+"""A range of dates: which calls are wrong, and which outcomes turn the exit status. Real runs: tests/components."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from recsys_jobs import lake
+from recsys_jobs.backfill import Call, _judge, _print_table
+from recsys_jobs.backfill_runs import Run
+from recsys_jobs.errors import JobError, UsageError
+from recsys_jobs.tables import RECOMMENDATIONS
+
+FIRST, SECOND = date(2024, 2, 28), date(2024, 2, 29)
+
+
+@pytest.fixture(autouse=True)
+def a_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lake with the first date published."""
+    monkeypatch.setenv("RECSYS_LAKE", str(tmp_path / "shop"))
+    row = {"run_date": FIRST, "user_id": "ann", "rank": 1, "item_id": "cup", "score": 1.0}
+    row |= {"model_name": "m", "model_version": 1, "model_fingerprint": "f"}
+    lake.replace_date(RECOMMENDATIONS, FIRST, pa.Table.from_pylist([row], lake.arrow_schema(RECOMMENDATIONS)))
+
+
+def test_a_range_has_both_ends() -> None:
+    assert Call(FIRST, date(2024, 3, 1)).days == [FIRST, SECOND, date(2024, 3, 1)]
+    assert Call(FIRST, FIRST).days == [FIRST]
+
+
+def test_a_range_that_runs_backwards_or_is_not_over_is_a_wrong_call() -> None:
+    with pytest.raises(UsageError, match="FROM 2024-02-29 is after TO 2024-02-28: swap them"):
+        Call(SECOND, FIRST)
+    today = datetime.now(UTC).date()
+    with pytest.raises(UsageError, match=f"the night of {today} starts when that day is over"):
+        Call(FIRST, today)
+    assert Call(FIRST, today - timedelta(days=1)).days[0] == FIRST
+
+
+def test_dates_that_failed_and_dates_without_a_run_are_not_done() -> None:
+    with pytest.raises(JobError, match="2 of 3 dates are not done: 2024-02-29, 1990-01-01"):
+        _judge([Run(FIRST, "success"), Run(SECOND, "failed"), Run(date(1990, 1, 1), "missing")])
+
+
+def test_a_success_that_this_lake_knows_nothing_of_is_not_done() -> None:
+    _judge([Run(FIRST, "success")])
+    with pytest.raises(JobError, match=r"Airflow has run 2024-02-29, and .*shop has no recommendations of it"):
+        _judge([Run(FIRST, "success"), Run(SECOND, "success")])
+
+
+def test_the_table_tells_what_ran_now_from_what_stood_before(capsys: pytest.CaptureFixture[str]) -> None:
+    _print_table(
+        [Run(FIRST, "success", 4.0), Run(SECOND, "failed", 1.25, ran_now=True), Run(date(1990, 1, 1), "missing")]
+    )
+    assert [line.split() for line in capsys.readouterr().out.splitlines()[1:]] == [
+        ["date", "state", "minutes", "published"],
+        ["2024-02-28", "success", "before", "yes"],
+        ["2024-02-29", "failed", "1.2", "no"],
+        ["1990-01-01", "missing", "no"],
+    ]

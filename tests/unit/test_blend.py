@@ -1,0 +1,85 @@
+"""A blend: what its sum is, what its parts may see, and that it survives being kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from recsys_jobs import families
+from recsys_jobs.errors import UsageError
+from recsys_jobs.models.blend import BlendModel, standardised
+from recsys_jobs.models.past import without
+from recsys_jobs.recipes import BlendRecipe, Recipe, bpr_mf, ease_text, item_knn, popularity
+from tests.unit.worlds import with_everything, without_validation
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+TRAINED = replace(bpr_mf(), width=4, max_epochs=2, min_batch=16)
+USERS = torch.arange(30)
+
+
+def blend_of(*parts: tuple[float, Recipe]) -> BlendRecipe:
+    return BlendRecipe(name="some_blend", family="blend", parts=parts)
+
+
+def test_scores_of_a_user_have_mean_0_and_deviation_1_and_equal_ones_are_0() -> None:
+    scores = torch.tensor([[1.0, 3.0, 1.0, 3.0], [5.0, 5.0, 5.0, 5.0]])
+    assert standardised(scores).tolist() == [[-1.0, 1.0, -1.0, 1.0], [0.0, 0.0, 0.0, 0.0]]
+
+
+def test_a_blend_is_the_weighted_sum_of_its_parts() -> None:
+    data = with_everything()
+    both = families.fit(data, blend_of((0.25, ease_text()), (0.75, TRAINED)), seed=0)
+    past = without(data, data.validation_E)
+    ease = families.load(families.fit(past, ease_text(), seed=0).model.weights(), data, ease_text())
+    trained = families.fit(data, TRAINED, seed=0)
+    wanted = 0.25 * standardised(ease.score_block(USERS)) + 0.75 * standardised(trained.model.score_block(USERS))
+    assert torch.allclose(both.model.score_block(USERS), wanted, atol=1e-6)
+    assert (both.epochs, len(both.history)) == (trained.epochs, 2)
+
+
+def test_closed_forms_learn_from_validation_events_only_where_all_is_fitted() -> None:
+    data = with_everything()
+    recipe = blend_of((0.5, item_knn()), (0.5, TRAINED))
+    for epochs, seen in ((None, without(data, data.validation_E)), (2, data)):
+        kept = families.fit(data, recipe, seed=0, epochs=epochs).model.weights()
+        alone = families.fit(seen, item_knn(), seed=0).model.weights()
+        assert all(torch.equal(kept[f"0.{name}"], value) for name, value in alone.items())
+
+
+def test_a_kept_blend_scores_as_before() -> None:
+    data = with_everything()
+    recipe = blend_of((0.6, ease_text()), (0.4, TRAINED))
+    fitted = families.fit(data, recipe, seed=0, epochs=2).model
+    loaded = families.load(fitted.weights(), data, recipe)
+    assert torch.equal(loaded.score_block(USERS), fitted.score_block(USERS))
+    assert isinstance(loaded, BlendModel)
+    assert loaded.epochs == 2
+
+
+def test_the_heaviest_part_that_compares_items_says_which_are_alike() -> None:
+    data = with_everything()
+    model = families.fit(data, blend_of((0.7, popularity()), (0.3, item_knn())), seed=0).model
+    assert isinstance(model, BlendModel)
+    items = torch.arange(5)
+    knn = families.fit(without_validation(data), item_knn(), seed=0).model  # an exam fit's closed forms see no more
+    assert torch.equal(model.similar_block(items), knn.similar_block(items))  # type: ignore[attr-defined]
+
+
+def test_two_parts_that_train_are_refused() -> None:
+    with pytest.raises(UsageError, match="2 parts that train"):
+        families.fit(with_everything(), blend_of((0.5, TRAINED), (0.5, TRAINED)), seed=0)
+
+
+def test_a_blend_rests_on_the_sources_of_its_parts() -> None:
+    modules = families.source_modules(blend_of((0.5, ease_text()), (0.5, TRAINED)))
+    assert modules == (
+        "recsys_jobs.families",
+        "recsys_jobs.models.blend",
+        "recsys_jobs.models.ease_text",
+        "recsys_jobs.models.lightgcn",
+    )
+    assert families.is_iterative(blend_of((0.5, ease_text()), (0.5, TRAINED)))
+    assert not families.is_iterative(blend_of((0.5, ease_text()), (0.5, item_knn())))

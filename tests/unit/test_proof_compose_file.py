@@ -1,0 +1,42 @@
+"""The trial reads the compose file as the engine would: variables filled in, a missing secret told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from proofs import compose_file
+from recsys_jobs.errors import UsageError
+
+TEXT = """
+services:
+  store:
+    image: store:1
+    entrypoint: [serve]
+    command: ["--cores=${CORES:-2}", --key, "${KEY:?run make up}"]
+    environment: {SIZE: 3, ADDRESS: "http://${KEY:?run make up}@x"}
+    healthcheck: {test: [CMD, ask, me]}
+    configs: [{source: keys, target: /etc/store/keys.json}]
+configs:
+  keys: {content: "{${KEY:?run make up}}"}
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    (tmp_path / "compose.yml").write_text(TEXT, encoding="utf-8")
+    return tmp_path / "compose.yml"
+
+
+def test_a_service_is_its_command_environment_health_and_files(path: Path) -> None:
+    service = compose_file.load(path, {"KEY": "k"})["store"]
+    assert service.command == ["serve", "--cores=2", "--key", "k"]
+    assert service.environment == {"SIZE": "3", "ADDRESS": "http://k@x"}
+    assert service.health == ["ask", "me"]
+    assert service.files == {"/etc/store/keys.json": "{k}"}
+
+
+def test_a_missing_secret_is_told_in_the_files_own_words(path: Path) -> None:
+    with pytest.raises(UsageError, match="KEY is not set: run make up"):
+        compose_file.load(path, {"CORES": "4"})
