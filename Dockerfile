@@ -17,7 +17,7 @@ COPY expectations expectations
 COPY plugins plugins
 COPY dags dags
 RUN pip install --no-cache-dir --constraint constraints.txt uv \
- && uv pip install --system --no-cache --constraint constraints.txt --editable ".[$EXTRA,stack]" \
+ && uv pip install --system --no-cache --compile-bytecode --constraint constraints.txt --editable ".[$EXTRA,stack]" \
  && python -m spark.toolchain --s3 \
  && mkdir -p var && chown -R recsys var /opt/recsys-jars
 
