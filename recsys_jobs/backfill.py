@@ -25,6 +25,8 @@ from recsys_jobs.tables import RECOMMENDATIONS
 
 POLL = 5  # seconds
 _DONE = ("success", "failed")
+_LOCKED = "database is locked"  # SQLite's: a scheduler wrote meanwhile
+_TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -53,16 +55,28 @@ def backfill(call: Call, poll: float = POLL) -> list[Run]:
     """Run the dates of `call` through Airflow and print their states; JobError where a date is not done."""
     began = datetime.now(UTC)
     with airflow() as service:
-        unfinished = backfill_runs.unfinished(service, poll)
-        if unfinished is None:
-            _create(call)
-        else:
-            _go_on(service, unfinished, call)
+        if call.rerun or not _all_done(service, call, began):
+            _begin(service, call, poll)
         runs = _follow(service, call, began, poll)
-        backfill_runs.unfinished(service, poll)  # until Airflow has closed it: an open one is in the next one's way
     _print_table(runs)
     _judge(runs)
     return runs
+
+
+def _all_done(service: Airflow, call: Call, began: datetime) -> bool:
+    return all(run.state == "success" for run in backfill_runs.runs(service, call.days, began))
+
+
+def _begin(service: Airflow, call: Call, poll: float) -> None:
+    """Create the backfill, or go on with the one that was interrupted: Airflow has one at a time."""
+    for _ in range(_TRIES):
+        unfinished = backfill_runs.unfinished(service, poll)
+        if unfinished is not None:
+            return _go_on(service, unfinished, call)
+        if _create(call):
+            return None
+        time.sleep(poll)
+    raise JobError(f"airflow backfill create found Airflow's database locked {_TRIES} times: call this again")
 
 
 def _go_on(service: Airflow, unfinished: dict[str, Any], call: Call) -> None:
@@ -76,8 +90,8 @@ def _go_on(service: Airflow, unfinished: dict[str, Any], call: Call) -> None:
     print(f"going on with the unfinished backfill {unfinished['id']}", flush=True)
 
 
-def _create(call: Call) -> None:
-    """`airflow backfill create`; JobError with its own words where it does not."""
+def _create(call: Call) -> bool:
+    """`airflow backfill create`; False where the scheduler had its database, JobError where it fails otherwise."""
     command = ["airflow", "backfill", "create", "--dag-id", DAG, "--max-active-runs", "1"]
     command += ["--from-date", call.first.isoformat(), "--to-date", call.last.isoformat()]
     command += ["--reprocess-behavior", "completed" if call.rerun else "failed"]
@@ -86,9 +100,10 @@ def _create(call: Call) -> None:
     conf = {"date": "", "recipe": "", "allow_refused": call.allow_refused}
     command += ["--dag-run-conf", json.dumps(conf)]
     done = subprocess.run(command, env=airflow_environment(), capture_output=True, text=True, check=False)
-    if done.returncode:
-        words = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+    words = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    if done.returncode and not any(_LOCKED in line for line in words):
         raise JobError(f"airflow backfill create failed: {words[-1] if words else done.returncode}")
+    return done.returncode == 0
 
 
 def _follow(service: Airflow, call: Call, began: datetime, poll: float) -> list[Run]:

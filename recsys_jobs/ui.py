@@ -66,7 +66,7 @@ def _need_free(ports: Ports) -> None:
 
 
 def _commands(ports: Ports) -> list[list[str]]:
-    local = ["--host", "127.0.0.1", "--port", str(ports.mlflow)]
+    local = ["--host", "127.0.0.1", "--port", str(ports.mlflow), "--workers", "1"]  # one person looks
     artifacts = ["--default-artifact-root", (var_dir() / "mlflow" / "artifacts").as_uri()]
     mlflow = [sys.executable, "-m", "mlflow", "server", "--backend-store-uri", tracking_uri(), *artifacts, *local]
     return [["airflow", "standalone"], mlflow]

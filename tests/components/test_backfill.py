@@ -1,12 +1,15 @@
 """A range of dates through a real scheduler: what is missing runs, what failed is tried again, what is done stands.
 
-One Airflow home for the module, the tests run in order. The nights are small (`small_night`), all else is real.
+One Airflow home for the module, and one start of it: each call finds the Airflow that runs, and the last test stops
+it. The tests run in order. The nights are small (`small_night`), all else is real.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 
@@ -38,6 +41,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield home
 
 
+@pytest.fixture(scope="module")
+def running(home: Path) -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        stack.enter_context(airflow())
+        yield stack
+
+
 def ran(home: Path) -> list[date]:
     """The dates whose nights started, in that order, since the last look."""
     file = home / "ran.txt"
@@ -50,6 +60,7 @@ def states(runs: list[Run]) -> dict[date, str]:
     return {run.day: run.state for run in runs}
 
 
+@pytest.mark.usefixtures("running")
 def test_missing_dates_run_in_order_and_a_failed_one_is_told_and_turns_the_status(home: Path, capsys) -> None:
     (home / f"broken-{SECOND}").touch()
     with pytest.raises(JobError, match=r"^1 of 3 dates are not done: 2014-03-02; the same call tries them again$"):
@@ -66,28 +77,31 @@ def test_missing_dates_run_in_order_and_a_failed_one_is_told_and_turns_the_statu
     ]
 
 
+@pytest.mark.usefixtures("running")
 def test_the_same_call_runs_what_failed_alone_and_a_rerun_all_the_latest_first(home: Path) -> None:
     (home / f"broken-{SECOND}").unlink()
-    with airflow() as service:  # one start for several calls: each finds the Airflow that runs
-        assert states(backfill(Call(FIRST, THIRD), poll=1)) == dict.fromkeys((FIRST, SECOND, THIRD), "success")
-        assert ran(home) == [SECOND]
-        backfill(Call(FIRST, THIRD), poll=1)
-        assert ran(home) == [], "nothing is missing: nothing runs"
-        backfill(Call(FIRST, THIRD, rerun=True, reverse=True), poll=1)
-        assert ran(home) == [THIRD, SECOND, FIRST]
-        yesterday = service.get("dags/nightly/dagRuns", limit=100)["dag_runs"]
-        assert len(yesterday) == 3, "an Airflow started for a backfill starts no live night"
+    assert states(backfill(Call(FIRST, THIRD), poll=1)) == dict.fromkeys((FIRST, SECOND, THIRD), "success")
+    assert ran(home) == [SECOND]
+    backfill(Call(FIRST, THIRD), poll=1)
+    assert ran(home) == [], "nothing is missing: nothing runs"
+    backfill(Call(SECOND, THIRD, rerun=True, reverse=True), poll=1)
+    assert ran(home) == [THIRD, SECOND]
+    with airflow() as service:
+        runs = service.get("dags/nightly/dagRuns", limit=100)["dag_runs"]
+    assert len(runs) == 3, "an Airflow started for a backfill starts no live night"
 
 
-def test_a_run_of_another_lake_does_not_count(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RECSYS_LAKE", str(home / "another"))
+@pytest.mark.usefixtures("running")
+def test_a_run_whose_tables_are_not_in_this_lake_does_not_count(home: Path) -> None:
+    shutil.rmtree(home / "shop")
     with pytest.raises(JobError, match=r"has no recommendations of it: .* another lake; add RERUN=1"):
         backfill(Call(FIRST, FIRST), poll=1)
     assert states(backfill(Call(FIRST, FIRST, rerun=True), poll=1)) == {FIRST: "success"}
     assert lake.dates(RECOMMENDATIONS) == [FIRST]
 
 
-def test_nothing_is_left_running_and_the_dag_is_paused_as_before(home: Path) -> None:
+def test_nothing_is_left_running_and_the_dag_is_paused_as_before(home: Path, running: ExitStack) -> None:
+    running.close()
     assert not (home / "airflow" / "serving.json").exists()
     left = [path for path in Path("/proc").glob("[0-9]*/environ") if _mentions(path, str(home))]
     assert left == []
