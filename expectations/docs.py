@@ -53,7 +53,7 @@ def _context(folder: Path) -> AbstractDataContext:
 
 
 def _files(folder: Path) -> dict[str, Any]:
-    return {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(folder)}
+    return {"module_name": "expectations.whole_files", "class_name": "WholeFiles", "base_directory": str(folder)}
 
 
 def _site(folder: Path) -> dict[str, Any]:

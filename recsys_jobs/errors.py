@@ -6,6 +6,8 @@ import re
 import sys
 from collections.abc import Callable
 
+from recsys_jobs import troubles
+
 _SPACES = "\t\N{NO-BREAK SPACE}"
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+@")
 
@@ -19,7 +21,7 @@ class JobError(Exception):
 
 
 def run_main(main: Callable[[], None]) -> None:
-    """Run a program's `main`; turn the two errors into one line on stderr and an exit status.
+    """Run a program's `main`; turn the two errors, and what the machine lacks, into one line and an exit status.
 
     Anything else keeps its traceback: it is a defect of ours, not a user's mistake.
     """
@@ -29,6 +31,10 @@ def run_main(main: Callable[[], None]) -> None:
         sys.exit(_say(error, 2))
     except JobError as error:
         sys.exit(_say(error, 1))
+    except Exception as error:
+        if line := troubles.told(error):
+            sys.exit(_say(JobError(line), 1))
+        raise
 
 
 def plain(text: str) -> str:
