@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 from deltalake import DeltaTable, write_deltalake
-from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from recsys_jobs import faults
 from recsys_jobs.errors import JobError
@@ -140,7 +140,7 @@ def upsert(table: Table, rows: pa.Table, lake: Path | None = None) -> None:
         return
     same = " AND ".join(f"old.{name} = new.{name}" for name in table.key)
     merge = delta.merge(_shaped(table, rows), predicate=same, source_alias="new", target_alias="old", merge_schema=True)
-    with faults.commit(table.name, Path(table_path(table, lake))):
+    with faults.commit(table.name, Path(table_path(table, lake))), _told_of_others(table):
         merge.when_matched_update_all().when_not_matched_insert_all().execute()
 
 
@@ -215,8 +215,20 @@ def vacuum(delta: DeltaTable, hours: int, dry_run: bool = False) -> list[Path]:
 def _write(table: Table, rows: pa.Table, lake: Path | None, **how: str) -> None:
     partitions = list(table.partitioned_by) or None
     place, shaped = table_path(table, lake), _shaped(table, rows)
-    with faults.commit(table.name, Path(place)):
+    with faults.commit(table.name, Path(place)), _told_of_others(table):
         write_deltalake(place, shaped, partition_by=partitions, **how)  # type: ignore[call-overload]
+
+
+@contextmanager
+def _told_of_others(table: Table) -> Iterator[None]:
+    """JobError where another writer replaced the same rows between this one's reading of the log and its commit."""
+    try:
+        yield
+    except CommitFailedError as error:
+        raise JobError(
+            f"another writer changed {table.name} at the same moment: its rows stand whole, of this one's there are "
+            f"none; run this again if they are wanted ({' '.join(str(error).split())})"
+        ) from None
 
 
 def _shaped(table: Table, rows: pa.Table) -> pa.Table:
