@@ -12,7 +12,7 @@ from great_expectations.data_context.store.tuple_store_backend import TupleFiles
 class WholeFiles(TupleFilesystemStoreBackend):
     """Writes beside the store and renames: half a result, left by a full disk or a kill, would end every later gate."""
 
-    def _set(self, key: Any, value: str | bytes, **_: Any) -> str:
+    def _set(self, key: Any, value: str | bytes, **_: Any) -> Any:
         folder = Path(self.full_base_directory)
         path = folder / self._convert_key_to_filepath(key if isinstance(key, tuple) else key.to_tuple())
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ for the published nights all along. Exit status 1 where a cell fails; the table 
 from __future__ import annotations
 
 import argparse
+import gzip
 import os
 import shutil
 import subprocess
@@ -23,7 +24,7 @@ from proofs.compare import differences
 from proofs.reader import Reader, published
 from recsys_jobs.errors import JobError, UsageError, run_main
 from recsys_jobs.sample.dates import FIRST_NIGHT, SECOND_NIGHT
-from recsys_jobs.sample.landing import write
+from recsys_jobs.sample.landing import DATASET, write
 from recsys_jobs.settings import ROOT, var_dir
 
 USERS = 200
@@ -128,6 +129,7 @@ def undisturbed(bench: Bench, jobs: Iterable[str]) -> dict[str, str]:
         _say(f"first night: {job}")
         bench.run(job, FIRST_NIGHT)
     write(bench.home / "landing", USERS, seed=0, until=SECOND_NIGHT)
+    _spoil(bench.home / "landing" / DATASET / f"date={SECOND_NIGHT}" / "reviews")
     served = {}
     for job in JOBS:
         _say(f"undisturbed: {job}")
@@ -138,6 +140,13 @@ def undisturbed(bench: Bench, jobs: Iterable[str]) -> dict[str, str]:
         if job in jobs:
             bench.keep(f"after {job}")
     return served
+
+
+def _spoil(folder: Path) -> None:
+    """Land one line that must be set aside, among enough good ones: without it nothing is written to quarantine."""
+    [whole] = folder.glob("*.jsonl.gz")
+    lines = gzip.decompress(whole.read_bytes()).splitlines()
+    (folder / "spoilt.jsonl").write_bytes(b"\n".join([*lines * (1 + 40 // len(lines)), b"{not JSON", b""]))
 
 
 def cell(bench: Bench, job: str, point: str, served: str, whole: dict[str, int]) -> Cell:
