@@ -55,7 +55,9 @@ def run(arguments: argparse.Namespace) -> None:
     call = made(arguments.date, arguments.recipes)
     from recsys_jobs import lake_lock
     from recsys_jobs.bakeoff.confirm import confirm
-    from recsys_jobs.bakeoff.rank import ranked
+    from recsys_jobs.bakeoff.rank import ranked, write
 
     with lake_lock.step():
-        print(confirm(call, ranked(call)))
+        found = ranked(call)
+        write(call.run_date, found)
+        print(confirm(call, found.ranking))

@@ -57,7 +57,7 @@ def _rows(run_date: date, verdict: Verdict, settings: Settings) -> list[Row]:
 def main() -> None:
     """The job's command line."""
     call = parse(__doc__ or "")
-    log.info("%s", confirm(call, ranked(call)))
+    log.info("%s", confirm(call, ranked(call).ranking))
 
 
 if __name__ == "__main__":
