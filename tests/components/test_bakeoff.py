@@ -17,8 +17,8 @@ from unittest import mock
 import pytest
 
 from recsys_jobs import cli, decisions, lake, measured, tracking
-from recsys_jobs.bakeoff import confirm
 from recsys_jobs.errors import JobError
+from recsys_jobs.settings import Settings
 from recsys_jobs.tables import CUTS, MODEL_METRICS
 from tests.components import shop_nights as shop
 from tests.components.shop_nights import NIGHTS
@@ -105,7 +105,7 @@ def test_the_nominated_recipe_is_confirmed_by_one_challenge_and_in_force_from_th
     job("confirm", LATE)
     [row] = challenges()
     assert (row["recipe"], row["floor"], row["decision"]) == ("ease_text", "random", "passed")
-    settings = confirm.Settings(recipe="random")
+    settings = Settings(recipe="random")
     assert decisions.recipe_in_force(LATE, settings) == "random"
     assert decisions.recipe_in_force(row["effective_date"], settings) == "ease_text"
     assert shop.aliases() == (None, None)
