@@ -14,10 +14,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsys_jobs import lake
+from recsys_jobs import lake, measured
 from recsys_jobs.errors import JobError
 from recsys_jobs.settings import Settings
-from recsys_jobs.tables import MODEL_METRICS, PROMOTIONS
+from recsys_jobs.tables import PROMOTIONS
 
 Row = dict[str, Any]
 _IDENTITY = ("kind", "effective_date", "recipe", "model_fingerprint", "floor", "floor_fingerprint", "decision")
@@ -70,10 +70,10 @@ def gate_decision(run_date: date, recipe: str) -> Row:
 
     JobError where the night was not evaluated yet.
     """
-    measured = lake.read_date(MODEL_METRICS, run_date, ["model_fingerprint"])["model_fingerprint"].to_pylist()
+    examined = {row["model_fingerprint"] for row in measured.rows_of(run_date)}
     of_night = (pc.field("effective_date") == pa.scalar(run_date)) & (pc.field("kind") == "gate")
     rows = lake.read(PROMOTIONS, of_night & (pc.field("recipe") == recipe)).to_pylist()
-    current = [row for row in rows if row["model_fingerprint"] in measured and row["floor_fingerprint"] in measured]
+    current = [row for row in rows if row["model_fingerprint"] in examined and row["floor_fingerprint"] in examined]
     if not current:
         raise JobError(
             f"no decision on {recipe} for {run_date}: run python -m recsys_jobs.evaluate --run-date {run_date} first"

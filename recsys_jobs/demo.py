@@ -16,7 +16,8 @@ _ENCODED = re.compile(r"embed (text|image): needed=(\d+) known=(\d+) encoded=(\d
 _METRICS = """
     SELECT run_date, recipe, metric || '@' || k AS metric, round(value, 4) AS value,
            round(low, 4) AS low, round(high, 4) AS high, users
-    FROM model_metrics WHERE slice = 'all' AND metric IN ('ndcg', 'recall', 'coverage')
+    FROM model_metrics
+    WHERE protocol = 'global_time' AND slice = 'all' AND metric IN ('ndcg', 'recall', 'coverage')
     ORDER BY run_date, metric, value DESC
 """
 

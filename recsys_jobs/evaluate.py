@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
-import pyarrow as pa
 
-from recsys_jobs import decisions, lake, lineage, plots, report, tracking
+from recsys_jobs import decisions, lineage, measured, plots, report, tracking
 from recsys_jobs.code_version import code_version
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.evaluation.bootstrap import paired_difference
@@ -30,9 +29,7 @@ from recsys_jobs.recipes import recipe as recipe_called
 from recsys_jobs.settings import Settings, var_dir
 from recsys_jobs.snapshot import exam_cut, load_dataset, load_holdout
 from recsys_jobs.step import Step, parse_step
-from recsys_jobs.tables import MODEL_METRICS
 
-PROTOCOL = "global_time"
 log = logging.getLogger(__name__)
 
 
@@ -46,8 +43,8 @@ def evaluate(step: Step) -> Decision:
     results = [examined(fit, dataset, holdout, step.settings) for fit in fits]
     difference = ndcg_difference(results[0], results[1], step.settings)
     decision = _decided(fits, results, difference, step.settings)
-    rows = [row for fit, result in zip(fits, results, strict=True) for row in _rows(step.run_date, fit, result)]
-    lake.replace_date(MODEL_METRICS, step.run_date, pa.Table.from_pylist(rows, lake.arrow_schema(MODEL_METRICS)))
+    rows = [row for fit, result in zip(fits, results, strict=True) for row in metric_rows(step.run_date, fit, result)]
+    measured.replace(step.run_date, measured.NIGHT, rows)
     decisions.record(_promotion(step, fits, difference, decision))
     _publish_report(step, cut, holdout, fits, rows, decision)
     return decision
@@ -91,13 +88,14 @@ def _measured(fit: Fit, result: ExamResult, k: int) -> Measured:
     return Measured(fit.recipe.name, values.get("ndcg", 0.0), values.get("coverage", 0.0), result.finite)
 
 
-def _rows(run_date: date, fit: Fit, result: ExamResult) -> list[dict[str, Any]]:
+def metric_rows(run_date: date, fit: Fit, result: ExamResult, protocol: str = measured.NIGHT) -> list[dict[str, Any]]:
+    """The rows of `model_metrics` that an exam gave."""
     same = {
         "run_date": run_date,
         "model_name": tracking.registered_name(),
         "recipe": fit.recipe.name,
         "model_fingerprint": fit.fingerprint,
-        "protocol": PROTOCOL,
+        "protocol": protocol,
     }
     return [same | row._asdict() for row in result.rows]
 

@@ -55,6 +55,17 @@ class Settings:
     reviews_per_item: int = 5  # last reviews that stand for an item without a description
     # training, gate, publishing
     recipe: str = "sage_fm"
+    bakeoff_recipes: tuple[str, ...] = (  # what the weekly bake-off measures beside the recipe in force
+        "sage_fm",
+        "ease_text",
+        "item_knn",
+        "lightgcn",
+        "attention_contrastive",
+        "gated_sequence",
+        "temporal_gpt2",
+        "ncf_rating",
+        "popularity",
+    )
     floor: str = "ease_text"
     floor_max_items: int = 20_000
     seed: int = 0

@@ -15,7 +15,7 @@ from typing import Any
 
 import mlflow
 
-from recsys_jobs import decisions, lake, report, tracking
+from recsys_jobs import decisions, lake, measured, report, tracking
 from recsys_jobs.errors import JobError, run_main
 from recsys_jobs.gate import Decision
 from recsys_jobs.night_report.drift import Drift, drift
@@ -25,7 +25,7 @@ from recsys_jobs.night_report.stages import Stage, parse_seconds, stages
 from recsys_jobs.settings import var_dir
 from recsys_jobs.sql import connect
 from recsys_jobs.step import Step, parse_step
-from recsys_jobs.tables import MODEL_METRICS, PUBLICATIONS
+from recsys_jobs.tables import PUBLICATIONS
 
 KIND = "night"
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def write(step: Step, seconds: dict[str, float]) -> dict[str, Any]:
         f"The night of {step.run_date}",
         Decision(decision["decision"], decision["publishes"], decision["reason"]),
         _facts(step),
-        lake.read_date(MODEL_METRICS, step.run_date).to_pylist(),
+        measured.rows_of(step.run_date),
         step.settings.k,
         sections=list(sections(connection, nights, step.settings.k, apart, timed)),
         alerts=alerts,

@@ -96,7 +96,7 @@ _ABSENT = """
 _METRICS = """
     SELECT run_date AS night, recipe, metric, value, low, high, users FROM model_metrics
     WHERE run_date BETWEEN $first AND $night AND list_contains($nights, run_date)
-    AND slice = 'all' AND metric IN ('ndcg', 'recall') AND k = $k
+    AND protocol = 'global_time' AND slice = 'all' AND metric IN ('ndcg', 'recall') AND k = $k
     ORDER BY metric, run_date, recipe
 """
 

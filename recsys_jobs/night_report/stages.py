@@ -22,7 +22,7 @@ _ROWS = {
     """,
     "embed.text": "SELECT count(DISTINCT content_hash) FROM contents WHERE as_of = $night AND modality = 'text'",
     "embed.image": "SELECT count(DISTINCT content_hash) FROM contents WHERE as_of = $night AND modality = 'image'",
-    "evaluate.gate": "SELECT count(*) FROM model_metrics WHERE run_date = $night",
+    "evaluate.gate": "SELECT count(*) FROM model_metrics WHERE run_date = $night AND protocol = 'global_time'",
     "recommend.publish": "SELECT count(*) FROM recommendations WHERE run_date = $night",
 }
 
