@@ -38,9 +38,7 @@ CALL = [
 def job(step: str, hours: int, operator=JobOperator, **how) -> JobOperator:
     """One task: `python -m recsys_jobs.bakeoff.step --run-date D [--recipes=A,B]`."""
     module = f"recsys_jobs.bakeoff.{step}"
-    return operator(
-        task_id=step, module=module, arguments=CALL, execution_timeout=timedelta(hours=hours), gpu=True, **how
-    )
+    return operator(task_id=step, module=module, arguments=CALL, execution_timeout=timedelta(hours=hours), **how)
 
 
 @dag(
@@ -86,7 +84,7 @@ def bakeoff():
         map_index_template="{{ task.arguments[-1] }}",
     ).expand(arguments=plan.output)
 
-    wait() >> plan >> fit >> job("rank", 4) >> job("confirm", 12)
+    wait() >> plan >> fit >> job("rank", 4, gpu=True) >> job("confirm", 12, gpu=True)
 
 
 bakeoff()

@@ -82,7 +82,7 @@ def test_fits_read_the_cut_before_the_first_window_and_one_that_cannot_fit_says_
     assert (skipped.data.tags["recipe"], skipped.data.tags["cut"]) == ("sage_fm_end_to_end_small", str(cut))
 
 
-def test_the_table_is_in_delta_beside_the_nights_rows_and_in_mlflow_with_the_skip() -> None:
+def test_the_table_is_in_delta_beside_the_nights_rows_and_in_mlflow_with_the_skip(tmp_path: Path) -> None:
     night = measured.rows_of(LATE)
     version = lake.version(MODEL_METRICS)
     job("rank", LATE)
@@ -95,7 +95,7 @@ def test_the_table_is_in_delta_beside_the_nights_rows_and_in_mlflow_with_the_ski
     [run] = tracking.runs_of_kind("bakeoff")
     assert run.data.tags["reason"].startswith("ease_text is nominated")
     assert tracking.has_artifact(run.info.run_id, "plots/ndcg.png")
-    table = json.loads(tracking.fetch(run.info.run_id, "bakeoff.json", lake.lake_root()).read_text())
+    table = json.loads(tracking.fetch(run.info.run_id, "bakeoff.json", tmp_path).read_text())
     told = {row[0]: row[-1] for row in table["data"]}
     assert (told["ease_text"], told["random"]) == ("ahead, nominated", "in force")
     assert told["sage_fm_end_to_end_small"].startswith("skipped: sage_fm_end_to_end_small encodes by itself")
