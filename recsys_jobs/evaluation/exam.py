@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from recsys_jobs.dataset import Bools, Dataset, Floats, Ints
+from recsys_jobs.diversity import centred
 from recsys_jobs.evaluation import metrics
 from recsys_jobs.evaluation.bootstrap import Values, mean_intervals
 from recsys_jobs.evaluation.sampled import Negatives, draw, sampled_slates
@@ -164,7 +165,7 @@ def _slate_rows(slate_UK: Ints, dataset: Dataset, k_values: list[int], seed: int
         return []
     items, rows = len(dataset.items), []
     owners_I = np.bincount(dataset.event_item_E, minlength=items)
-    vector_ID = _centred(dataset.text_IT, dataset.text_present_I)
+    vector_ID = centred(dataset.text_IT, dataset.text_present_I)
     for k in k_values:
         shown_UK = slate_UK[:, :k]
         for name, value in (("coverage", metrics.coverage(shown_UK, items)), ("gini", metrics.gini(shown_UK, items))):
@@ -173,14 +174,6 @@ def _slate_rows(slate_UK: Ints, dataset: Dataset, k_values: list[int], seed: int
         rows += mean_rows("all", {("novelty", k): _known(novelty_U)}, seed)
         rows += mean_rows("all", {("diversity", k): _known(metrics.diversity(shown_UK, vector_ID))}, seed)
     return rows
-
-
-def _centred(vector_ID: Floats, present_I: Bools) -> Floats:
-    """Vectors less their mean, zero where there is none: text encoders give all texts one common direction."""
-    if not present_I.any():
-        return vector_ID
-    mean_D = vector_ID[present_I].mean(0)
-    return np.where(present_I[:, None], vector_ID - mean_D, 0).astype(np.float32)
 
 
 def _known(values_U: NDArray[np.float64]) -> Values:
