@@ -57,10 +57,11 @@ def reranked(blocks: Iterable[Slates], vector_ID: Floats, weight: float, k: int)
     unit_ID = vector_ID / np.maximum(np.linalg.norm(vector_ID, axis=1, keepdims=True), 1e-12)
     for slates in blocks:
         for start in range(0, len(slates.user_B), _BLOCK):
-            user_B, item_BC, score_BC, count_B = (part[start : start + _BLOCK] for part in slates)
+            part = slice(start, start + _BLOCK)
+            item_BC, score_BC = slates.item_BK[part], slates.score_BK[part]
             place_BK = _chosen(unit_ID[item_BC], _relevance(item_BC, score_BC), item_BC >= 0, weight, k)
-            item_BK = np.take_along_axis(item_BC, place_BK, 1)
-            yield Slates(user_B, item_BK, np.take_along_axis(score_BC, place_BK, 1), np.minimum(count_B, k))
+            item_BK, score_BK = np.take_along_axis(item_BC, place_BK, 1), np.take_along_axis(score_BC, place_BK, 1)
+            yield Slates(slates.user_B[part], item_BK, score_BK, np.minimum(slates.count_B[part], k))
 
 
 def _relevance(item_BC: Ints, score_BC: Floats) -> Floats:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from recsys_jobs.dataset import Bools, Dataset, Floats, Ints
-from recsys_jobs.diversity import centred
+from recsys_jobs.diversity import centred, content_vectors, pool, reranked
 from recsys_jobs.evaluation import metrics
 from recsys_jobs.evaluation.bootstrap import Values, mean_intervals
 from recsys_jobs.evaluation.sampled import Negatives, draw, sampled_slates
@@ -76,17 +76,22 @@ def examine(
     blocked_items: Ints | None = None,
     hidden_UI: sparse.csr_matrix | None = None,
     negatives: Negatives | None = None,
+    variety: float = 0.0,
 ) -> ExamResult:
     """Measure a model fitted on `dataset` (the cut H) once on the holdout.
 
     A slice of users has those users' targets; a slice of items has the users with a target among
     them, and those targets alone. `hidden_UI` [U, I], bool, are pairs that are masked besides what
-    users had. What slates are like is told of full rankings only.
+    users had. What slates are like is told of full rankings only. `variety` above 0 chooses them by
+    maximal marginal relevance.
     """
     user_T, item_T = targets(dataset, holdout)
     user_U, row_T = np.unique(user_T, return_inverse=True)
     if negatives is None:
-        blocks = top_k(model, dataset, max(k_values), users=user_U, blocked_items=blocked_items, hidden_UI=hidden_UI)
+        length = pool(max(k_values)) if variety else max(k_values)
+        blocks = top_k(model, dataset, length, users=user_U, blocked_items=blocked_items, hidden_UI=hidden_UI)
+        if variety:
+            blocks = reranked(blocks, content_vectors(dataset), variety, max(k_values))
     else:
         candidate_UC = draw(dataset, user_U, row_T, item_T, hidden_UI, negatives)
         blocks = sampled_slates(model, user_U, candidate_UC, len(dataset.items), max(k_values))
