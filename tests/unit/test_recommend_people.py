@@ -64,7 +64,7 @@ def test_a_sample_is_the_same_for_the_same_seed() -> None:
 
 
 def test_variety_chooses_other_items(tmp_path: Path) -> None:
-    text_IT = np.array([[1, 0], [1, 0.1], [0.9, 0], [-1, 1]], np.float32)
+    text_IT = np.pad(np.array([[1, 0], [1, 0.1], [0.9, 0], [-1, 1]], np.float32), ((0, 0), (0, 4)))
     varied = dataset([(0, 0)], 1, 4, text_IT=text_IT, text_present_I=np.ones(4, np.bool_))
     model = Stars(torch.tensor([[0.0, 4, 3.9, 1]]))
     for weight, expected in ((0.0, ["i00001", "i00002"]), (0.8, ["i00001", "i00003"])):
