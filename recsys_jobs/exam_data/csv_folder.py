@@ -1,7 +1,8 @@
 """`item_info.csv`, `interactions.csv` and `images/{item_id}.jpg`: the layout of seed 1.
 
 Items have `item_id`, maybe `title`, `description`, labels (`category`, `genres`, `brand`, several of them
-divided by `|`), and any columns of numbers, or the ones that the setting `numeric_columns` names; interactions `user_id`, `item_id`, maybe `rating`, `timestamp`, `location`.
+divided by `|`), and any columns of numbers, or the ones that the setting `numeric_columns` names;
+interactions `user_id`, `item_id`, maybe `rating`, `timestamp`, `location`.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def _numeric(values: pd.Series) -> bool:
 
 
 def _named(frame: pd.DataFrame, path: Path, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the columns that the configuration names; JobError for one that is absent, no numbers, or tells nothing."""
+    """Return the columns that the configuration names; JobError for an absent one, or one that tells nothing."""
     for name in names:
         if name not in frame.columns:
             known = ", ".join(frame.columns)
