@@ -61,6 +61,7 @@ class Call:
     remove: tuple[str, ...] = ()
     predictions: Path | None = None
     diversity: tuple[float, ...] = ()
+    wandb: str = ""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,6 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--remove", default="", metavar="MODALITIES", help="image, text or both: also with 30, 60, 90 %% gone")
     add("--predictions", type=Path, metavar="FILE", help="write each user's top K, .jsonl or .parquet")
     add("--diversity", default="", metavar="WEIGHTS", help="also with variety weighing so much, as in 0.1,0.3,0.5")
+    add("--wandb", default="", metavar="PROJECT", help="log to Weights & Biases, too (WANDB_MODE=offline: a folder)")
     add("--core", type=int, metavar="N", help="learn from users and items of N events (default: a lake's own)")
 
 
@@ -109,6 +111,7 @@ def call_of(arguments: argparse.Namespace) -> Call:
         remove=_modalities(arguments.remove),
         predictions=_predictions(arguments),
         diversity=_weights(arguments),
+        wandb=arguments.wandb,
     )
 
 

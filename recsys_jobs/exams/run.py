@@ -16,7 +16,7 @@ from recsys_jobs.evaluation.exam import MetricRow, examine
 from recsys_jobs.evaluation.order import examine_order
 from recsys_jobs.evaluation.ratings import examine_ratings
 from recsys_jobs.evaluation.sampled import Negatives
-from recsys_jobs.exams import final_uses, removal, results, variety
+from recsys_jobs.exams import final_uses, removal, results, variety, wandb_log
 from recsys_jobs.exams.ask import Question, ask
 from recsys_jobs.exams.call import MASKS, Call, recipes_of
 from recsys_jobs.exams.fitting import Trained, train
@@ -35,6 +35,8 @@ def run(call: Call) -> list[Row]:
     A model whose fit fails leaves the others their figures; JobError at the end names it.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    if call.wandb:
+        wandb_log.require()
     use_all_cores()
     question = ask(call, load_settings(), _say)
     if call.user:
