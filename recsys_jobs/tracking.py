@@ -95,8 +95,8 @@ def runs_of_fingerprint(fingerprint: str) -> list[Run]:
     if not fingerprint.isalnum():
         return []
     places = [experiment.experiment_id for experiment in client().search_experiments()]
-    how = {"order_by": ["attributes.start_time DESC"]}
-    return list(client().search_runs(places, f"tags.{FINGERPRINT} = '{fingerprint}'", **how))
+    wanted = f"tags.{FINGERPRINT} = '{fingerprint}'"
+    return list(client().search_runs(places, wanted, order_by=["attributes.start_time DESC"]))
 
 
 def artifacts(run_id: str, folder: str) -> list[str]:

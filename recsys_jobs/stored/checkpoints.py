@@ -84,8 +84,10 @@ def _left(path: Path, now: datetime) -> Left:
         state = "unreadable"
     else:
         state = "abandoned" if now - written > timedelta(days=ABANDONED) else "unfinished"
-    known = [tags.get(name, "?") for name in ("recipe", "lake", "cut")]
-    return Left(path.name, *known, max(epochs, 0), written.isoformat(timespec="seconds"), status.st_size, state)
+    recipe, data, cut = (tags.get(name, "?") for name in ("recipe", "lake", "cut"))
+    return Left(
+        path.name, recipe, data, cut, max(epochs, 0), written.isoformat(timespec="seconds"), status.st_size, state
+    )
 
 
 def _epochs(path: Path) -> int:
