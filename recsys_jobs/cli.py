@@ -15,6 +15,8 @@ from recsys_jobs.promotion import call as promotion_call
 from recsys_jobs.recommend import call as recommend_call
 from recsys_jobs.sample.dates import DEFAULT_USERS, SECOND_NIGHT
 from recsys_jobs.settings import parse_date
+from recsys_jobs.stored import checkpoint_command
+from recsys_jobs.stored import command as stored_command
 from recsys_jobs.why import command as why_command
 
 _EPILOG = """\
@@ -48,6 +50,9 @@ def parser() -> argparse.ArgumentParser:
     why_command.add_arguments(_command(commands, "why", why_command.WHAT, why_command.run))
     _add_exam(commands)
     _add_recommend(commands)
+    stored_command.add_arguments(_command(commands, "embeddings", stored_command.WHAT, stored_command.run))
+    name, what = "checkpoints", checkpoint_command.WHAT
+    checkpoint_command.add_arguments(_command(commands, name, what, checkpoint_command.run))
     _add_ui(commands)
     for name, (what, add_arguments, run) in promotion_call.COMMANDS.items():
         add_arguments(_command(commands, name, what, run))

@@ -172,28 +172,35 @@ def scan(table: Table, lake: Path | None = None) -> ds.Dataset:
     return ds.dataset(found.to_table()) if pa.string_view() in types else found
 
 
-def rewrite(table: Table, rows: pa.Table | pa.RecordBatchReader, parts: list[Any] | None = None) -> None:
+def rewrite(
+    table: Table,
+    rows: pa.Table | pa.RecordBatchReader,
+    parts: list[Any] | None = None,
+    lake: Path | None = None,
+) -> None:
     """Put `rows` in the place of the table's, or of those of some partitions, in one commit.
 
     For an erasure or maintenance, which hold the lake alone: whichever engine writes the table is not at work.
     """
     listed = ", ".join("'" + str(part).replace("'", "''") + "'" for part in parts or [])
     how = {"predicate": f"{table.partitioned_by[0]} IN ({listed})"} if listed else {}
-    write_deltalake(table_path(table), rows, partition_by=list(table.partitioned_by) or None, mode="overwrite", **how)  # type: ignore[call-overload]
+    write_deltalake(
+        table_path(table, lake), rows, partition_by=list(table.partitioned_by) or None, mode="overwrite", **how
+    )  # type: ignore[call-overload]
 
 
-def remove_rows(table: Table, gone: ds.Expression) -> int:
+def remove_rows(table: Table, gone: ds.Expression, lake: Path | None = None) -> int:
     """Write the partitions that have rows like `gone` again without those; return how many rows that were.
 
     Not Delta's DELETE: its predicate would be logged, and the files that it rewrites hold string views (see `scan`).
     """
     column = next(iter(table.partitioned_by), None)
-    rows = read(table, gone, [column or table.key[0]])
+    rows = read(table, gone, [column or table.key[0]], lake)
     if not rows.num_rows:
         return 0
     parts = pc.unique(rows[column]).to_pylist() if column else []
     stays = ~gone & pc.field(column).isin(parts) if column else ~gone
-    rewrite(table, scan(table).scanner(filter=stays).to_reader(), parts)
+    rewrite(table, scan(table, lake).scanner(filter=stays).to_reader(), parts, lake)
     return int(rows.num_rows)
 
 

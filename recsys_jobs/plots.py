@@ -83,6 +83,18 @@ def share_curves(lines: Mapping[str, Sequence[tuple[float, ...]]], title: str, s
     return figure
 
 
+def trade_off(lines: Mapping[str, Sequence[tuple[float, ...]]], title: str) -> Figure:
+    """Lines of (weight of variety, diversity, NDCG) by name: what is paid in NDCG for more diverse slates."""
+    figure, panel = plt.subplots(figsize=_SIZE)
+    for place, (name, points) in enumerate(lines.items()):
+        panel.plot([p[1] for p in points], [p[2] for p in points], marker="o", color=COLOURS[place % 5], label=name)
+        for weight, diversity, ndcg in points:
+            panel.annotate(f"{weight:g}", (diversity, ndcg), xytext=(3, 4), textcoords="offset points", fontsize=7)
+    panel.set(title=title, xlabel="diversity of a slate, 1 - mean cosine", ylabel="NDCG", ylim=(0, None))
+    panel.legend(frameon=False)
+    return figure
+
+
 def png(figure: Figure, path: str) -> None:
     """Write the figure and close it."""
     figure.savefig(path, dpi=120, bbox_inches="tight")

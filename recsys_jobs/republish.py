@@ -31,7 +31,7 @@ def republish_latest() -> date:
     """Stage, audit and commit the newest night's three tables from its kept fit; return its date."""
     with lake.alone(intent.LOCK):
         run_date = latest_night()
-        published, versions = _published(run_date), lineage.input_versions()
+        published, versions = published_model(run_date), lineage.input_versions()
         step = Step(run_date, load_settings(), recipe="")
         with lake.pinned(versions):
             dataset = load_dataset(run_date, step.settings)
@@ -51,7 +51,7 @@ def latest_night() -> date:
     return newest
 
 
-def _published(run_date: date) -> dict[str, Any]:
+def published_model(run_date: date) -> dict[str, Any]:
     """Fingerprint and registry version of the model whose slates stand on `run_date`."""
     names = ["model_fingerprint", "model_version"]
     rows = lake.read_date(RECOMMENDATIONS, run_date, names)

@@ -46,6 +46,8 @@ class Settings:
     image_retries: int = 2
     image_host_failures: int = 5  # in a row, after which a host is left alone for the night
     image_allowed_hosts: tuple[str, ...] = ()  # hosts that may be private or loopback, as host or host:port
+    # a data set of item_info.csv
+    numeric_columns: tuple[str, ...] = ()  # which columns are numbers; none named: all that hold nothing else
     # embeddings
     text_encoder: str = "minilm"
     image_encoder: str = "efficientnet_lite0"

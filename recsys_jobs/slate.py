@@ -72,6 +72,12 @@ def slate_of(connection: duckdb.DuckDBPyConnection, day: date, user: str) -> lis
     return _rows(connection, _SLATE, day, user)
 
 
+def titles_of(connection: duckdb.DuckDBPyConnection, day: date) -> dict[str, str]:
+    """The title of each item at the cut `day`, empty where it has none."""
+    rows = connection.execute(_TITLES, {"date": day}).fetchall()
+    return {item: html.unescape(title or "") for item, title in rows}
+
+
 def _someone(connection: duckdb.DuckDBPyConnection, day: date) -> str:
     found = connection.execute(_SOMEONE, {"date": day}).fetchone()
     if found is None:

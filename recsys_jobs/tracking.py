@@ -90,6 +90,15 @@ def runs_of_kind(kind: str, experiment: str | None = None) -> list[Run]:
     )
 
 
+def runs_of_fingerprint(fingerprint: str) -> list[Run]:
+    """The runs of a fingerprint in any experiment, broken-off ones too, the newest first; none for what is no name."""
+    if not fingerprint.isalnum():
+        return []
+    places = [experiment.experiment_id for experiment in client().search_experiments()]
+    wanted = f"tags.{FINGERPRINT} = '{fingerprint}'"
+    return list(client().search_runs(places, wanted, order_by=["attributes.start_time DESC"]))
+
+
 def artifacts(run_id: str, folder: str) -> list[str]:
     """The paths of what a run keeps in a folder of its artifacts."""
     return [str(found.path) for found in client().list_artifacts(run_id, folder)]

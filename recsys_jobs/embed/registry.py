@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,14 @@ def encoder_pair(pair: str) -> tuple[str, str]:
         if name not in HUB_NAMES:
             raise UsageError(f"{pair!r}: {name!r} is none of {', '.join(HUB_NAMES)}")
     return image, text
+
+
+def with_pair(settings: Settings, pair: str) -> Settings:
+    """Return settings with the two encoders of a name such as `resnet_sentence-bert`; unchanged for an empty one."""
+    if not pair:
+        return settings
+    image, text = encoder_pair(pair)
+    return replace(settings, image_encoder=image, text_encoder=text)
 
 
 def buckets(folder: Path) -> tuple[int, ...]:

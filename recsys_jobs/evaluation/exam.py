@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from recsys_jobs.dataset import Bools, Dataset, Floats, Ints
+from recsys_jobs.diversity import centred, content_vectors, pool, reranked
 from recsys_jobs.evaluation import metrics
 from recsys_jobs.evaluation.bootstrap import Values, mean_intervals
 from recsys_jobs.evaluation.sampled import Negatives, draw, sampled_slates
@@ -75,17 +76,22 @@ def examine(
     blocked_items: Ints | None = None,
     hidden_UI: sparse.csr_matrix | None = None,
     negatives: Negatives | None = None,
+    variety: float = 0.0,
 ) -> ExamResult:
     """Measure a model fitted on `dataset` (the cut H) once on the holdout.
 
     A slice of users has those users' targets; a slice of items has the users with a target among
     them, and those targets alone. `hidden_UI` [U, I], bool, are pairs that are masked besides what
-    users had. What slates are like is told of full rankings only.
+    users had. What slates are like is told of full rankings only. `variety` above 0 chooses them by
+    maximal marginal relevance.
     """
     user_T, item_T = targets(dataset, holdout)
     user_U, row_T = np.unique(user_T, return_inverse=True)
     if negatives is None:
-        blocks = top_k(model, dataset, max(k_values), users=user_U, blocked_items=blocked_items, hidden_UI=hidden_UI)
+        length = pool(max(k_values)) if variety else max(k_values)
+        blocks = top_k(model, dataset, length, users=user_U, blocked_items=blocked_items, hidden_UI=hidden_UI)
+        if variety:
+            blocks = reranked(blocks, content_vectors(dataset), variety, max(k_values))
     else:
         candidate_UC = draw(dataset, user_U, row_T, item_T, hidden_UI, negatives)
         blocks = sampled_slates(model, user_U, candidate_UC, len(dataset.items), max(k_values))
@@ -164,7 +170,7 @@ def _slate_rows(slate_UK: Ints, dataset: Dataset, k_values: list[int], seed: int
         return []
     items, rows = len(dataset.items), []
     owners_I = np.bincount(dataset.event_item_E, minlength=items)
-    vector_ID = _centred(dataset.text_IT, dataset.text_present_I)
+    vector_ID = centred(dataset.text_IT, dataset.text_present_I)
     for k in k_values:
         shown_UK = slate_UK[:, :k]
         for name, value in (("coverage", metrics.coverage(shown_UK, items)), ("gini", metrics.gini(shown_UK, items))):
@@ -173,14 +179,6 @@ def _slate_rows(slate_UK: Ints, dataset: Dataset, k_values: list[int], seed: int
         rows += mean_rows("all", {("novelty", k): _known(novelty_U)}, seed)
         rows += mean_rows("all", {("diversity", k): _known(metrics.diversity(shown_UK, vector_ID))}, seed)
     return rows
-
-
-def _centred(vector_ID: Floats, present_I: Bools) -> Floats:
-    """Vectors less their mean, zero where there is none: text encoders give all texts one common direction."""
-    if not present_I.any():
-        return vector_ID
-    mean_D = vector_ID[present_I].mean(0)
-    return np.where(present_I[:, None], vector_ID - mean_D, 0).astype(np.float32)
 
 
 def _known(values_U: NDArray[np.float64]) -> Values:

@@ -1,7 +1,8 @@
 """`item_info.csv`, `interactions.csv` and `images/{item_id}.jpg`: the layout of seed 1.
 
 Items have `item_id`, maybe `title`, `description`, labels (`category`, `genres`, `brand`, several of them
-divided by `|`), and any columns of numbers; interactions `user_id`, `item_id`, maybe `rating`, `timestamp`, `location`.
+divided by `|`), and any columns of numbers, or the ones that the setting `numeric_columns` names;
+interactions `user_id`, `item_id`, maybe `rating`, `timestamp`, `location`.
 """
 
 from __future__ import annotations
@@ -26,8 +27,11 @@ _LABELS = ("category", "categories", "genre", "genres", "brand")
 log = logging.getLogger(__name__)
 
 
-def read(folder: Path) -> RawData:
-    """Return the data set; JobError names the file and line of what is broken."""
+def read(folder: Path, numeric: tuple[str, ...] = ()) -> RawData:
+    """Return the data set; JobError names the file and line of what is broken, also in the columns `numeric`.
+
+    Numbers are read as they stand: a model centres them by the items that its training met (models/numbers.py).
+    """
     path = folder / FILES[1]
     frame = files.columns(path, ("user_id", "item_id"))
     events = Log(
@@ -36,20 +40,22 @@ def read(folder: Path) -> RawData:
         location=frame["location"].tolist() if "location" in frame.columns else (),
         **files.ratings_and_times(frame, path),
     )
-    catalogue, numbers = _catalogue(folder)
+    catalogue, numbers = _catalogue(folder, numeric)
     return assemble(folder, "csv_folder", events, catalogue, numbers)
 
 
-def _catalogue(folder: Path) -> tuple[dict[str, Item], tuple[str, ...]]:
+def _catalogue(folder: Path, numeric: tuple[str, ...]) -> tuple[dict[str, Item], tuple[str, ...]]:
     path = folder / FILES[0]
     frame = files.columns(path, ("item_id",))
     ids = files.required(frame, path, "item_id")
     if twice := next((id_ for id_, again in zip(ids, pd.Series(ids).duplicated(), strict=True) if again), None):
         raise JobError(f"{path}: item {twice} stands there twice")
     others = [name for name in frame.columns if name not in ("item_id", *_TEXTS, *_LABELS)]
-    names = tuple(name for name in others if _numeric(frame[name]))
+    names = _named(frame, path, numeric) if numeric else tuple(name for name in others if _numeric(frame[name]))
     if unused := [name for name in others if name not in names]:
-        log.info("%s: not used, for they are neither numbers nor known names: %s", path, ", ".join(unused))
+        log.info(
+            "%s: not used, for they are neither numbers that are wanted nor known names: %s", path, ", ".join(unused)
+        )
     number_IN = np.stack([files.numbers(frame, path, name) for name in names], axis=1) if names else None
     photos = _photos(folder / "images")
     items = {
@@ -73,6 +79,26 @@ def _text(row: Mapping[Hashable, str]) -> str:
 def _numeric(values: pd.Series) -> bool:
     given = values[values.str.strip() != ""]
     return len(given) > 0 and bool(np.isfinite(pd.to_numeric(given, errors="coerce")).all())
+
+
+def _named(frame: pd.DataFrame, path: Path, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the columns that the configuration names; JobError for an absent one, or one that tells nothing."""
+    for name in names:
+        if name not in frame.columns:
+            known = ", ".join(frame.columns)
+            raise JobError(f"{path}: no column {name}, which numeric_columns names: its header is {known}")
+        known_I = files.numbers(frame, path, name)
+        known_I = known_I[~np.isnan(known_I)]
+        if not len(known_I):
+            raise JobError(
+                f"{path}, lines 2 to {frame.index[-1]}: column {name} is blank in all: leave it out of numeric_columns"
+            )
+        if len(known_I) > 1 and known_I.min() == known_I.max():
+            raise JobError(
+                f"{path}, lines 2 to {frame.index[-1]}: column {name} is {known_I[0]:g} in all, which tells nothing: "
+                "leave it out of numeric_columns"
+            )
+    return names
 
 
 def _photos(folder: Path) -> dict[str, Path]:

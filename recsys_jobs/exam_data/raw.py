@@ -127,6 +127,11 @@ def numbers(raw: RawData) -> Floats:
     return number_IN if number_IN.shape[1] else np.zeros((0, 0), np.float32)
 
 
+def titles(raw: RawData) -> dict[str, str]:
+    """Return the first line of each item's text, where it has any."""
+    return {item: about.text.strip().split("\n")[0] for item, about in zip(raw.items, raw.about_I, strict=True)}
+
+
 def labels(raw: RawData, fewest: int = 2) -> Bools:
     """Return which items bear which label [I, G], labels ascending; those of fewer items than `fewest` tell nothing."""
     pairs = pd.DataFrame(

@@ -28,7 +28,7 @@ def read(folder: Path, run_date: date | None, settings: Settings) -> RawData:
         return lake_cut.read(folder, run_date, settings)
     for files, reader in _LAYOUTS.items():
         if all((folder / name).is_file() for name in files):
-            return reader(folder)
+            return csv_folder.read(folder, settings.numeric_columns) if reader is csv_folder.read else reader(folder)
     known = "; ".join(" + ".join(files) for files in _LAYOUTS)
     raise UsageError(f"{folder} is no data set that is known here; looked for {known}; or a lake ({_LAKE})")
 

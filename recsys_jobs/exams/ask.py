@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from recsys_jobs.embed.registry import encoder_pair
+from recsys_jobs.embed.registry import with_pair
 from recsys_jobs.evaluation import protocols
 from recsys_jobs.evaluation.protocols import TEST, TRAIN, VALIDATION
-from recsys_jobs.exam_data.raw import RawData
+from recsys_jobs.exam_data.raw import RawData, titles
 from recsys_jobs.exam_data.recognise import is_lake, read
 from recsys_jobs.exams.call import Call
 from recsys_jobs.exams.night import sit_night
@@ -37,9 +37,7 @@ class Question:
 
 def ask(call: Call, settings: Settings, say: Callable[[str], None]) -> Question:
     """Return the question that a call means. A lake that is examined is this process's lake from here on."""
-    if call.encoders:
-        image, text = encoder_pair(call.encoders)
-        settings = replace(settings, image_encoder=image, text_encoder=text)
+    settings = with_pair(settings, call.encoders)
     if is_lake(call.data):
         os.environ["RECSYS_LAKE"] = str(call.data)
     raw = read(call.data, call.run_date, settings)
@@ -53,8 +51,7 @@ def ask(call: Call, settings: Settings, say: Callable[[str], None]) -> Question:
         sitting = sit_night(call.run_date, night_settings(settings, call.run_date), call.final)
     else:
         sitting = _divided(raw, name, call, settings, say)
-    titles = {item: about.text.strip().split("\n")[0] for item, about in zip(raw.items, raw.about_I, strict=True)}
-    return Question(raw.name, raw.layout, raw.fingerprint, name, sitting, titles)
+    return Question(raw.name, raw.layout, raw.fingerprint, name, sitting, titles(raw))
 
 
 def _divided(raw: RawData, name: str, call: Call, settings: Settings, say: Callable[[str], None]) -> Sitting:

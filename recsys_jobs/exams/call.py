@@ -32,6 +32,7 @@ examples:
   recsys exam data/sports --models best --final --out var/sports.json
   recsys exam data/ml-1m --protocol leave_last_out --sampled random
   recsys exam data/ml-1m --models ncf_rating --user 1
+  recsys exam data/shop --models ease_text --predictions slates.jsonl --diversity 0.1,0.3,0.5
   recsys exam data/shop --models sage_fm_seed --encoders clip_mpnet --remove image,text
 """
 MODALITIES = ("image", "text")
@@ -58,6 +59,9 @@ class Call:
     user: str = ""
     encoders: str = ""
     remove: tuple[str, ...] = ()
+    predictions: Path | None = None
+    diversity: tuple[float, ...] = ()
+    wandb: str = ""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,6 +82,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--user", default="", metavar="ID", help="also print this user's top ten by each model")
     add("--encoders", default="", metavar="VISION_LANGUAGE", help="of contents, as in resnet_sentence-bert")
     add("--remove", default="", metavar="MODALITIES", help="image, text or both: also with 30, 60, 90 %% gone")
+    add("--predictions", type=Path, metavar="FILE", help="write each user's top K, .jsonl or .parquet")
+    add("--diversity", default="", metavar="WEIGHTS", help="also with variety weighing so much, as in 0.1,0.3,0.5")
+    add("--wandb", default="", metavar="PROJECT", help="log to Weights & Biases, too (WANDB_MODE=offline: a folder)")
     add("--core", type=int, metavar="N", help="learn from users and items of N events (default: a lake's own)")
 
 
@@ -102,6 +109,9 @@ def call_of(arguments: argparse.Namespace) -> Call:
         user=arguments.user,
         encoders=arguments.encoders,
         remove=_modalities(arguments.remove),
+        predictions=_predictions(arguments),
+        diversity=_weights(arguments),
+        wandb=arguments.wandb,
     )
 
 
@@ -125,6 +135,33 @@ def _modalities(text: str) -> tuple[str, ...]:
     if wrong := [name for name in names if name not in MODALITIES]:
         raise UsageError(f"--remove {wrong[0]}: name one of {', '.join(MODALITIES)}, or both")
     return names
+
+
+def _predictions(arguments: argparse.Namespace) -> Path | None:
+    path: Path | None = arguments.predictions
+    if path is None:
+        return None
+    if path.suffix not in (".jsonl", ".parquet"):
+        raise UsageError(f"--predictions {path}: end its name in .jsonl or .parquet")
+    _demand_slates(arguments, "--predictions")
+    return path.absolute()
+
+
+def _weights(arguments: argparse.Namespace) -> tuple[float, ...]:
+    try:
+        weights = sorted({float(part) for part in arguments.diversity.split(",") if part.strip()})
+    except ValueError:
+        weights = [-1.0]
+    if weights and not 0 <= weights[0] <= weights[-1] <= 1:
+        raise UsageError(f"--diversity {arguments.diversity}: write weights from 0 to 1, as in 0.1,0.3")
+    if weights:
+        _demand_slates(arguments, "--diversity")
+    return tuple(weight for weight in weights if weight)  # 0 is the exam itself
+
+
+def _demand_slates(arguments: argparse.Namespace, option: str) -> None:
+    if arguments.sampled or arguments.task != "retrieval":
+        raise UsageError(f"{option} is of slates by full ranking: leave --sampled and --task ranking out")
 
 
 def _k_values(text: str) -> tuple[int, ...]:

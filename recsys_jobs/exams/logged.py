@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 
 from recsys_jobs import tracking
 from recsys_jobs.code_version import code_version
+from recsys_jobs.exams import wandb_log
 from recsys_jobs.exams.ask import Question
 from recsys_jobs.exams.call import Call
 from recsys_jobs.exams.fitting import Trained
@@ -32,15 +33,18 @@ def log_exam(
         "code_version": code_version(),
     }
     name = f"{question.data} {question.protocol} {part_of(call)}"
+    asked = dataclasses.asdict(call) | {"protocol": question.protocol, "masked": question.sitting.masked}
+    told = {key: str(value) for key, value in asked.items()}
     with tracking.new_run(name, KIND, question.fingerprint, tags, EXPERIMENT):
-        asked = dataclasses.asdict(call) | {"protocol": question.protocol, "masked": question.sitting.masked}
-        mlflow.log_params({key: str(value) for key, value in asked.items()})
+        mlflow.log_params(told)
         mlflow.log_metrics(_metrics(rows))
         for file in files:
             mlflow.log_artifact(str(file))
         for fit in fits:
             if fit.catalogue:
                 _log_catalogue(fit)
+    if call.wandb:
+        wandb_log.log(call.wandb, name, told, _metrics(rows), {fit.recipe.name: fit.history for fit in fits})
 
 
 def _log_catalogue(fit: Trained) -> None:

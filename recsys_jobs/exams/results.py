@@ -23,7 +23,9 @@ _SHOWN = {
 _PLOTTED = ("ndcg", "recall", "auc")
 
 
-def rows_of(call: Call, question: Question, trained: Trained, measured: Sequence[MetricRow]) -> list[Row]:
+def rows_of(
+    call: Call, question: Question, trained: Trained, measured: Sequence[MetricRow], variety: float = 0.0
+) -> list[Row]:
     """Return one model's rows: the columns of `model_metrics`, and what the figures are of and what they took."""
     same = {
         "run_date": str(call.run_date or datetime.now(UTC).date()),
@@ -43,6 +45,7 @@ def rows_of(call: Call, question: Question, trained: Trained, measured: Sequence
         "seconds": round(trained.seconds, 3),
         "peak_mb": round(trained.peak_mb, 1),
         "removed": question.removed,
+        "variety": variety,
     }
     return [same | {name: _plain(value) for name, value in row._asdict().items()} | more for row in measured]
 

@@ -10,17 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from recsys_jobs.devices import use_all_cores
+from recsys_jobs.diversity import content_vectors
 from recsys_jobs.errors import JobError
 from recsys_jobs.evaluation.exam import MetricRow, examine
 from recsys_jobs.evaluation.order import examine_order
 from recsys_jobs.evaluation.ratings import examine_ratings
 from recsys_jobs.evaluation.sampled import Negatives
-from recsys_jobs.exams import final_uses, removal, results
+from recsys_jobs.exams import final_uses, removal, results, variety, wandb_log
 from recsys_jobs.exams.ask import Question, ask
 from recsys_jobs.exams.call import MASKS, Call, recipes_of
 from recsys_jobs.exams.fitting import Trained, train
 from recsys_jobs.exams.logged import log_exam
 from recsys_jobs.exams.one_slate import require_user, slate_text
+from recsys_jobs.exams.predictions import Predictions, predictions
 from recsys_jobs.exams.results import Row
 from recsys_jobs.models.contract import Model
 from recsys_jobs.recipes import recipe as recipe_called
@@ -33,12 +35,16 @@ def run(call: Call) -> list[Row]:
     A model whose fit fails leaves the others their figures; JobError at the end names it.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    if call.wandb:
+        wandb_log.require()
     use_all_cores()
     question = ask(call, load_settings(), _say)
     if call.user:
         require_user(question, call.user)
+    if call.diversity:
+        content_vectors(question.sitting.scored)  # says so before a fit, not after, where there are none
     names = recipes_of(call, question.layout)
-    exam = Exam(call, names)
+    exam = Exam(call, names, predictions=Predictions(call.predictions) if call.predictions else None)
     for asked in [question, *(removal.without(question, gone, call.seed) for gone in removal.removals(call.remove))]:
         for name in names:
             exam.sit(asked, name)
@@ -58,6 +64,7 @@ class Exam:
     rows: list[Row] = field(default_factory=list)
     fits: list[Trained] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    predictions: Predictions | None = None
     uses: int = 0  # looks at the test figures of this data
 
     def sit(self, question: Question, name: str) -> None:
@@ -72,12 +79,22 @@ class Exam:
         self.rows += results.rows_of(self.call, question, trained, measure(model, question, self.call))
         if not question.removed:
             self.fits.append(trained)
-        if self.call.user and not question.removed:
-            _say(slate_text(model, question, self.call.user))
+            self._look_closer(question, trained, model)
         _say(f"  fitted in {trained.seconds:.1f} s, peak {trained.peak_mb:,.0f} MB")
 
+    def _look_closer(self, question: Question, trained: Trained, model: Model) -> None:
+        """What else the call asks of a model: variety, every user's slate, one user's."""
+        for weight in self.call.diversity:
+            measured = [row for row in measure(model, question, self.call, weight) if row.slice == "all"]
+            self.rows += results.rows_of(self.call, question, trained, measured, weight)
+        if self.predictions:
+            k, part = max(self.call.k_values), results.part_of(self.call)
+            self.predictions.add(predictions(model, trained.recipe.name, question, k, part))
+        if self.call.user:
+            _say(slate_text(model, question, self.call.user))
 
-def measure(model: Model, question: Question, call: Call) -> list[MetricRow]:
+
+def measure(model: Model, question: Question, call: Call, weight: float = 0.0) -> list[MetricRow]:
     """Return one model's figures."""
     sitting = question.sitting
     negatives = Negatives(call.negatives, call.sampled, call.seed) if call.sampled else None
@@ -85,7 +102,7 @@ def measure(model: Model, question: Question, call: Call) -> list[MetricRow]:
     if call.task == "ranking":
         rows = examine_order(model, sitting.scored, sitting.holdout, **how)
     else:
-        rows = examine(model, sitting.scored, sitting.holdout, k_values=list(call.k_values), **how).rows
+        rows = examine(model, sitting.scored, sitting.holdout, k_values=list(call.k_values), variety=weight, **how).rows
     if not rows:
         raise JobError("nothing to measure on: nobody with a history is asked for anything; choose another protocol")
     return rows + examine_ratings(model, sitting.holdout, seed=call.seed)
@@ -100,12 +117,18 @@ def _publish(exam: Exam, question: Question) -> None:
     call = exam.call
     out = call.out or usual_place(call, question)
     results.write_json(exam.rows, out)
-    whole = [row for row in exam.rows if not row["removed"]]
+    plainly = [row for row in exam.rows if not row["variety"]]
+    whole = [row for row in plainly if not row["removed"]]
     pictures = [*results.write_plots(call, question, whole, out), *results.write_curves(exam.fits, out)]
     told = [results.table(call, question, whole)] if whole else []
-    if found := removal.curves(exam.rows, results.rank_k(call)):
+    if found := removal.curves(plainly, results.rank_k(call)):
         told.append(removal.table(found, f"NDCG@{results.rank_k(call)} by the share removed"))
         pictures.append(removal.write_plot(found, f"{question.data}, {question.protocol}", out))
+    if traded := variety.curves(exam.rows, results.rank_k(call)):
+        told.append(variety.table(traded, results.rank_k(call)))
+        pictures.append(variety.write_plot(traded, f"{question.data}, {question.protocol}", out))
+    if exam.predictions:
+        _say(f"predictions: {exam.predictions.close()}")
     log_exam(call, question, whole, exam.fits, [out, *pictures])
     _say("\n" + "\n\n".join(told) + "\n")
     if exam.uses:

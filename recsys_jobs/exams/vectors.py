@@ -11,11 +11,13 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow.compute as pc
 from tqdm import tqdm
 
+from recsys_jobs import lake
 from recsys_jobs.dataset import Bools, Floats, Ints
 from recsys_jobs.embed import store
 from recsys_jobs.embed.job import CHUNK, encode_all, load_encoder
@@ -24,6 +26,7 @@ from recsys_jobs.exam_data.raw import RawData
 from recsys_jobs.images.outcome import NoImage
 from recsys_jobs.images.validate import normalise
 from recsys_jobs.settings import Settings, var_dir
+from recsys_jobs.tables import EMBEDDINGS
 
 log = logging.getLogger(__name__)
 
@@ -41,16 +44,35 @@ class Contents:
     review_RT: Floats
 
 
-def load_contents(raw: RawData, wanted_E: Bools, settings: Settings) -> Contents:
-    """Return the contents of a data set, encoding what nobody encoded before; `wanted_E` says whose reviews count."""
+class Counted(NamedTuple):
+    """How many distinct contents of a modality were encoded, had a vector, could not be read."""
+
+    modality: str
+    encoder: str
+    encoded: int
+    reused: int
+    broken: int = 0
+
+
+Told = Callable[[Counted], None]
+
+
+def load_contents(
+    raw: RawData, wanted_E: Bools, settings: Settings, *, force: bool = False, told: Told | None = None
+) -> Contents:
+    """Return the contents of a data set, encoding what nobody encoded before; `wanted_E` says whose reviews count.
+
+    With `force` what has a vector is encoded again; `told` is given each modality's counts.
+    """
+    tell = told or (lambda counted: None)
     place = raw.folder if raw.layout == "lake" else var_dir() / "exams" / "lake"
     texts = [item.text for item in raw.about_I]
     reviews = [raw.review_E[event] if wanted_E[event] else "" for event in range(len(raw.review_E))]
-    row_N, vector_RT = _texts([*texts, *reviews], place, settings)
+    row_N, vector_RT = _texts([*texts, *reviews], place, settings, force, tell)
     text_row_I = row_N[: len(texts)]
     review_row_E = row_N[len(texts) :] if reviews else np.full(len(raw.events.user_E), -1)
     used, review_E = np.unique(review_row_E[review_row_E >= 0], return_inverse=True)
-    image_IV, image_present_I = _images(raw, place, settings)
+    image_IV, image_present_I = _images(raw, place, settings, force, tell)
     return Contents(
         text_IT=_spread(text_row_I, vector_RT),
         text_present_I=text_row_I >= 0,
@@ -62,12 +84,12 @@ def load_contents(raw: RawData, wanted_E: Bools, settings: Settings) -> Contents
     )
 
 
-def _texts(texts: list[str], place: Path, settings: Settings) -> tuple[Ints, Floats]:
+def _texts(texts: list[str], place: Path, settings: Settings, force: bool, tell: Told) -> tuple[Ints, Floats]:
     """Return each text's row among the vectors, -1 for a blank one, and the vectors of the distinct texts."""
     hashes = [hashlib.sha256(text.encode()).hexdigest() if text.strip() else "" for text in texts]
     by_hash = {content: text for content, text in zip(hashes, texts, strict=True) if content}
     distinct = sorted(by_hash)
-    missing = _missing("text", distinct, place, settings)
+    missing = _missing("text", distinct, place, settings, force)
     _encode(
         "text",
         ((part, [by_hash[one] for one in part]) for part in _chunks(missing, "text")),
@@ -75,20 +97,24 @@ def _texts(texts: list[str], place: Path, settings: Settings) -> tuple[Ints, Flo
         place,
         settings,
     )
+    tell(Counted("text", encoder_name(settings, "text"), len(missing), len(distinct) - len(missing)))
     row = {content: number for number, content in enumerate(distinct)}
     return np.array([row.get(content, -1) for content in hashes], np.int64), _load("text", distinct, place, settings)
 
 
-def _images(raw: RawData, place: Path, settings: Settings) -> tuple[Floats, Bools]:
+def _images(raw: RawData, place: Path, settings: Settings, force: bool, tell: Told) -> tuple[Floats, Bools]:
     """Return a vector an item, zeros where there is no photo that can be read, and where there is one."""
     paths = [item.image for item in raw.about_I]
     hashes = ["" if path is None else _file_hash(path) for path in paths]
     by_hash = {content: path for content, path in zip(hashes, paths, strict=True) if content and path}
-    missing = _missing("image", sorted(by_hash), place, settings)
+    missing = _missing("image", sorted(by_hash), place, settings, force)
     readable = _readable(missing, by_hash, settings)
     chunks = ((part, [by_hash[one].read_bytes() for one in part]) for part in _chunks(readable, "image"))
     _encode("image", chunks, len(readable), place, settings)
     broken = set(missing) - set(readable)
+    if by_hash:
+        reused = len(by_hash) - len(missing)
+        tell(Counted("image", encoder_name(settings, "image"), len(readable), reused, len(broken)))
     distinct = sorted(set(by_hash) - broken)
     row = {content: number for number, content in enumerate(distinct)}
     row_I = np.array([row.get(content, -1) for content in hashes], np.int64)
@@ -118,7 +144,12 @@ def _file_hash(path: Path) -> str:
         return ""
 
 
-def _missing(modality: str, hashes: list[str], place: Path, settings: Settings) -> list[str]:
+def _missing(modality: str, hashes: list[str], place: Path, settings: Settings, force: bool) -> list[str]:
+    """Return which contents have no vector; all of them, their vectors dropped, with `force`."""
+    if force and hashes:
+        ours = (pc.field("encoder") == encoder_name(settings, modality)) & pc.field("content_hash").isin(hashes)
+        with lake.alone("embeddings", place):
+            lake.remove_rows(EMBEDDINGS, ours, place)
     known = store.known_hashes(encoder_name(settings, modality), hashes, place) if hashes else set()
     return [content for content in hashes if content not in known]
 

@@ -47,7 +47,7 @@ def test_a_row_has_the_columns_of_the_lake_and_what_the_figure_is_of() -> None:
     row = rows(usual())[0]
     assert list(row)[:12] == MODEL_METRICS.names
     assert row.keys() - set(MODEL_METRICS.names) == {
-        *("data", "part", "task", "ranking", "masked", "seed", "epochs", "seconds", "peak_mb", "removed")
+        *("data", "part", "task", "ranking", "masked", "seed", "epochs", "seconds", "peak_mb", "removed", "variety")
     }
     assert (row["recipe"], row["protocol"], row["slice"], row["seed"]) == ("random", "leave_last_out", "all", 0)
     assert (row["masked"], row["part"], row["ranking"]) == ("train", "validation", "full")
