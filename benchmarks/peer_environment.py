@@ -1,4 +1,4 @@
-"""The peer's own environment under var/peers, made once from benchmarks/peers-requirements.txt, and its driver there."""
+"""The peer's own environment under var/peers, made from benchmarks/peers-requirements.txt, and its driver there."""
 
 from __future__ import annotations
 
