@@ -112,7 +112,7 @@ def write_events(raw: RawData, path: Path) -> None:
 
 def _recipe(name: str, data: Dataset) -> Any:
     if name == "sasrec_full":  # RecBole's softmax is over all items, ours over a sample
-        return dataclasses.replace(recipe("sasrec"), name=name, negatives=len(data.items))  # type: ignore[type-var]
+        return dataclasses.replace(recipe("sasrec"), name=name, negatives=len(data.items))
     return recipe(name)
 
 
