@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from recsys_jobs.dataset import Dataset
+from recsys_jobs.dataset import Dataset, Ints
 from recsys_jobs.devices import use_all_cores
 from recsys_jobs.errors import UsageError, run_main
 from recsys_jobs.exams.edges import co_review_edges
@@ -54,18 +54,24 @@ def read(file: Path, image_width: int) -> Dataset:
     events = pd.read_csv(file, sep="\t").query("split == 'train'").sort_values(["user", "item"])
     users, user_E = np.unique(events["user"], return_inverse=True)
     items, item_E = np.unique(events["item"], return_inverse=True)
+    ids = [f"{user:08}" for user in users], [f"{item:08}" for item in items]
+    return with_random_contents(*ids, user_E.astype(np.int64), item_E.astype(np.int64), image_width)
+
+
+def with_random_contents(users: list[str], items: list[str], user_E: Ints, item_E: Ints, image_width: int) -> Dataset:
+    """Return events (row numbers of users and items [E]) as a dataset with random contents and co-review edges."""
     random = np.random.default_rng(0)
     settings = Settings()
     src, dst, weight = co_review_edges(user_E, item_E, len(items), settings.history_for_edges, settings.edges_per_item)
     return Dataset(
-        users=[f"{user:08}" for user in users],
-        items=[f"{item:08}" for item in items],
-        event_user_E=user_E.astype(np.int64),
-        event_item_E=item_E.astype(np.int64),
-        in_core_E=np.ones(len(events), np.bool_),
-        validation_E=np.zeros(len(events), np.bool_),
-        review_E=np.arange(len(events)),
-        review_RT=random.standard_normal((len(events), TEXT_WIDTH), np.float32),
+        users=users,
+        items=items,
+        event_user_E=user_E,
+        event_item_E=item_E,
+        in_core_E=np.ones(len(user_E), np.bool_),
+        validation_E=np.zeros(len(user_E), np.bool_),
+        review_E=np.arange(len(user_E)),
+        review_RT=random.standard_normal((len(user_E), TEXT_WIDTH), np.float32),
         text_IT=random.standard_normal((len(items), TEXT_WIDTH), np.float32),
         text_present_I=np.ones(len(items), np.bool_),
         text_from_reviews_I=random.random(len(items)) < 0.2,

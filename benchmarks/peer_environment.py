@@ -1,0 +1,51 @@
+"""The peer's own environment under var/peers, made from benchmarks/peers-requirements.txt, and its driver there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from recsys_jobs.errors import JobError
+from recsys_jobs.settings import ROOT
+
+_HERE = Path(__file__).parent
+_REQUIREMENTS, _DRIVER = _HERE / "peers-requirements.txt", _HERE / "peer_recbole.py"
+FOLDER = ROOT / "var" / "peers"
+
+
+def make() -> Path:
+    """Return the environment's Python; it is made again where the requirements have changed. JobError without uv."""
+    python, made = FOLDER / ".venv" / "bin" / "python", FOLDER / "made-from.txt"
+    wanted = _REQUIREMENTS.read_text()
+    if python.exists() and made.exists() and made.read_text() == wanted:
+        return python
+    uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    print(f"making the peer's environment in {FOLDER}, once", flush=True)
+    _call([uv, "venv", "--quiet", "--python", sys.executable, str(FOLDER / ".venv")])
+    _call([uv, "pip", "install", "--quiet", "--python", str(python), "--requirement", str(_REQUIREMENTS)])
+    made.write_text(wanted)
+    return python
+
+
+def measure(python: Path, job: dict[str, Any]) -> dict[str, Any]:
+    """Return what the driver says of a job (see peer_recbole.py); JobError with its last line where it fails."""
+    printed = _call([str(python), str(_DRIVER), json.dumps(job)])
+    found: dict[str, Any] = json.loads(printed.splitlines()[-1])
+    return found
+
+
+def _call(command: list[str]) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True)
+    except FileNotFoundError:
+        raise JobError(f"no {command[0]}: run make setup, which installs it") from None
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        raise JobError(f"{Path(command[0]).name} ended with {done.returncode}: {last}")
+    return done.stdout
