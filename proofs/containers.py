@@ -105,6 +105,7 @@ class Containers:
                 ROOT: _WORKDIR,
                 self.work / "var": f"{_WORKDIR}/var",
                 self.landing: "/landing",
+                self.work / "spark-work": "/tmp/spark-work",
                 jar_folder(): "/opt/recsys-jars",
             }
         for target, content in service.files.items():

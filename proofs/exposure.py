@@ -31,12 +31,16 @@ _EPHEMERAL = range(32768, 61000)  # Linux's choice for port 0: Spark's workers a
 
 def logs_without(folder: Path, secrets: Mapping[str, str]) -> str:
     """How many log files under `folder` were read; JobError naming secret and file where one holds its value."""
-    logs = [path for path in folder.rglob("*") if path.is_file() and (path.suffix == ".log" or "logs" in path.parts)]
+    logs = [path for path in folder.rglob("*") if path.is_file() and _is_log(path.relative_to(folder))]
     found = [f"{name} in {log}" for log in logs for name in _within(log.read_bytes(), secrets)]
     if found:
         raise JobError(f"secrets in logs: {', '.join(sorted(found))}")
     size = sum(log.stat().st_size for log in logs)
     return f"none of {len(secrets)} values in {len(logs)} files of {size / 1e6:.1f} MB"
+
+
+def _is_log(path: Path) -> bool:
+    return path.suffix == ".log" or "logs" in path.parts or path.name in ("stdout", "stderr")  # Spark's executors
 
 
 def _within(text: bytes, secrets: Mapping[str, str]) -> Iterator[str]:

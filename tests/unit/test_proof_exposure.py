@@ -24,7 +24,7 @@ def test_logs_that_show_nothing_are_counted(tmp_path: Path) -> None:
     assert logs_without(tmp_path, SECRETS) == "none of 2 values in 2 files of 0.0 MB"
 
 
-@pytest.mark.parametrize("name", ["store.log", "var/airflow/logs/dag/attempt=1"])
+@pytest.mark.parametrize("name", ["store.log", "var/airflow/logs/dag/attempt=1", "spark-work/app-1/0/stderr"])
 def test_a_secret_in_a_log_is_told_by_its_name_and_file_and_not_by_its_value(tmp_path: Path, name: str) -> None:
     log(tmp_path / name, "connect postgres://me:correct-horse@store\n")
     with pytest.raises(JobError, match=f"STORE_PASSWORD in .*{name}") as told:
