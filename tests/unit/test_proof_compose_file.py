@@ -46,7 +46,7 @@ def test_a_missing_secret_is_told_in_the_files_own_words(path: Path) -> None:
 
 @pytest.mark.parametrize("missing", sorted(SECRETS))
 def test_the_stacks_own_file_refuses_to_start_without_any_one_of_its_secrets(missing: str) -> None:
-    values = {name: "value" for name in SECRETS}
+    values = dict.fromkeys(SECRETS, "value")
     assert "postgres" in compose_file.load(ROOT / "docker-compose.yml", values)
     for without in (values | {missing: ""}, {name: value for name, value in values.items() if name != missing}):
         with pytest.raises(UsageError, match=f"{missing} is not set: run make up"):
