@@ -28,8 +28,12 @@ _JOB_IMAGE, _WORKDIR = "recsys-job", "/opt/recsys"
 class Containers:
     """Starts services, waits for their health, runs commands beside them, and ends them all; a context."""
 
-    def __init__(self, services: Mapping[str, Service], hosts: Hosts, work: Path, landing: Path) -> None:
+    def __init__(
+        self, services: Mapping[str, Service], hosts: Hosts, work: Path, landing: Path, patience: float = 300
+    ) -> None:
+        """`patience` is how many seconds a service may take until its health check says yes."""
         self.services, self.hosts, self.work, self.landing = services, hosts, work, landing
+        self.patience = patience
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Containers:
@@ -63,21 +67,30 @@ class Containers:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
-    def wait_healthy(self, name: str, seconds: float = 300) -> float:
+    def wait_healthy(self, name: str) -> float:
         """Ask the service's own health check until it says yes; return after how many seconds it did."""
         began = time.monotonic()
-        while time.monotonic() - began < seconds:
+        while time.monotonic() - began < self.patience:
             if self._running[name].poll() is not None:
                 raise JobError(f"{name} ended by itself: see {self._log(name)}")
             if self.run(name, self.services[name].health).returncode == 0:
                 return time.monotonic() - began
             time.sleep(1)
-        raise JobError(f"{name} is not healthy after {seconds:.0f} s: see {self._log(name)}")
+        raise JobError(f"{name} is not healthy after {self.patience:.0f} s: see {self._log(name)}")
 
-    def run(self, name: str, command: list[str] | None = None) -> subprocess.CompletedProcess[str]:
-        """Run a command (the service's own, else another) on its host with its environment, to the end."""
+    def run(
+        self, name: str, command: list[str] | None = None, variables: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command (the service's own, else another) on its host with its environment, to the end.
+
+        `variables` come on top of the environment. What it says is kept in `<work>/<name>.run.log`, too.
+        """
         line = self._line(name, command or self.services[name].command)
-        return subprocess.run(line, env=self._environment(name), capture_output=True, text=True, check=False)
+        environment = self._environment(name) | dict(variables or {})
+        done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
+        with self._log(f"{name}.run").open("a", encoding="utf-8") as log:
+            log.write(done.stdout + done.stderr)
+        return done
 
     def _line(self, name: str, command: list[str]) -> list[str]:
         service = self.services[name]
@@ -92,6 +105,7 @@ class Containers:
                 ROOT: _WORKDIR,
                 self.work / "var": f"{_WORKDIR}/var",
                 self.landing: "/landing",
+                self.work / "spark-work": "/tmp/spark-work",
                 jar_folder(): "/opt/recsys-jars",
             }
         for target, content in service.files.items():
@@ -148,11 +162,10 @@ def start_postgres(containers: Containers) -> str:
     containers.start("postgres", [*server, "-c", f"unix_socket_directories={data}"])
     address = f"host=127.0.0.1 user={variables['POSTGRES_USER']} dbname=postgres"
     psql = ["psql", address, "--quiet", "--set=ON_ERROR_STOP=1", f"--file={files / 'init.sql'}"]
-    deadline = time.monotonic() + 60
-    with_password = ["env", f"PGPASSWORD={variables['POSTGRES_PASSWORD']}"]
+    deadline = time.monotonic() + containers.patience
     while containers.run("postgres", ["pg_isready", "--host=127.0.0.1"]).returncode and time.monotonic() < deadline:
         time.sleep(0.5)
-    _done(containers.run("postgres", [*with_password, *psql]))
+    _done(containers.run("postgres", psql, {"PGPASSWORD": variables["POSTGRES_PASSWORD"]}))
     return _done(containers.run("postgres", [str(programs / "postgres"), "--version"])).strip()
 
 

@@ -17,8 +17,9 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from proofs import containers, hosts
+from proofs import containers, exposure, hosts
 from proofs.compose_file import load
 from proofs.containers import Containers
 from recsys_jobs.errors import JobError, run_main
@@ -29,6 +30,7 @@ from recsys_jobs.stack import env_file
 SERVERS = ["mlflow", "spark-master", "spark-worker"]
 AIRFLOW = ["airflow-api-server", "airflow-dag-processor", "airflow-triggerer", "airflow-scheduler"]
 NIGHT = str(dates.FIRST_NIGHT)
+_SLATES = "select count(*) slates, count(distinct user_id) people from recommendations_latest"
 _API = "http://{}:8080"
 _TRIP = """
 import mlflow, pathlib, tempfile
@@ -64,6 +66,9 @@ def main() -> None:
     parser.add_argument("--night", action="store_true", help="run a whole night of the sample, too")
     parser.add_argument("--users", type=int, default=400, help="people in the sample dumps (default: %(default)s)")
     parser.add_argument("--keep", type=Path, help="work in this new folder and keep it: logs, data, .env")
+    parser.add_argument(
+        "--patience", type=int, default=300, help="seconds a service may take to be healthy (default: %(default)s)"
+    )
     arguments = parser.parse_args()
     if lacks := containers.absent():
         raise JobError(f"the stack was not tried: {lacks}")
@@ -71,7 +76,7 @@ def main() -> None:
     work.mkdir(parents=True, exist_ok=True)
     report = Report()
     try:
-        _try_all(work.absolute(), arguments.users, arguments.night, report)
+        _try_all(work.absolute(), arguments, report)
     finally:
         if not arguments.keep and not report.failed:
             shutil.rmtree(work)
@@ -79,16 +84,21 @@ def main() -> None:
         raise JobError(f"{report.failed} steps failed: logs are in {work}")
 
 
-def _try_all(work: Path, users: int, night: bool, report: Report) -> None:
+def _try_all(work: Path, asked: argparse.Namespace, report: Report) -> None:
     for folder in ("var", "landing", "home"):
         (work / folder).mkdir(exist_ok=True)
     (ROOT / "var").mkdir(exist_ok=True)
-    landing.write(work / "landing", users, 0, dates.SECOND_NIGHT)
+    landing.write(work / "landing", asked.users, 0, dates.SECOND_NIGHT)
     env_file.ensure(work / ".env")
     secrets = env_file.read(work / ".env")
     services = load(ROOT / "docker-compose.yml", secrets | {"RECSYS_CONFIG": "demo"})
     print("| step | | time | said |\n|---|---|---|---|")
-    with hosts.Hosts(services) as network, Containers(services, network, work, work / "landing") as running:
+    watched = exposure.CommandLines(secrets)
+    with (
+        watched,
+        hosts.Hosts(services) as network,
+        Containers(services, network, work, work / "landing", asked.patience) as running,
+    ):
         _stores(running, report)
         for name in SERVERS:
             report.step(name, lambda name=name: _up(running, name))  # type: ignore[misc]
@@ -100,9 +110,13 @@ def _try_all(work: Path, users: int, night: bool, report: Report) -> None:
             report.step(name, lambda name=name: _up(running, name))  # type: ignore[misc]
         _airflow(running, secrets["AIRFLOW_ADMIN_PASSWORD"], report)
         _lake(running, report)
-        if night:
-            report.step("a night through Airflow", lambda: _night(running, secrets["AIRFLOW_ADMIN_PASSWORD"]))
         _sql(running, report)
+        if asked.night:
+            report.step("a night through Airflow", lambda: _night(running, secrets["AIRFLOW_ADMIN_PASSWORD"]))
+            report.step("beeline reads the night's slates", lambda: _beeline(running, _SLATES))
+        report.step("open to the other services", lambda: exposure.open_ports(running))
+    report.step("no log shows a secret", lambda: exposure.logs_without(work, secrets))
+    report.step("no command line shows a secret", watched.verdict)
 
 
 def _stores(running: Containers, report: Report) -> None:
@@ -204,20 +218,20 @@ def _no_token(address: str) -> str:
     raise JobError("a token was given")
 
 
-def _night(running: Containers, password: str, minutes: int = 60) -> str:
-    """Unpause the nightly DAG by the API, and wait for the end of the run that the scheduler makes."""
+def _night(running: Containers, password: str, minutes: int = 120) -> str:
+    """Trigger the night of the sample by the API, let the scheduler run it, and wait for its end."""
     address = running.hosts.addresses["airflow-api-server"]
     dag = f"{_API.format(address)}/api/v2/dags/nightly"
-    _ask(dag, {"is_paused": False}, _token(address, password), "PATCH")
+    asked = {"logical_date": None, "conf": {"date": NIGHT}}
+    run_id = _ask(f"{dag}/dagRuns", asked, _token(address, password))["dag_run_id"]
+    _ask(dag, {"is_paused": False}, _token(address, password), "PATCH")  # after it: its run is the first in the queue
     state, end = "not started", time.monotonic() + 60 * minutes
     while state not in ("success", "failed") and time.monotonic() < end:
         time.sleep(5)
-        runs = _ask(f"{dag}/dagRuns", token=_token(address, password))["dag_runs"]
-        state = runs[0]["state"] if runs else state
+        state = _ask(f"{dag}/dagRuns/{quote(run_id)}", token=_token(address, password))["state"]
     if state != "success":
         raise JobError(f"the night is {state}")
-    count = "select count(*) slates, count(distinct user_id) people from recommendations_latest"
-    return f"{state}: {_ran(running, 'job', 'recsys', 'sql', count, '--format=csv')}"
+    return f"{state}: {_ran(running, 'job', 'recsys', 'sql', _SLATES, '--format=csv')}"
 
 
 if __name__ == "__main__":

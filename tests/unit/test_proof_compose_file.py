@@ -8,6 +8,8 @@ import pytest
 
 from proofs import compose_file
 from recsys_jobs.errors import UsageError
+from recsys_jobs.stack.env_file import SECRETS
+from tests.conftest import ROOT
 
 TEXT = """
 services:
@@ -40,3 +42,12 @@ def test_a_service_is_its_command_environment_health_and_files(path: Path) -> No
 def test_a_missing_secret_is_told_in_the_files_own_words(path: Path) -> None:
     with pytest.raises(UsageError, match="KEY is not set: run make up"):
         compose_file.load(path, {"CORES": "4"})
+
+
+@pytest.mark.parametrize("missing", sorted(SECRETS))
+def test_the_stacks_own_file_refuses_to_start_without_any_one_of_its_secrets(missing: str) -> None:
+    values = dict.fromkeys(SECRETS, "value")
+    assert "postgres" in compose_file.load(ROOT / "docker-compose.yml", values)
+    for without in (values | {missing: ""}, {name: value for name, value in values.items() if name != missing}):
+        with pytest.raises(UsageError, match=f"{missing} is not set: run make up"):
+            compose_file.load(ROOT / "docker-compose.yml", without)
