@@ -161,7 +161,9 @@ def delta(folder: Path, table: Table, rows: list[dict[str, Any]]) -> None:
     filled = [
         {c.name: row.get(c.name, None if c.nullable else blank.get(c.type, D)) for c in table.columns} for row in rows
     ]
-    write_deltalake(lake.table_path(table, folder), pa.Table.from_pylist(filled, schema), mode="append")
+    parts = list(table.partitioned_by) or None
+    place = lake.table_path(table, folder)
+    write_deltalake(place, pa.Table.from_pylist(filled, schema), mode="append", partition_by=parts)
 
 
 def make_lake(folder: Path) -> Path:
