@@ -189,3 +189,11 @@ def test_paths_in_the_image_are_the_ones_that_the_file_names(compose: dict[str, 
     assert "WORKDIR /opt/recsys" in dockerfile
     folder = Path(compose["services"]["airflow-scheduler"]["environment"]["AIRFLOW__CORE__DAGS_FOLDER"])
     assert folder == Path("/opt/recsys/dags")
+
+
+def test_mlflows_supervisor_waits_for_a_worker_that_is_slow_to_start(compose: dict[str, Any]) -> None:
+    from uvicorn.main import main
+
+    options = [part for part in compose["services"]["mlflow"]["command"] if part.startswith("--uvicorn-opts=")]
+    asked = main.make_context("uvicorn", [*options[0].partition("=")[2].split(), "application"])
+    assert asked.params["timeout_worker_healthcheck"] >= 60
