@@ -197,3 +197,15 @@ def test_mlflows_supervisor_waits_for_a_worker_that_is_slow_to_start(compose: di
     options = [part for part in compose["services"]["mlflow"]["command"] if part.startswith("--uvicorn-opts=")]
     asked = main.make_context("uvicorn", [*options[0].partition("=")[2].split(), "application"])
     assert asked.params["timeout_worker_healthcheck"] >= 60
+
+
+def test_options_of_sparks_classes_stand_apart_from_their_values(compose: dict[str, Any]) -> None:
+    commands = [service.get("command") or [] for _, service in services(compose)]
+    of_spark = [command for command in commands if command[:1] == ["spark-class"]]
+    assert len(of_spark) == 2
+    assert not [part for command in of_spark for part in command if part.startswith("-") and "=" in part]
+
+
+def test_the_master_takes_no_application_without_the_secret(compose: dict[str, Any]) -> None:
+    lines = compose["configs"]["spark_defaults"]["content"].splitlines()
+    assert {"spark.authenticate true", "spark.master.rest.enabled false"} <= set(lines)
