@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import signal
+import sys
 import tempfile
 import time
 import urllib.error
@@ -72,6 +74,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if lacks := containers.absent():
         raise JobError(f"the stack was not tried: {lacks}")
+    for each in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background job starts with it ignored
+        signal.signal(each, lambda *_: sys.exit("error: the trial was ended"))  # what is open closes: services, hosts
     work = arguments.keep or Path(tempfile.mkdtemp(prefix="stack-"))
     work.mkdir(parents=True, exist_ok=True)
     report = Report()

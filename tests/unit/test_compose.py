@@ -189,3 +189,23 @@ def test_paths_in_the_image_are_the_ones_that_the_file_names(compose: dict[str, 
     assert "WORKDIR /opt/recsys" in dockerfile
     folder = Path(compose["services"]["airflow-scheduler"]["environment"]["AIRFLOW__CORE__DAGS_FOLDER"])
     assert folder == Path("/opt/recsys/dags")
+
+
+def test_mlflows_supervisor_waits_for_a_worker_that_is_slow_to_start(compose: dict[str, Any]) -> None:
+    from uvicorn.main import main
+
+    options = [part for part in compose["services"]["mlflow"]["command"] if part.startswith("--uvicorn-opts=")]
+    asked = main.make_context("uvicorn", [*options[0].partition("=")[2].split(), "application"])
+    assert asked.params["timeout_worker_healthcheck"] >= 60
+
+
+def test_options_of_sparks_classes_stand_apart_from_their_values(compose: dict[str, Any]) -> None:
+    commands = [service.get("command") or [] for _, service in services(compose)]
+    of_spark = [command for command in commands if command[:1] == ["spark-class"]]
+    assert len(of_spark) == 2
+    assert not [part for command in of_spark for part in command if part.startswith("-") and "=" in part]
+
+
+def test_the_master_takes_no_application_without_the_secret(compose: dict[str, Any]) -> None:
+    lines = compose["configs"]["spark_defaults"]["content"].splitlines()
+    assert {"spark.authenticate true", "spark.master.rest.enabled false"} <= set(lines)
