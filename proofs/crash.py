@@ -1,6 +1,6 @@
 """Ends each job of a night with SIGKILL at each of its write points, runs it again, and compares.
 
-`python -m proofs.crash [--jobs a,b] [--out crash.md]`. A sample lake has one whole night; a second one is run
+`python -m proofs.crash [--jobs a,b] [--resume] [--out crash.md]`. A sample lake has one whole night; a second one is run
 undisturbed, and what everything was like before and after each job is kept. A cell of the matrix starts from
 before: the job is killed at the point, runs again, and must leave what the undisturbed job left. A reader asks
 for the published nights all along. Exit status 1 where a cell fails; the table is written all the same.
@@ -15,7 +15,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -120,8 +119,8 @@ class Bench:
         return subprocess.run(command, env=self.environment(), capture_output=True, text=True, check=True).stdout
 
 
-def undisturbed(bench: Bench, jobs: Iterable[str]) -> dict[str, str]:
-    """Run both nights; keep what everything was like around each job; what served after each job of the second."""
+def undisturbed(bench: Bench) -> None:
+    """Run both nights; keep what everything was like around each job of the second."""
     bench.home.mkdir(parents=True)
     (bench.home / "small.toml").write_text(CONFIGURATION, encoding="utf-8")
     write(bench.home / "landing", USERS, seed=0, until=FIRST_NIGHT)
@@ -130,16 +129,11 @@ def undisturbed(bench: Bench, jobs: Iterable[str]) -> dict[str, str]:
         bench.run(job, FIRST_NIGHT)
     write(bench.home / "landing", USERS, seed=0, until=SECOND_NIGHT)
     _spoil(bench.home / "landing" / DATASET / f"date={SECOND_NIGHT}" / "reviews")
-    served = {}
     for job in JOBS:
         _say(f"undisturbed: {job}")
-        if job in jobs:
-            bench.keep(f"before {job}")
+        bench.keep(f"before {job}")
         bench.run(job, SECOND_NIGHT)
-        served[job] = bench.serving()
-        if job in jobs:
-            bench.keep(f"after {job}")
-    return served
+        bench.keep(f"after {job}")
 
 
 def _spoil(folder: Path) -> None:
@@ -194,18 +188,23 @@ def main() -> None:
     """The proof's command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--jobs", default="", help="some of them, comma between (default: all)")
+    parser.add_argument("--resume", action="store_true", help="keep the undisturbed nights of the last proof")
     parser.add_argument("--out", type=Path, default=var_dir() / "prove" / "crash.md", help="the table")
     arguments = parser.parse_args()
     jobs = _chosen(arguments.jobs)
     folder = var_dir() / "prove" / "crash"
-    shutil.rmtree(folder, ignore_errors=True)
     bench = Bench(folder)
-    served = undisturbed(bench, jobs)
+    if not arguments.resume:
+        shutil.rmtree(folder, ignore_errors=True)
+        undisturbed(bench)
+    bench.restore("after recommend.publish")
     whole = published(bench.lake)
-    cells = []
+    cells: list[Cell] = []
     for job in jobs:
+        bench.restore(f"after {job}")
+        served = bench.serving()
         for point in JOBS[job][1]:
-            cells.append(cell(bench, job, point, served[job], whole))
+            cells.append(cell(bench, job, point, served, whole))
             _say(f"{job} {point}: {'; '.join(cells[-1].wrong) or 'equal'} ({cells[-1].seconds:.0f} s)")
             arguments.out.parent.mkdir(parents=True, exist_ok=True)
             arguments.out.write_text(table(cells) + "\n", encoding="utf-8")

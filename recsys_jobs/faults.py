@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _GRACE = 1.0  # seconds from a first new data file to the end, for the others to be written too
@@ -35,17 +35,17 @@ def commit(table: str, folder: Path) -> Iterator[None]:
 
 
 def _cut_off(name: str, folder: Path) -> Iterator[None]:
-    """Let data files be written and no commit: a link that leads nowhere stands where the log entry would go."""
+    """Let data files be written and no commit: a folder stands where the log entry would go."""
     log, before = folder / "_delta_log", _data_files(folder)
     log.mkdir(parents=True, exist_ok=True)
     versions = [int(entry.stem) for entry in log.glob("[0-9]*.json")]
     entry = log / f"{max(versions, default=-1) + 1:020d}.json"
-    entry.symlink_to("nowhere")
+    entry.mkdir()
     threading.Thread(target=_die_once_written, args=(name, folder, before, entry), daemon=True).start()
     try:
         yield
     finally:
-        entry.unlink(missing_ok=True)
+        _clear(entry)
         point(name)
 
 
@@ -53,8 +53,13 @@ def _die_once_written(name: str, folder: Path, before: int, entry: Path) -> None
     while _data_files(folder) == before:
         time.sleep(0.01)
     time.sleep(_GRACE)
-    entry.unlink(missing_ok=True)
+    _clear(entry)
     point(name)
+
+
+def _clear(entry: Path) -> None:
+    with suppress(FileNotFoundError):
+        entry.rmdir()
 
 
 def _data_files(folder: Path) -> int:
