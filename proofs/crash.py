@@ -1,7 +1,7 @@
 """Ends each job of a night with SIGKILL at each of its write points, runs it again, and compares.
 
-`python -m proofs.crash [--jobs a,b] [--resume] [--out crash.md]`. A sample lake has one whole night; a second one is run
-undisturbed, and what everything was like before and after each job is kept. A cell of the matrix starts from
+`python -m proofs.crash [--jobs a,b] [--resume] [--out crash.md]`. A sample lake has one whole night; a second one is
+run undisturbed, and what everything was like before and after each job is kept. A cell of the matrix starts from
 before: the job is killed at the point, runs again, and must leave what the undisturbed job left. A reader asks
 for the published nights all along. Exit status 1 where a cell fails; the table is written all the same.
 """
