@@ -11,6 +11,7 @@ import pyarrow.dataset as ds
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
+from recsys_jobs import lake
 from recsys_jobs.errors import JobError
 from recsys_jobs.settings import lake_root, table_uri
 from recsys_jobs.tables import Table
@@ -30,6 +31,6 @@ def batches(table: Table) -> Iterator[pa.RecordBatch]:
 def _open(table: Table) -> ds.Dataset:
     place = table_uri(table.name, lake_root())
     try:
-        return DeltaTable(place).to_pyarrow_dataset()
+        return lake.dataset(DeltaTable(place))
     except TableNotFoundError:
         raise JobError(f"no table {place}: run the night's step that writes it first") from None

@@ -20,7 +20,7 @@ from mlflow import MlflowClient
 from proofs import homes
 from recsys_jobs.backfill import Call
 from recsys_jobs.errors import JobError, run_main
-from recsys_jobs.lake import table_path
+from recsys_jobs.lake import dataset, table_path
 from recsys_jobs.settings import parse_date, registered_name
 from recsys_jobs.tables import EMBEDDINGS
 
@@ -80,7 +80,7 @@ def kept(home: Path) -> Kept:
     name = registered_name(home / homes.LAKE)
     versions = [client.get_model_version(name, v.version) for v in client.search_model_versions(f"name = '{name}'")]
     champion = [version.tags["run_date"] for version in versions if "champion" in version.aliases]
-    vectors = DeltaTable(table_path(EMBEDDINGS, home / homes.LAKE)).to_pyarrow_dataset().count_rows()
+    vectors = dataset(DeltaTable(table_path(EMBEDDINGS, home / homes.LAKE))).count_rows()
     return Kept(len(runs), len(versions), vectors, f"of {champion[0]}" if champion else "none")
 
 

@@ -9,10 +9,12 @@ from types import TracebackType
 
 from deltalake import DeltaTable
 
+from recsys_jobs.lake import dataset
+
 
 def published(lake: Path) -> dict[str, int]:
     """The rows of every published night."""
-    nights = DeltaTable(str(lake / "recommendations")).to_pyarrow_dataset().to_table(columns=["run_date"])["run_date"]
+    nights = dataset(DeltaTable(str(lake / "recommendations"))).to_table(columns=["run_date"])["run_date"]
     return {str(night): rows for night, rows in Counter(nights.to_pylist()).items()}
 
 

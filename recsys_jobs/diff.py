@@ -128,16 +128,16 @@ def _dataset(table: Table, folder: Path, names: list[str]) -> Any:
     delta = lake.open_table(table, folder)
     if delta is None:
         return lake.arrow_schema(table).empty_table().select(names)
-    dataset = delta.to_pyarrow_dataset()
-    if lost := set(names) - set(dataset.schema.names):
+    rows = lake.dataset(delta)
+    if lost := set(names) - set(rows.schema.names):
         raise JobError(f"{folder / table.name} has no column {', '.join(sorted(lost))}: another version wrote it")
-    return dataset
+    return rows
 
 
 def _rows(table: Table, folder: Path, day: date | None) -> int:
     delta = lake.open_table(table, folder)
     of_day = pc.field(date_column(table)) == pa.scalar(day) if day else None
-    return delta.to_pyarrow_dataset().count_rows(filter=of_day) if delta else 0
+    return lake.dataset(delta).count_rows(filter=of_day) if delta else 0
 
 
 def _named(name: str, folder: Path) -> Expression:

@@ -14,10 +14,13 @@ from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+import pyarrow.fs as fs
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
@@ -72,6 +75,17 @@ def open_table(table: Table, lake: Path | None = None) -> DeltaTable | None:
         if wanted is None:
             raise
         raise JobError(f"version {wanted} of {table.name} is not kept any more: {error}") from None
+
+
+def dataset(delta: DeltaTable, schema: pa.Schema | None = None) -> ds.Dataset:
+    """The table's files as an Arrow dataset.
+
+    Local files are read by Arrow itself: delta-rs's reader is Python that Arrow's threads call, and a process that
+    ends while one of them closes a file is aborted, its work done and its exit status -6 (apache/arrow#34314).
+    """
+    place = urlsplit(delta.table_uri)
+    local = fs.SubTreeFileSystem(url2pathname(place.path), fs.LocalFileSystem()) if place.scheme == "file" else None
+    return delta.to_pyarrow_dataset(schema=schema, filesystem=local)
 
 
 @contextmanager
@@ -165,7 +179,7 @@ def scan(table: Table, lake: Path | None = None) -> ds.Dataset:
     delta = open_table(table, lake)
     if delta is None:
         return ds.dataset(arrow_schema(table).empty_table())
-    found = delta.to_pyarrow_dataset(schema=arrow_schema(table))
+    found = dataset(delta, arrow_schema(table))
     if table.partitioned_by:  # written by date, never merged
         return found
     types = {field.type for fragment in found.get_fragments() for field in fragment.physical_schema}

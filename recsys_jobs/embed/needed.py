@@ -95,7 +95,7 @@ def open_tables() -> Iterator[duckdb.DuckDBPyConnection]:
         for table in (CONTENTS, CUTS, EMBEDDINGS, INTERACTIONS, ITEM_IMAGES, ITEMS, REVIEWS):
             delta = lake.open_table(table)
             empty = lake.arrow_schema(table).empty_table()
-            tables.register(table.name, empty if delta is None else delta.to_pyarrow_dataset())
+            tables.register(table.name, empty if delta is None else lake.dataset(delta))
         yield tables
 
 

@@ -73,7 +73,7 @@ def known_hashes(encoder: str, hashes: list[str], lake_folder: Path | None = Non
 def _scan(encoder: str, lake_folder: Path | None, columns: list[str]) -> Iterator[pa.RecordBatch]:
     delta = lake.open_table(EMBEDDINGS, lake_folder)
     if delta is not None:
-        yield from delta.to_pyarrow_dataset().to_batches(filter=pc.field("encoder") == encoder, columns=columns)
+        yield from lake.dataset(delta).to_batches(filter=pc.field("encoder") == encoder, columns=columns)
 
 
 def _matrix(vectors: pa.ListArray) -> np.ndarray:
