@@ -28,14 +28,11 @@ class Airflow:
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         """The JSON at `/api/v2/<path>`; JobError where Airflow does not answer as it should, asked several times."""
-        for wait in (*_WAITS, None):
-            try:
-                return self._asked("GET", path, params=query)
-            except httpx.HTTPError as error:
-                if wait is None or _is_refusal(error):
-                    raise JobError(f"Airflow at {self.url} did not answer: {error}") from None
-                time.sleep(wait)
-        raise AssertionError("the last wait is None")
+        return self._patiently("GET", path, params=query)
+
+    def put(self, path: str) -> dict[str, Any]:
+        """The JSON that a request to change something answers, which must be one that may come twice."""
+        return self._patiently("PUT", path)
 
     def pause(self, paused: bool) -> None:
         """Pause or unpause the nightly DAG."""
@@ -43,6 +40,16 @@ class Airflow:
             self._asked("PATCH", f"dags/{DAG}", json={"is_paused": paused})
         except httpx.HTTPError as error:
             raise JobError(f"Airflow at {self.url} does not unpause {DAG}: {error}") from None
+
+    def _patiently(self, method: str, path: str, **how: Any) -> dict[str, Any]:
+        for wait in (*_WAITS, None):
+            try:
+                return self._asked(method, path, **how)
+            except httpx.HTTPError as error:
+                if wait is None or _is_refusal(error):
+                    raise JobError(f"Airflow at {self.url} did not answer: {error}") from None
+                time.sleep(wait)
+        raise AssertionError("the last wait is None")
 
     def _asked(self, method: str, path: str, **how: Any) -> dict[str, Any]:
         answer = self._client.request(method, f"{self.url}/api/v2/{path}", **how)

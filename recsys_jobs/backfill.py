@@ -55,12 +55,11 @@ def backfill(call: Call, poll: float = POLL) -> list[Run]:
     """Run the dates of `call` through Airflow and print their states; JobError where a date is not done."""
     began = datetime.now(UTC)
     with airflow() as service:
-        partial = (call.rerun or not _all_done(service, call, began)) and _begin(service, call, poll)
+        if call.rerun or not _all_done(service, call, began):
+            _begin(service, call, poll)
         runs = _follow(service, call, began, poll)
     _print_table(runs)
     _judge(runs)
-    if partial and call.rerun:
-        _demand_rerun(runs)
     return runs
 
 
@@ -68,20 +67,19 @@ def _all_done(service: Airflow, call: Call, began: datetime) -> bool:
     return all(run.state == "success" for run in backfill_runs.runs(service, call.days, began))
 
 
-def _begin(service: Airflow, call: Call, poll: float) -> bool:
+def _begin(service: Airflow, call: Call, poll: float) -> None:
     """Create the backfill, or go on with the one that was interrupted: Airflow has one at a time.
 
-    Return whether it goes on with one that a locked database cut short, so that dates may be left out of it.
+    What a locked database cut short may leave dates out: it is cancelled, and made again whole.
     """
-    locked = False
+    unfinished = backfill_runs.unfinished(service, poll)
+    if unfinished is not None:
+        _go_on(service, unfinished, call)
+        return
     for _ in range(_TRIES):
-        unfinished = backfill_runs.unfinished(service, poll)
-        if unfinished is not None:
-            _go_on(service, unfinished, call)
-            return locked
         if _create(call):
-            return False
-        locked = True
+            return
+        backfill_runs.cancel_open(service)
         time.sleep(poll)
     raise JobError(f"airflow backfill create found Airflow's database locked {_TRIES} times: call this again")
 
@@ -158,15 +156,6 @@ def _judge(runs: list[Run]) -> None:
         raise JobError(
             f"Airflow has run {', '.join(lost)}, and {lake_root()} has no recommendations of it: these runs were of "
             "another lake; add RERUN=1"
-        )
-
-
-def _demand_rerun(runs: list[Run]) -> None:
-    """JobError where a date was done before and is not done again."""
-    if left := _those(runs, lambda run: not run.ran_now):
-        raise JobError(
-            f"Airflow's database was locked while the backfill was created: {', '.join(left)} did not run again; "
-            "call this again for these dates"
         )
 
 

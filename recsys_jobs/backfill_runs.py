@@ -93,6 +93,13 @@ def unfinished(service: Airflow, poll: float) -> dict[str, Any] | None:
     return None
 
 
+def cancel_open(service: Airflow) -> None:
+    """Cancel the DAG's open backfill, if there is one: its waiting runs end as failed, one at work goes on."""
+    for one in _backfills(service):
+        if not one["completed_at"]:
+            service.put(f"backfills/{one['id']}/cancel")
+
+
 def _backfills(service: Airflow) -> list[dict[str, Any]]:
     return list(service.get("backfills", dag_id=DAG, limit=PAGE, order_by="-id")["backfills"])
 

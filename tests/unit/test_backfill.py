@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from recsys_jobs import lake
-from recsys_jobs.backfill import Call, _demand_rerun, _judge, _print_table
+from recsys_jobs.backfill import Call, _judge, _print_table
 from recsys_jobs.backfill_runs import Run
 from recsys_jobs.errors import JobError, UsageError
 from recsys_jobs.tables import RECOMMENDATIONS
@@ -49,12 +49,6 @@ def test_a_success_that_this_lake_knows_nothing_of_is_not_done() -> None:
     _judge([Run(FIRST, "success")])
     with pytest.raises(JobError, match=r"Airflow has run 2024-02-29, and .*shop has no recommendations of it"):
         _judge([Run(FIRST, "success"), Run(SECOND, "success")])
-
-
-def test_a_date_that_a_cut_off_rerun_left_out_is_named() -> None:
-    _demand_rerun([Run(FIRST, "success", ran_now=True)])
-    with pytest.raises(JobError, match="2024-02-29 did not run again"):
-        _demand_rerun([Run(FIRST, "success", ran_now=True), Run(SECOND, "success")])
 
 
 def test_the_table_tells_what_ran_now_from_what_stood_before(capsys: pytest.CaptureFixture[str]) -> None:
