@@ -80,6 +80,7 @@ def publish(result: ExpectationSuiteValidationResult, run_date: date) -> Path:
     )
 
     from expectations.pages import index
+    from expectations.whole_files import write_whole
 
     context = open_context()
     run = RunIdentifier(run_name=run_date.isoformat(), run_time=datetime.now(UTC))
@@ -89,16 +90,9 @@ def publish(result: ExpectationSuiteValidationResult, run_date: date) -> Path:
     with _alone(docs_dir()):
         context.validation_results_store.store_validation_results(result, key)
         context.build_data_docs(site_names=[_SITE], resource_identifiers=[key], build_index=False)
-        _replace(docs_dir() / "index.html", index(docs_dir()))
+        write_whole(docs_dir() / "index.html", index(docs_dir()).encode(), docs_dir())
     (place,) = context.get_docs_sites_urls(resource_identifier=key, site_names=[_SITE])
     return Path(str(place["site_url"]).removeprefix("file://"))
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write in one step: somebody may be reading it."""
-    half = path.with_suffix(".part")
-    half.write_text(text, encoding="utf-8")
-    half.replace(path)
 
 
 @contextmanager

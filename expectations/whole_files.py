@@ -1,4 +1,4 @@
-"""A store on disk whose files are there whole or not at all."""
+"""Files that are there whole or not at all, and a store of Great Expectations made of them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,22 @@ from typing import Any
 from great_expectations.data_context.store.tuple_store_backend import TupleFilesystemStoreBackend
 
 
+def write_whole(path: Path, content: bytes, beside: Path) -> None:
+    """Write beside the folder `beside`, then rename: half a file, left by a full disk or a kill, is never found."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = beside.with_name(f".{beside.name}.{os.getpid()}.part")
+    try:
+        half.write_bytes(content)
+        half.replace(path)
+    finally:
+        half.unlink(missing_ok=True)
+
+
 class WholeFiles(TupleFilesystemStoreBackend):
-    """Writes beside the store and renames: half a result, left by a full disk or a kill, would end every later gate."""
+    """A store on disk that writes whole files: half a result would end every later gate."""
 
     def _set(self, key: Any, value: str | bytes, **_: Any) -> Any:
         folder = Path(self.full_base_directory)
         path = folder / self._convert_key_to_filepath(key if isinstance(key, tuple) else key.to_tuple())
-        path.parent.mkdir(parents=True, exist_ok=True)
-        half = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-        try:
-            half.write_bytes(value.encode() if isinstance(value, str) else value)
-            half.replace(path)
-        finally:
-            half.unlink(missing_ok=True)
+        write_whole(path, value.encode() if isinstance(value, str) else value, folder)
         return str(path)
