@@ -21,12 +21,14 @@ from pathlib import Path
 
 from proofs.compare import differences
 from proofs.reader import Reader, published
+from recsys_jobs.code_version import code_version
 from recsys_jobs.errors import JobError, UsageError, run_main
 from recsys_jobs.sample.dates import FIRST_NIGHT, SECOND_NIGHT
 from recsys_jobs.sample.landing import DATASET, write
 from recsys_jobs.settings import ROOT, var_dir
 
 USERS = 200
+CODE = "code.txt"  # whose nights they are
 CONFIGURATION = """
 recipe = "sage_fm_debug"
 user_core = 3
@@ -184,6 +186,13 @@ def _chosen(names: str) -> list[str]:
     return chosen
 
 
+def _same_code(folder: Path) -> None:
+    """UsageError unless undisturbed nights of this very code are there: other code's fingerprints would differ."""
+    made_by = (folder / CODE).read_text(encoding="utf-8") if (folder / CODE).exists() else "nobody"
+    if made_by != code_version():
+        raise UsageError(f"the nights in {folder} were run by {made_by}, this is {code_version()}: leave out --resume")
+
+
 def main() -> None:
     """The proof's command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -194,9 +203,12 @@ def main() -> None:
     jobs = _chosen(arguments.jobs)
     folder = var_dir() / "prove" / "crash"
     bench = Bench(folder)
-    if not arguments.resume:
+    if arguments.resume:
+        _same_code(folder)
+    else:
         shutil.rmtree(folder, ignore_errors=True)
         undisturbed(bench)
+        (folder / CODE).write_text(code_version(), encoding="utf-8")
     bench.restore("after recommend.publish")
     whole = published(bench.lake)
     cells: list[Cell] = []
