@@ -4,8 +4,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 EXTRA ?= cpu
 BIN := .venv/bin
 READY := .venv/.ready-$(EXTRA)
-# two files of tests at a time: most of them wait for one process after another
-TWO := --numprocesses=2 --dist=loadfile
+# two files of tests at a time, in the order of tests/conftest.py
+TWO := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check nightly backfill sql show why publish forget maintain ui exam bench prove up down clean
