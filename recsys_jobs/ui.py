@@ -35,6 +35,7 @@ def serve(ports: Ports) -> None:
     environment = airflow_environment()
     passwords = Path(environment["AIRFLOW_HOME"]) / "passwords.json"
     environment |= local_airflow.login(passwords, ports.airflow)
+    environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # nobody gives it jobs, and their workers hold memory
     _need_free(ports)
     prepare_airflow(environment)
     for each in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background job starts with it ignored
