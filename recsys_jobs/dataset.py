@@ -1,6 +1,7 @@
 """What a model is fitted on: one cut's events, contents and edges, in memory.
 
-U users, I items, E events, R reviews, K edges, T text width, V image width, N numbers, G genres. Rows of
+U users, I items, E events, R reviews, K edges, T text width, V image width, N numbers, G genres,
+P pairs of an item and a term. Rows of
 users and items are in the order of their sorted ids, events in their total order, so file and row order
 never matter.
 """
@@ -27,9 +28,10 @@ class Dataset:
     items of all its events; `in_core_E` and `validation_E` limit fitting only. `review_E` is the
     event's row of `review_RT`, or -1. Where `text_from_reviews_I` an item's own reviews stand beside
     its title (the description is missing). Each undirected edge stands once, in either direction.
-    The last five fields are empty where the source has nothing of the kind: `rating_E` is stars, NaN where
+    The last seven fields are empty where the source has nothing of the kind: `rating_E` is stars, NaN where
     a pair has none; `time_E` seconds since 1970, UTC, -1 where unknown; `numeric_IN` has NaN where unknown;
-    `location_E` is a number of the place that an event was made from, the same in every dataset, -1 where unknown.
+    `location_E` is a number of the place that an event was made from, the same in every dataset, -1 where unknown;
+    an item has the terms `term_P` (words, labels) of its pairs, numbers that a term has in every dataset.
     Raises JobError where these rules are broken.
     """
 
@@ -56,6 +58,8 @@ class Dataset:
     location_E: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
     numeric_IN: Floats = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     genre_IG: Bools = field(default_factory=lambda: np.zeros((0, 0), np.bool_))
+    term_item_P: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    term_P: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __post_init__(self) -> None:
         _check_ids("users", self.users)
@@ -64,6 +68,7 @@ class Dataset:
         self._check_types()
         _check_range("event_user_E", self.event_user_E, 0, len(self.users))
         _check_range("event_item_E", self.event_item_E, 0, len(self.items))
+        _check_range("term_item_P", self.term_item_P, 0, len(self.items))
         _check_range("review_E", self.review_E, -1, len(self.review_RT))
         self._check_pairs()
         self._check_edges()
@@ -90,6 +95,7 @@ class Dataset:
             _require(getattr(self, name).shape in ((0,), (events,)), f"{name} does not have one value per event")
         for name in ("numeric_IN", "genre_IG"):
             _require(len(getattr(self, name)) in (0, items), f"{name} does not have one row per item")
+        _require(self.term_P.shape == self.term_item_P.shape, "term_P does not have one value per pair")
         for name in ("edge_dst_K", "edge_weight_K"):
             _require(getattr(self, name).shape == (edges,), f"{name} does not have one value per edge")
         for name in ("review_RT", "text_IT", "image_IV", "numeric_IN", "genre_IG"):

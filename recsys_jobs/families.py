@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 _FIT = {
     "sage_fm": "recsys_jobs.models.sage_fm_training",
     "sage_fm_end_to_end": "recsys_jobs.models.sage_fm_end_to_end",
+    "sage_fm_softmax": "recsys_jobs.models.sage_fm_softmax",
     "lightgcn": "recsys_jobs.models.lightgcn",
     "sasrec": "recsys_jobs.models.sasrec",
     "gated_sequence": "recsys_jobs.models.gated_sequence",

@@ -134,6 +134,34 @@ def sage_fm_debug() -> SageFMRecipe:
 
 
 @dataclass(frozen=True)
+class SageSoftmaxRecipe(TrainedRecipe):
+    """Configuration of the graph model that learns from a softmax over all items (models/sage_fm_softmax.py)."""
+
+    width: int = 128
+    layers: int = 1  # over the co-review graph
+    text_neighbours: int = 10  # of each item in the graph of alike texts; 0 is none
+    temperature: float = 0.12
+    held_out: float = 0.3  # share of a user's items that a step asks for and hides at once
+    start_scale: float = 0.02  # standard deviation at the start of all that is learned
+    steps_per_epoch: int = 70
+    min_batch: int = 64  # users; small data takes fewer steps
+
+
+def sage_fm_softmax() -> SageSoftmaxRecipe:
+    """The graph model for data of identifiers and short texts."""
+    return SageSoftmaxRecipe(
+        name="sage_fm_softmax",
+        family="sage_fm_softmax",
+        learning_rate=2e-2,
+        schedule="linear",
+        warmup_epochs=1,
+        clip_norm=10.0,
+        max_epochs=6,
+        validation_users=6_000,
+    )
+
+
+@dataclass(frozen=True)
 class LightGCNRecipe(TrainedRecipe):
     """Configuration of LightGCN and of matrix factorisation (models/lightgcn.py); the defaults are LightGCN's own."""
 
@@ -383,6 +411,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "sage_fm_debug": sage_fm_debug,
     "sage_fm_end_to_end": sage_fm_end_to_end,
     "sage_fm_end_to_end_small": sage_fm_end_to_end_small,
+    "sage_fm_softmax": sage_fm_softmax,
     "bpr_mf": bpr_mf,
     "lightgcn": lightgcn,
     "sasrec": sasrec,

@@ -6,6 +6,7 @@ U users, I items, E events, N numeric columns.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,6 +19,7 @@ from recsys_jobs.dataset import Bools, Floats, Ints
 from recsys_jobs.errors import JobError
 from recsys_jobs.evaluation.protocols import TEST, TRAIN, VALIDATION, Events, Parts
 
+_WORD = re.compile(r"[a-z0-9]+")
 PART_NAMES = {"train": TRAIN, "val": VALIDATION, "valid": VALIDATION, "validation": VALIDATION, "test": TEST}
 
 
@@ -147,6 +149,24 @@ def labels(raw: RawData, fewest: int = 2) -> Bools:
     return label_IG
 
 
+def terms(raw: RawData, fewest: int = 2) -> tuple[Ints, Ints]:
+    """Return pairs of an item and one of its terms: whole labels and the words of its text, in lower case.
+
+    A term is a number below 2^31 that its name gives; those of fewer items than `fewest` tell nothing.
+    """
+    named = [
+        (row, name)
+        for row, item in enumerate(raw.about_I)
+        for name in sorted({*_WORD.findall(item.text.lower()), *(label.lower() for label in item.labels)})
+    ]
+    item_P = np.array([row for row, _ in named], np.int64)
+    number = {name: hashed(name) for _, name in named}
+    term_P = np.array([number[name] for _, name in named], np.int64)
+    _, place_P, count_N = np.unique(term_P, return_inverse=True, return_counts=True)
+    kept_P = count_N[place_P] >= fewest if len(named) else np.zeros(0, np.bool_)
+    return item_P[kept_P], term_P[kept_P]
+
+
 def _codes(ids: Sequence[str], others: Mapping[str, Item] | None = None) -> tuple[Ints, list[str]]:
     """Return each id's place among all the distinct ids, ascending, and these; `others` are ids without events."""
     code, distinct = pd.factorize(np.asarray(ids, dtype=object))
@@ -158,7 +178,12 @@ def _codes(ids: Sequence[str], others: Mapping[str, Item] | None = None) -> tupl
 def _place(words: str) -> int:
     """Return a number below 2^31 for a place's name, -1 for none; another data set gives it the same."""
     name = " ".join(words.lower().split())
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") >> 1 if name else -1
+    return hashed(name) if name else -1
+
+
+def hashed(name: str) -> int:
+    """Return a number below 2^31, the same for a name wherever it stands."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") >> 1
 
 
 def _first_of_pairs(key_E: Ints) -> Ints:

@@ -27,7 +27,7 @@ from recsys_jobs.evaluation.protocols import (
     Parts,
     protocol,
 )
-from recsys_jobs.exam_data.raw import RawData, labels, numbers
+from recsys_jobs.exam_data.raw import RawData, labels, numbers, terms
 from recsys_jobs.exams.edges import co_review_edges
 from recsys_jobs.exams.vectors import Contents
 from recsys_jobs.models.graph import shared_users
@@ -146,6 +146,7 @@ def _of_core(raw: RawData, core_E: Bools, part_E: Parts) -> Bools:
 
 def _shared(raw: RawData, contents: Contents, edges: Edges, settings: Settings) -> dict[str, Any]:
     """What the three datasets have in common."""
+    term_item_P, term_P = terms(raw)
     return {
         "users": raw.users,
         "items": raw.items,
@@ -162,6 +163,8 @@ def _shared(raw: RawData, contents: Contents, edges: Edges, settings: Settings) 
         "reviews_per_item": settings.reviews_per_item,
         "numeric_IN": numbers(raw),
         "genre_IG": labels(raw),
+        "term_item_P": term_item_P,
+        "term_P": term_P,
     }
 
 

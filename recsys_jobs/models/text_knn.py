@@ -33,7 +33,7 @@ def fit(dataset: Dataset, recipe: TextKnnRecipe, *, train_E: Bools | None = None
     train_E = dataset.in_core_E if train_E is None else train_E
     train_UI = events_matrix(dataset, last_events(dataset, train_E, recipe.history))
     together_II = co_review_neighbours(train_UI, recipe)
-    alike_II = text_neighbours(unit_item_texts(dataset), recipe)
+    alike_II = text_neighbours(unit_item_texts(dataset), recipe.neighbours, recipe.text_power)
     if together_II.sum() > 0 and alike_II.sum() > 0:
         alike_II *= recipe.text_weight * together_II.sum() / alike_II.sum()
     degree_I = np.maximum(np.bincount(train_UI.indices, minlength=train_UI.shape[1]), 1)
@@ -56,17 +56,17 @@ def co_review_neighbours(train_UI: sparse.csr_matrix, recipe: TextKnnRecipe) -> 
     return sparse.hstack(blocks, format="csc")
 
 
-def text_neighbours(unit_ID: torch.Tensor, recipe: TextKnnRecipe) -> sparse.csc_matrix:
+def text_neighbours(unit_ID: torch.Tensor, neighbours: int, power: float) -> sparse.csc_matrix:
     """Return N with the largest entries of each column; FAISS finds them."""
     items = len(unit_ID)
     index = neighbour_index(unit_ID.numpy())
     blocks = []
     for start in range(0, items, _BLOCK):
         query_BD = unit_ID[start : start + _BLOCK].numpy()
-        likeness_BK, row_BK = search(index, query_BD, min(recipe.neighbours + 1, items))
+        likeness_BK, row_BK = search(index, query_BD, min(neighbours + 1, items))
         column_BK = np.broadcast_to(np.arange(len(query_BD))[:, None], row_BK.shape)
         kept_BK = (likeness_BK > 0) & (row_BK >= 0) & (row_BK != column_BK + start)
-        value_N = likeness_BK[kept_BK] ** recipe.text_power
+        value_N = likeness_BK[kept_BK] ** power
         found = sparse.coo_matrix((value_N, (row_BK[kept_BK], column_BK[kept_BK])), shape=(items, len(query_BD)))
-        blocks.append(largest_of_columns(found, np.ones(len(value_N), dtype=bool), recipe.neighbours))
+        blocks.append(largest_of_columns(found, np.ones(len(value_N), dtype=bool), neighbours))
     return sparse.hstack(blocks, format="csc")

@@ -1,4 +1,4 @@
-"""A trained model that is one inner product: a vector for each user and each item of a dataset.
+"""A trained model that is one inner product: a vector for each user and each item of a dataset, maybe a bias.
 
 U users, I items, B batch of users, D width.
 """
@@ -21,19 +21,25 @@ class VectorModel:
         state: dict[str, Tensor],
         epochs: int,
         history: list[dict[str, float]],
+        bias_I: Tensor | None = None,
     ) -> None:
         self._user_UD, self._item_ID = (a.detach().float().cpu() for a in (user_UD, item_ID))
+        self._bias_I = None if bias_I is None else bias_I.detach().float().cpu()
         self._state = {name: value.detach().cpu().clone() for name, value in state.items()}
         self.epochs = epochs
         self.history = history
 
     def score_block(self, user_B: Tensor) -> Tensor:
-        """Return the inner products [B, I]."""
-        return self._user_UD[user_B] @ self._item_ID.T
+        """Return the inner products [B, I], plus the items' biases where there are any."""
+        score_BI = self._user_UD[user_B] @ self._item_ID.T
+        return score_BI if self._bias_I is None else score_BI + self._bias_I
 
     def factors(self) -> Factors:
-        """Return the vectors themselves."""
-        return Factors(self._user_UD, self._item_ID)
+        """Return the vectors themselves; a bias is one more column, beside a column of ones."""
+        if self._bias_I is None:
+            return Factors(self._user_UD, self._item_ID)
+        one_U1 = torch.ones_like(self._user_UD[:, :1])
+        return Factors(torch.cat([self._user_UD, one_U1], 1), torch.cat([self._item_ID, self._bias_I[:, None]], 1))
 
     def item_vectors(self) -> Tensor:
         """Return the items' vectors [I, D]; a copy, for safetensors writes no two tensors that share memory."""

@@ -16,7 +16,7 @@ from deltalake import write_deltalake
 from recsys_jobs import lake
 from recsys_jobs.errors import JobError, UsageError
 from recsys_jobs.evaluation.protocols import TEST, TRAIN, VALIDATION
-from recsys_jobs.exam_data.raw import RawData, labels, numbers
+from recsys_jobs.exam_data.raw import RawData, hashed, labels, numbers, terms
 from recsys_jobs.exam_data.recognise import read
 from recsys_jobs.settings import Settings
 from recsys_jobs.tables import CONTENTS, CUTS, INTERACTIONS, ITEMS, REVIEWS, Table
@@ -84,6 +84,13 @@ def test_a_published_split(tmp_path: Path) -> None:
         [True, True],
     ]  # Cycling, Sports; one Park Tool says nothing
     assert numbers(raw).shape == (0, 0)
+
+
+def test_terms_are_words_of_the_text_and_whole_labels(tmp_path: Path) -> None:
+    """Items 10 and 2 share two categories, one word each; park, tool, remover and bell say nothing alone."""
+    item_P, term_P = terms(loaded(split_folder(tmp_path)))
+    shared = sorted([hashed("cycling"), hashed("sports")])
+    assert [sorted(term_P[item_P == item].tolist()) for item in range(3)] == [shared, [], shared]
 
 
 def test_a_split_may_have_ratings_and_times(tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ TINY: dict[str, dict[str, Any]] = {
     "ease_text": {},
     "bpr_mf": FEW | {"learning_rate": 0.05, "l2": 0.01},
     "lightgcn": FEW | {"learning_rate": 0.02},
+    "sage_fm_softmax": FEW | {"learning_rate": 0.02, "min_batch": 16},
     "sasrec": SEQUENCE,
     "gated_sequence": SEQUENCE,
     "temporal_gpt2": SEQUENCE,

@@ -1,0 +1,62 @@
+"""What an item is known by before any graph: its contents as constants of one dataset.
+
+F_ig = log(I / n_g) where item i has term g, rows of length one        n_g items that have g
+T    = D^-1/2 N D^-1/2, N the cosines of each item's nearest texts, symmetric, D its row sums
+
+I items, G terms, P pairs of an item and a term, C content width.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+from torch.nn import functional
+
+from recsys_jobs.dataset import Dataset, Ints
+from recsys_jobs.models.item_text import unit_item_texts
+from recsys_jobs.models.sparse import Sparse, pair
+from recsys_jobs.models.text_knn import text_neighbours
+
+
+class ItemInputs(NamedTuple):
+    """Sparse terms, dense contents of length one (zero rows where there is none), and which texts are alike."""
+
+    term_IG: Sparse
+    content_IC: Tensor
+    alike_II: Sparse | None
+
+
+def item_inputs(dataset: Dataset, term_G: Ints, neighbours: int, device: torch.device) -> ItemInputs:
+    """Return a dataset's inputs, its terms in the order of `term_G`; terms beside these are left out."""
+    dense = [
+        torch.from_numpy(rows * present[:, None])
+        for rows, present in ((dataset.text_IT, dataset.text_present_I), (dataset.image_IV, dataset.image_present_I))
+    ]
+    content_IC = torch.cat([functional.normalize(rows, dim=1, eps=1e-6) for rows in dense], dim=1)
+    alike = pair(alike_texts(dataset, neighbours), device) if neighbours and dataset.text_present_I.any() else None
+    return ItemInputs(pair(weighted_terms(dataset, term_G), device), content_IC.to(device), alike)
+
+
+def weighted_terms(dataset: Dataset, term_G: Ints) -> sparse.csr_matrix:
+    """Return F [I, G], float32."""
+    kept_P = np.isin(dataset.term_P, term_G)
+    item_P, column_P = dataset.term_item_P[kept_P], np.searchsorted(term_G, dataset.term_P[kept_P])
+    items = len(dataset.items)
+    count_G = np.maximum(np.bincount(column_P, minlength=len(term_G)), 1)
+    value_P = np.log(items / count_G)[column_P]
+    length_I = np.sqrt(np.bincount(item_P, value_P**2, minlength=items))
+    value_P = (value_P / np.maximum(length_I[item_P], 1e-9)).astype(np.float32)
+    return sparse.csr_matrix((value_P, (item_P, column_P)), shape=(items, len(term_G)))
+
+
+def alike_texts(dataset: Dataset, neighbours: int) -> sparse.csr_matrix:
+    """Return T [I, I], float32; an edge stands if either end has the other among its nearest."""
+    near_II = text_neighbours(unit_item_texts(dataset), neighbours, power=1.0).tocsr()
+    both_II = near_II.maximum(near_II.T)
+    scale_I = np.maximum(np.asarray(both_II.sum(1)).ravel(), 1e-9) ** -0.5
+    scale_II = sparse.diags_array(scale_I)
+    return sparse.csr_matrix(scale_II @ both_II @ scale_II).astype(np.float32)
