@@ -342,6 +342,7 @@ class TextKnnRecipe(Recipe):
     user_exponent: float = 0.5
     item_exponent: float = 0.3
     history: int = 50  # last events of a user that count as co-occurring
+    co_reviews: bool = True  # without them it is a kernel of the text alone
 
 
 @dataclass(frozen=True)
@@ -385,6 +386,11 @@ def text_knn() -> TextKnnRecipe:
     return TextKnnRecipe(name="text_knn", family="text_knn")
 
 
+def text_kernel() -> TextKnnRecipe:
+    """Items of alike text: weak alone, but it errs differently, and it knows items that nobody had."""
+    return TextKnnRecipe(name="text_kernel", family="text_knn", neighbours=500, co_reviews=False)
+
+
 def item_knn() -> ItemKnnRecipe:
     """Items that the same people had."""
     return ItemKnnRecipe(name="item_knn", family="item_knn")
@@ -405,6 +411,25 @@ def random_scores() -> Recipe:
     return Recipe(name="random", family="random")
 
 
+def _blend(name: str, *parts: tuple[float, Recipe]) -> BlendRecipe:
+    return BlendRecipe(name=name, family="blend", parts=parts)
+
+
+def ease_sage() -> BlendRecipe:
+    """A sparse local model and a smooth global one, which err differently."""
+    return _blend("ease_sage", (0.2, ease_text()), (0.8, sage_fm_softmax()))
+
+
+def ease_kernel_sage() -> BlendRecipe:
+    """The same with the text kernel."""
+    return _blend("ease_kernel_sage", (0.2, ease_text()), (0.05, text_kernel()), (0.75, sage_fm_softmax()))
+
+
+def ease_kernel() -> BlendRecipe:
+    """`ease_kernel_sage` without its graph, which shows what that is worth."""
+    return _blend("ease_kernel", (0.8, ease_text()), (0.2, text_kernel()))
+
+
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "sage_fm": sage_fm,
     "sage_fm_seed": sage_fm_seed,
@@ -423,8 +448,12 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "ease_text": ease_text,
     "ease": ease,
     "text_knn": text_knn,
+    "text_kernel": text_kernel,
     "item_knn": item_knn,
     "user_knn": user_knn,
+    "ease_sage": ease_sage,
+    "ease_kernel_sage": ease_kernel_sage,
+    "ease_kernel": ease_kernel,
     "popularity": popularity,
     "random": random_scores,
 }
@@ -442,7 +471,17 @@ def restored(name: str, values: Mapping[str, str]) -> Recipe:
     now = recipe(name)
     logged = {field.name: values[field.name] for field in fields(now) if field.name in values}
     changes: dict[str, Any] = {key: _parsed(text, getattr(now, key)) for key, text in logged.items()}
+    if "parts" in changes:
+        changes["parts"] = tuple((weight, _part(values)) for weight, values in changes["parts"])
     return replace(now, **changes)
+
+
+def _part(values: dict[str, Any]) -> Recipe:
+    """Return a blend's part out of its logged fields: JSON knows lists where a recipe has tuples."""
+    now = recipe(values["name"])
+    known = {field.name for field in fields(now)}
+    plain = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if key in known}
+    return replace(now, **plain)
 
 
 def _parsed(text: str, like: Any) -> Any:

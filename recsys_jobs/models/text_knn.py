@@ -32,7 +32,8 @@ def fit(dataset: Dataset, recipe: TextKnnRecipe, *, train_E: Bools | None = None
     """Return the model fitted on the events `train_E`, on the whole core unless given."""
     train_E = dataset.in_core_E if train_E is None else train_E
     train_UI = events_matrix(dataset, last_events(dataset, train_E, recipe.history))
-    together_II = co_review_neighbours(train_UI, recipe)
+    items = len(dataset.items)
+    together_II = co_review_neighbours(train_UI, recipe) if recipe.co_reviews else sparse.csc_matrix((items, items))
     alike_II = text_neighbours(unit_item_texts(dataset), recipe.neighbours, recipe.text_power)
     if together_II.sum() > 0 and alike_II.sum() > 0:
         alike_II *= recipe.text_weight * together_II.sum() / alike_II.sum()

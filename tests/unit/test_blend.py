@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from recsys_jobs import families
 from recsys_jobs.errors import UsageError
 from recsys_jobs.models.blend import BlendModel, standardised
 from recsys_jobs.models.past import without
-from recsys_jobs.recipes import BlendRecipe, Recipe, bpr_mf, ease_text, item_knn, popularity
+from recsys_jobs.recipes import BlendRecipe, Recipe, bpr_mf, ease_text, item_knn, popularity, restored
 from tests.unit.worlds import with_everything, without_validation
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -83,3 +84,10 @@ def test_a_blend_rests_on_the_sources_of_its_parts() -> None:
     )
     assert families.is_iterative(blend_of((0.5, ease_text()), (0.5, TRAINED)))
     assert not families.is_iterative(blend_of((0.5, ease_text()), (0.5, item_knn())))
+
+
+def test_a_blend_comes_back_as_its_fit_logged_it() -> None:
+    """Lists of JSON become tuples again, and what the parts' names mean may have changed since."""
+    then = blend_of((0.3, replace(ease_text(), ridge=7.0)), (0.7, replace(bpr_mf(), width=4)))
+    logged = {"name": "ease_sage", "family": "blend", "parts": json.dumps(asdict(then)["parts"])}
+    assert restored("ease_sage", logged) == replace(then, name="ease_sage")

@@ -14,23 +14,25 @@ import torch
 
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.evaluation.exam import Holdout, examine
-from recsys_jobs.families import Fitted, fit, load
+from recsys_jobs.families import Fitted, fit, is_iterative, load
 from recsys_jobs.models.folded_model import fold, unfold
 from recsys_jobs.ranking import top_k
-from recsys_jobs.recipes import RECIPES, recipe
+from recsys_jobs.recipes import RECIPES, BlendRecipe, Recipe, recipe
 from tests.unit.worlds import dataset, rated_tastes, two_tastes, with_everything, without_validation
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
-FEW = {"width": 8, "min_batch": 32, "steps_per_epoch": 6, "max_epochs": 20}
+EPOCHS = 20
+FEW = {"width": 8, "min_batch": 32, "steps_per_epoch": 6, "max_epochs": EPOCHS}
 SAGE = FEW | {"graph_width": 8, "fm_rank": 4, "learning_rate": 0.02, "node_learning_rate": 0.02}
-SEQUENCE = {"width": 8, "feed_width": 8, "dropout": 0.1, "batch": 64, "learning_rate": 0.02, "max_epochs": 20}
+SEQUENCE = {"width": 8, "feed_width": 8, "dropout": 0.1, "batch": 64, "learning_rate": 0.02, "max_epochs": EPOCHS}
 TINY: dict[str, dict[str, Any]] = {
     "random": {},
     "popularity": {},
     "item_knn": {},
     "user_knn": {},
     "text_knn": {},
+    "text_kernel": {},
     "ease": {},
     "ease_text": {},
     "bpr_mf": FEW | {"learning_rate": 0.05, "l2": 0.01},
@@ -39,16 +41,20 @@ TINY: dict[str, dict[str, Any]] = {
     "sasrec": SEQUENCE,
     "gated_sequence": SEQUENCE,
     "temporal_gpt2": SEQUENCE,
-    "ncf_rating": {"width": 8, "hidden": (16, 8), "batch": 64, "learning_rate": 0.02, "max_epochs": 20},
+    "ncf_rating": {"width": 8, "hidden": (16, 8), "batch": 64, "learning_rate": 0.02, "max_epochs": EPOCHS},
     "attention_contrastive": FEW | {"heads": 2, "hidden": 16, "learning_rate": 0.02, "warmup_epochs": 0},
     "attention_towers": FEW | {"heads": 2, "hidden": 16, "learning_rate": 0.02, "warmup_epochs": 0},
     "sage_fm_seed": SAGE,
     "sage_fm": SAGE,
+    "ease_sage": {},
+    "ease_kernel_sage": {},
+    "ease_kernel": {},
 }
 RATERS = ("ncf_rating",)  # which learn from stars alone, and so need what people did not like
-UNFOLDED = ("ncf_rating", "attention_contrastive")  # between user and item stands more than an inner product
-IMPERSONAL = ("random", "popularity")  # the same for everyone, or noise: they are to fail
-NEURAL = [name for name, changes in TINY.items() if changes]
+BLENDS = [name for name in TINY if isinstance(recipe(name), BlendRecipe)]
+UNFOLDED = ("ncf_rating", "attention_contrastive", *BLENDS)  # between user and item stands more than an inner product
+IMPERSONAL = ("random", "popularity", "text_kernel")  # the same for everyone, noise, or of texts that are not there
+NEURAL = [name for name in TINY if is_iterative(recipe(name))]
 # mean NDCG at 10 of random slates: one of 35 items is wanted; who knows the taste has 15 to guess from
 NOISE = sum(1 / np.log2(rank + 1) for rank in range(1, 11)) / 35
 every = pytest.mark.parametrize("name", sorted(TINY))
@@ -58,7 +64,14 @@ every_folded = pytest.mark.parametrize("name", sorted(set(NEURAL) - set(UNFOLDED
 
 
 def tiny(name: str, **changes: Any) -> Any:
-    return dataclasses.replace(recipe(name), **TINY[name] | changes)
+    made = recipe(name)
+    if isinstance(made, BlendRecipe):
+        return dataclasses.replace(made, parts=tuple((weight, _tiny_part(part, changes)) for weight, part in made.parts))
+    return dataclasses.replace(made, **TINY[name] | changes)
+
+
+def _tiny_part(part: Recipe, changes: dict[str, Any]) -> Any:
+    return dataclasses.replace(part, **TINY[part.name] | (changes if is_iterative(part) else {}))
 
 
 def brief(name: str) -> Any:
@@ -77,7 +90,7 @@ def tastes(stars: bool) -> tuple[Dataset, Holdout]:
 @cache
 def fitted(name: str) -> Fitted:
     """The model of the checkerboard, for all the epochs that its recipe allows."""
-    return fit(tastes(name in RATERS)[0], tiny(name), seed=0, epochs=TINY[name].get("max_epochs"))
+    return fit(tastes(name in RATERS)[0], tiny(name), seed=0, epochs=EPOCHS if name in NEURAL else None)
 
 
 @cache
@@ -175,7 +188,7 @@ def test_another_seed_is_another_model(name: str) -> None:
 @every_neural
 def test_the_loss_falls(name: str) -> None:
     losses = [entry["loss"] for entry in fitted(name).history]
-    assert len(losses) == TINY[name]["max_epochs"] == fitted(name).epochs
+    assert len(losses) == EPOCHS == fitted(name).epochs
     assert losses[-1] < 0.95 * losses[0]
 
 
