@@ -66,7 +66,9 @@ every_folded = pytest.mark.parametrize("name", sorted(set(NEURAL) - set(UNFOLDED
 def tiny(name: str, **changes: Any) -> Any:
     made = recipe(name)
     if isinstance(made, BlendRecipe):
-        return dataclasses.replace(made, parts=tuple((weight, _tiny_part(part, changes)) for weight, part in made.parts))
+        return dataclasses.replace(
+            made, parts=tuple((weight, _tiny_part(part, changes)) for weight, part in made.parts)
+        )
     return dataclasses.replace(made, **TINY[name] | changes)
 
 

@@ -1,0 +1,87 @@
+"""What each part of the graph model is worth on a benchmark folder: `python -m proofs.ablation DATA [--seed N]`.
+
+Each row is `sage_fm_softmax` with one thing changed, fitted on train and measured on validation, everything else
+equal. Prints R@20 and NDCG@20 of all validation users, epochs and seconds; the test part is not looked at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from recsys_jobs import families
+from recsys_jobs.dataset import Dataset
+from recsys_jobs.devices import choose_device, use_all_cores
+from recsys_jobs.evaluation.exam import examine
+from recsys_jobs.exams.ask import ask
+from recsys_jobs.exams.call import Call
+from recsys_jobs.exams.sitting import Sitting
+from recsys_jobs.recipes import SageSoftmaxRecipe, sage_fm_softmax
+from recsys_jobs.settings import load_settings
+
+Change = Callable[[Dataset], Dataset]
+
+
+def same(dataset: Dataset) -> Dataset:
+    """Return the dataset as it is."""
+    return dataset
+
+
+def without_terms(dataset: Dataset) -> Dataset:
+    """Return the dataset without words and labels; text vectors stay."""
+    nothing = np.zeros(0, np.int64)
+    return replace(dataset, term_item_P=nothing, term_P=nothing)
+
+
+def identifiers_alone(dataset: Dataset) -> Dataset:
+    """Return the dataset without any content."""
+    return replace(without_terms(dataset), text_present_I=np.zeros(len(dataset.items), np.bool_))
+
+
+VARIATIONS: dict[str, tuple[dict[str, Any], Change]] = {
+    "as it is": ({}, same),
+    "no graph (0 layers)": ({"layers": 0}, same),
+    "two layers": ({"layers": 2}, same),
+    "no graph of alike texts": ({"text_neighbours": 0}, same),
+    "no words and labels": ({}, without_terms),
+    "identifiers alone": ({"text_neighbours": 0}, identifiers_alone),
+    "one item held out of each user": ({"held_out": 0.0}, same),
+    "64 dimensions": ({"width": 64}, same),
+}
+
+
+def measured(sitting: Sitting, recipe: SageSoftmaxRecipe, change: Change, seed: int) -> str:
+    """Return one row's figures as text."""
+    began = time.monotonic()
+    fitted = families.fit(change(sitting.watched), recipe, seed=seed, device=choose_device())
+    took = time.monotonic() - began
+    model = families.load(fitted.model.weights(), change(sitting.scored), recipe)
+    result = examine(model, sitting.scored, sitting.holdout, k_values=[20])
+    recall, ndcg = (float(np.mean(result.per_user(metric, 20))) for metric in ("recall", "ndcg"))
+    return f"{recall:.4f}  {ndcg:.4f}  {fitted.epochs:6}  {took:7.0f}"
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path, metavar="DATA", help="a benchmark folder")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="rows whose name has this in it")
+    asked = parser.parse_args()
+    use_all_cores()
+    sitting = ask(Call(asked.data.absolute(), ("sage_fm_softmax",), seed=asked.seed), load_settings(), print).sitting
+    print(f"{'sage_fm_softmax':32}    R@20    N@20  epochs  seconds")
+    for name, (fields, change) in VARIATIONS.items():
+        if asked.only in name:
+            figures = measured(sitting, replace(sage_fm_softmax(), **fields), change, asked.seed)
+            print(f"{name:32}  {figures}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
