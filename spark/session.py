@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 LOG4J = Path(__file__).with_name("log4j2.properties")
 
 
-def get_spark(app: str) -> SparkSession:
+def get_spark(app: str, serving: bool = False) -> SparkSession:
     """Start the session called `app`, or return the one that runs.
 
     The master is `RECSYS_SPARK_MASTER`, else every core of this machine. `RECSYS_SPARK_MEMORY` (2g) is the driver's
-    heap there and `RECSYS_SPARK_JAVA_OPTIONS` more options for it, both fixed when the JVM starts. Raises JobError
-    where Java or Delta's JARs are missing.
+    heap there and `RECSYS_SPARK_JAVA_OPTIONS` more options for it, both fixed when the JVM starts. One that is
+    `serving` is a Thrift server's. Raises JobError where Java or Delta's JARs are missing.
     """
     java = ensure_java()
     jars = [*delta_jars(), *s3.jars(jar_folder())]
@@ -36,6 +36,8 @@ def get_spark(app: str) -> SparkSession:
     options = (
         _delta(jars) | _anywhere() | s3.options() | (_one_machine(java) if master.startswith("local") else _cluster())
     )
+    if serving:
+        options |= _serving(jars)
     if master.startswith("local"):
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # or Spark warns of a choice that does not matter here
     for key, value in options.items():
@@ -50,6 +52,17 @@ def _delta(jars: list[Path]) -> dict[str, str]:
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.databricks.delta.snapshotPartitions": "1",  # the default of 50 is 50 tasks to read a small log
         "spark.sql.warehouse.dir": str(var_dir() / "spark-warehouse"),
+    }
+
+
+def _serving(jars: list[Path]) -> dict[str, str]:
+    """What sessions of clients need, which are made in threads that do not inherit the loader of spark.jars.
+
+    Delta would answer max(run_date) from its log, as a java.sql.Date where such a session expects a LocalDate.
+    """
+    return {
+        "spark.driver.extraClassPath": os.pathsep.join(str(jar) for jar in jars),
+        "spark.databricks.delta.optimizeMetadataQuery.enabled": "false",
     }
 
 

@@ -11,12 +11,12 @@ import logging
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from delta.tables import DeltaTable
 
 from recsys_jobs.errors import run_main
-from recsys_jobs.settings import lake_root, table_uri
+from recsys_jobs.settings import lake_root, table_uri, var_dir
 from recsys_jobs.tables import RECOMMENDATIONS, RECOMMENDATIONS_LATEST, TABLES
 from spark.session import get_spark
 
@@ -43,16 +43,18 @@ def offer(spark: SparkSession, lake: Path, offered: set[str]) -> set[str]:
 
 def start(spark: SparkSession) -> None:
     """Open the port. Sessions of clients share this session's catalogue."""
-    spark._jvm.org.apache.spark.sql.hive.thriftserver.HiveThriftServer2.startWithContext(  # type: ignore[union-attr]
-        spark._jsparkSession.sqlContext()
-    )
+    jvm: Any = spark._jvm
+    jvm.java.lang.System.setProperty(
+        "derby.stream.error.file", str(var_dir() / "derby.log")
+    )  # Hive's database in memory
+    jvm.org.apache.spark.sql.hive.thriftserver.HiveThriftServer2.startWithContext(spark._jsparkSession.sqlContext())
 
 
 def main() -> None:
     """Serve until the process is ended."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     host, port = os.environ.get("RECSYS_THRIFT_HOST") or "127.0.0.1", os.environ.get("RECSYS_THRIFT_PORT") or "10000"
-    spark = get_spark("thrift")
+    spark = get_spark("thrift", serving=True)
     spark.conf.set("hive.server2.thrift.bind.host", host)
     spark.conf.set("hive.server2.thrift.port", port)
     offered = offer(spark, lake_root(), set())
