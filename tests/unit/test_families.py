@@ -49,6 +49,7 @@ TINY: dict[str, dict[str, Any]] = {
     "ease_sage": {},
     "ease_kernel_sage": {},
     "ease_kernel": {},
+    "user_knn_sage": {},
 }
 RATERS = ("ncf_rating",)  # which learn from stars alone, and so need what people did not like
 BLENDS = [name for name in TINY if isinstance(recipe(name), BlendRecipe)]
