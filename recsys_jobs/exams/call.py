@@ -36,7 +36,7 @@ examples:
   recsys exam data/shop --models sage_fm_seed --encoders clip_mpnet --remove image,text
 """
 MODALITIES = ("image", "text")
-MASKS = ("train_validation", "train")
+MASKS = ("train_validation", "train", "both")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from recsys_jobs.exams.logged import log_exam
 from recsys_jobs.exams.one_slate import require_user, slate_text
 from recsys_jobs.exams.predictions import Predictions, predictions
 from recsys_jobs.exams.results import Row
+from recsys_jobs.exams.sitting import masks
 from recsys_jobs.models.contract import Model
 from recsys_jobs.recipes import recipe as recipe_called
 from recsys_jobs.settings import load_settings, var_dir
@@ -76,7 +77,8 @@ class Exam:
             self.failed.append(str(error))
             return
         self.uses = self.uses or _counted(self.call, question, self.names)
-        self.rows += results.rows_of(self.call, question, trained, measure(model, question, self.call))
+        for asked in _masked(question, self.call):
+            self.rows += results.rows_of(self.call, asked, trained, measure(model, asked, self.call))
         if not question.removed:
             self.fits.append(trained)
             self._look_closer(question, trained, model)
@@ -108,6 +110,10 @@ def measure(model: Model, question: Question, call: Call, weight: float = 0.0) -
     return rows + examine_ratings(model, sitting.holdout, seed=call.seed)
 
 
+def _masked(question: Question, call: Call) -> list[Question]:
+    return [replace(question, sitting=sitting) for sitting in masks(question.sitting, call.mask)]
+
+
 def _counted(call: Call, question: Question, names: Sequence[str]) -> int:
     """Count the look at test figures, before there is one."""
     return final_uses.record(question.fingerprint, question.data, question.protocol, names) if call.final else 0
@@ -117,10 +123,10 @@ def _publish(exam: Exam, question: Question) -> None:
     call = exam.call
     out = call.out or usual_place(call, question)
     results.write_json(exam.rows, out)
-    plainly = [row for row in exam.rows if not row["variety"]]
-    whole = [row for row in plainly if not row["removed"]]
+    plainly = [row for row in exam.rows if not row["variety"] and row["masked"] == question.sitting.masked]
+    whole = _whole_of(question, exam.rows)
     pictures = [*results.write_plots(call, question, whole, out), *results.write_curves(exam.fits, out)]
-    told = [results.table(call, question, whole)] if whole else []
+    told = [results.table(call, asked, _whole_of(asked, exam.rows)) for asked in _masked(question, call)] * bool(whole)
     if found := removal.curves(plainly, results.rank_k(call)):
         told.append(removal.table(found, f"NDCG@{results.rank_k(call)} by the share removed"))
         pictures.append(removal.write_plot(found, f"{question.data}, {question.protocol}", out))
@@ -134,6 +140,12 @@ def _publish(exam: Exam, question: Question) -> None:
     if exam.uses:
         _say(f"test figures of this data were looked at {exam.uses} times")
     _say(f"rows: {out}")
+
+
+def _whole_of(question: Question, rows: Sequence[Row]) -> list[Row]:
+    """The rows of slates as they are, of all contents, with what the question masks."""
+    masked = question.sitting.masked
+    return [row for row in rows if not row["variety"] and not row["removed"] and row["masked"] == masked]
 
 
 def usual_place(call: Call, question: Question) -> Path:

@@ -68,7 +68,7 @@ class Known:
 def know(part_E: Parts, name: str, final: bool, mask: str) -> Known:
     """Return what is known when the question is asked; UsageError where `mask` cannot be meant.
 
-    `mask` is train_validation or train (the train items alone, as MMRec's code does).
+    `mask` is train_validation, train (the train items alone, as MMRec's code does) or both, one after the other.
     """
     nothing_E = np.zeros(len(part_E), np.bool_)
     masked = "train" if not (part_E == TEST_INPUT).any() else "the part of each examined user's history that is given"
@@ -76,13 +76,20 @@ def know(part_E: Parts, name: str, final: bool, mask: str) -> Known:
         history_E = np.isin(part_E, (TRAIN, VALIDATION_INPUT))
         return Known(history_E, part_E == VALIDATION, nothing_E, masked)
     if protocol(name).validation_is_history:
-        if mask == "train":
+        if mask != "train_validation":
             raise UsageError(f"protocol {name} has validation as history, which is masked: leave --mask out")
         return Known(np.isin(part_E, (TRAIN, VALIDATION)), part_E == TEST, nothing_E, "train and validation")
     history_E = np.isin(part_E, (TRAIN, TEST_INPUT))
     if mask == "train" or masked != "train":  # new users have no validation items
         return Known(history_E, part_E == TEST, nothing_E, masked)
     return Known(history_E, part_E == TEST, part_E == VALIDATION, "train and validation")
+
+
+def masks(sitting: Sitting, mask: str) -> list[Sitting]:
+    """Return the ways to mask that `mask` asks for: the same question, with validation items masked or not."""
+    if mask != "both" or sitting.hidden_UI is None:
+        return [sitting]
+    return [sitting, replace(sitting, hidden_UI=None, masked="train")]
 
 
 def sit(raw: RawData, part_E: Parts, known: Known, contents: Contents, settings: Settings) -> Sitting:

@@ -71,8 +71,16 @@ def test_a_shop_by_text_and_by_epochs(tmp_path: Path) -> None:
     logged = list((tmp_path / "var" / "mlflow" / "artifacts").glob("*/artifacts/*"))
     files = ("global_time-test.json", "global_time-test-ndcg.png", "global_time-test-sage_fm_debug-training.png")
     assert set(files) <= {path.name for path in logged}
-    again = exam(tmp_path / "var", tmp_path / "shop", "--models", "popularity", "--final")
+    options = ("--models", "popularity", "--final", "--protocol", "per_user_random", "--mask", "both")
+    again = exam(tmp_path / "var", tmp_path / "shop", *options)
     assert "test figures of this data were looked at 2 times" in again.stdout
+    assert [line.split("; ")[1] for line in again.stdout.splitlines() if line.startswith("ranking: ")] == [
+        "masked: train and validation",
+        "masked: train",
+    ]
+    rows = json.loads((tmp_path / "var" / "exams" / "shop" / "per_user_random-test-both.json").read_text())
+    recall = {r["masked"]: r["value"] for r in rows if (r["slice"], r["metric"], r["k"]) == ("all", "recall", 10)}
+    assert recall["train"] < recall["train and validation"]
 
 
 def movies(folder: Path) -> Path:
