@@ -75,7 +75,8 @@ exam: $(READY) ## models on a data set: DATA=dir [MODELS=a,b] [PROTOCOL=name] [F
 bench: $(READY) ## speed, each figure beside its floor or a peer in the same run
 	@for each in ingest topk blend epoch peers; do $(BIN)/python -m benchmarks.$$each || exit 1; done
 
-prove: $(READY) ## the long proofs: kills at every write point, and orders of backfill with FROM=… TO=… LANDING=dir; hours
+prove: $(READY) ## the long proofs: what each modality is worth in the sample, kills at every write point, and orders of backfill with FROM=… TO=… LANDING=dir; hours
+	@$(BIN)/python -m pytest -m prove
 	@$(BIN)/python -m proofs.crash
 	@$(if $(and $(FROM),$(TO),$(LANDING)),$(BIN)/python -m proofs.orders "$$FROM" "$$TO" --landing="$$LANDING" --out="$${OUT:-var/proofs/orders}")
 

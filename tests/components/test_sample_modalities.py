@@ -28,7 +28,7 @@ from recsys_jobs.sample.world import BLOCK, Catalogue, catalogue, people, stream
 from recsys_jobs.settings import Settings
 from tests.unit.worlds import dataset
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.prove, pytest.mark.timeout(1800)]
 
 USERS, LEARNED_FROM, SEED = 4_000, 2_000, 0
 ONLY_CONTENTS = 1e6  # a weight beside which co-reviews vanish
