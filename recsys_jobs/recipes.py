@@ -503,8 +503,8 @@ def _parsed(text: str, like: Any) -> Any:
 
 # the recipe that does best on a layout's data (recsys_jobs/exam_data), where that was measured
 _BEST = {
-    "split_file": "sage_fm",
-    "sequences": "sage_fm",
+    "split_file": "ease_kernel_sage",
+    "sequences": "ease_kernel_sage",
     "csv_folder": "sage_fm",
     "movielens": "sage_fm",
     "lake": "sage_fm",
