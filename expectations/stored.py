@@ -8,12 +8,9 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-from deltalake import DeltaTable
-from deltalake.exceptions import TableNotFoundError
 
 from recsys_jobs import lake
 from recsys_jobs.errors import JobError
-from recsys_jobs.settings import lake_root, table_uri
 from recsys_jobs.tables import Table
 
 
@@ -29,8 +26,7 @@ def batches(table: Table) -> Iterator[pa.RecordBatch]:
 
 
 def _open(table: Table) -> ds.Dataset:
-    place = table_uri(table.name, lake_root())
-    try:
-        return lake.dataset(DeltaTable(place))
-    except TableNotFoundError:
-        raise JobError(f"no table {place}: run the night's step that writes it first") from None
+    delta = lake.open_table(table)
+    if delta is None:
+        raise JobError(f"no table {lake.table_path(table)}: run the night's step that writes it first")
+    return lake.dataset(delta)
