@@ -84,7 +84,7 @@ def unfinished(service: Airflow, poll: float) -> dict[str, Any] | None:
     Airflow closes one whose runs are over at its next round, half a minute later; that is waited for.
     """
     until = time.monotonic() + _CLOSED
-    while open_ones := [one for one in _backfills(service) if not one["completed_at"]]:
+    while open_ones := _open(service):
         if _has_work(service, open_ones[0]):
             return open_ones[0]
         if time.monotonic() > until:
@@ -95,13 +95,13 @@ def unfinished(service: Airflow, poll: float) -> dict[str, Any] | None:
 
 def cancel_open(service: Airflow) -> None:
     """Cancel the DAG's open backfill, if there is one: its waiting runs end as failed, one at work goes on."""
-    for one in _backfills(service):
-        if not one["completed_at"]:
-            service.put(f"backfills/{one['id']}/cancel")
+    for one in _open(service):
+        service.put(f"backfills/{one['id']}/cancel")
 
 
-def _backfills(service: Airflow) -> list[dict[str, Any]]:
-    return list(service.get("backfills", dag_id=DAG, limit=PAGE, order_by="-id")["backfills"])
+def _open(service: Airflow) -> list[dict[str, Any]]:
+    found = service.get("backfills", dag_id=DAG, limit=PAGE, order_by="-id")["backfills"]
+    return [one for one in found if not one["completed_at"]]
 
 
 def _has_work(service: Airflow, one: dict[str, Any]) -> bool:
