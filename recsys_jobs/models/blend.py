@@ -4,8 +4,9 @@ score(u, i) = sum_p w_p z_p(u, i)        z_p = (s_p - mean_i s_p) / std_i s_p, o
 
 A sparse local model (EASE) and a smooth global one (a graph's vectors) err differently, so that their sum
 is worth more than any change of either. Weights are the recipe's; they were chosen on validation users.
-At most one part may train in epochs, so that a blend has one number of them; a closed form is fitted on
-what that part may see, without the validation events of an exam fit.
+Each part that trains stops early by itself; a closed form is fitted on what those may see, without the
+validation events of an exam fit. A blend's number of epochs is that of its one part that trains: a blend of
+several has none that a serving fit could take, and is for exams.
 Each part keeps its own form, dense vectors or sparse rows; only a block of users' scores is ever whole.
 
 B block of users or items, I items.
@@ -87,21 +88,29 @@ def fit(
     device: torch.device | None = None,
     on_epoch: families.OnEpoch | None = None,
 ) -> BlendModel:
-    """Return the blend fitted on a dataset; early stopping, checkpoint and epochs are those of the part that trains."""
+    """Return the blend fitted on a dataset; epochs and curves are those of the heaviest part that trains.
+
+    UsageError for a serving fit (`epochs` given) of several parts that train.
+    """
     trained = [part for _, part in recipe.parts if families.is_iterative(part)]
-    if len(trained) > 1:
-        raise UsageError(f"the blend {recipe.name} has {len(trained)} parts that train in epochs: leave one")
-    parts: list[tuple[float, Model]] = []
-    took: list[families.Fitted] = []
-    for weight, part in recipe.parts:
-        if part in trained:
-            how: dict[str, Any] = {"epochs": epochs, "checkpoint": checkpoint, "device": device, "on_epoch": on_epoch}
-            took.append(families.fit(dataset, part, seed=seed, **how))
-            parts.append((weight, took[-1].model))
-        else:
-            parts.append((weight, _closed_form(dataset, part, seed, whole=epochs is not None)))
-    last = took[-1] if took else families.Fitted(parts[0][1])
-    return BlendModel(parts, len(dataset.items), last.epochs, last.history)
+    if epochs is not None and len(trained) > 1:
+        raise UsageError(
+            f"the blend {recipe.name} has {len(trained)} parts that train: one number of epochs is not theirs"
+        )
+    how: dict[str, Any] = {"seed": seed, "epochs": epochs, "device": device, "on_epoch": on_epoch}
+    took = [
+        _fitted(dataset, part, how, checkpoints.of_part(checkpoint, number) if checkpoint else None)
+        for number, (_, part) in enumerate(recipe.parts)
+    ]
+    parts = [(weight, fitted.model) for (weight, _), fitted in zip(recipe.parts, took, strict=True)]
+    heaviest = max(zip(recipe.parts, took, strict=True), key=lambda one: (one[1].epochs > 0, one[0][0]))[1]
+    return BlendModel(parts, len(dataset.items), heaviest.epochs, heaviest.history)
+
+
+def _fitted(dataset: Dataset, part: Recipe, how: dict[str, Any], checkpoint: Path | None) -> families.Fitted:
+    if families.is_iterative(part):
+        return families.fit(dataset, part, checkpoint=checkpoint, **how)
+    return families.Fitted(_closed_form(dataset, part, how["seed"], whole=how["epochs"] is not None))
 
 
 def _closed_form(dataset: Dataset, part: Recipe, seed: int, whole: bool) -> Model:

@@ -76,7 +76,7 @@ def _left(path: Path, now: datetime) -> Left:
     status = path.stat()
     written = datetime.fromtimestamp(status.st_mtime, UTC)
     epochs = _epochs(path)
-    runs = tracking.runs_of_fingerprint(path.name)
+    runs = tracking.runs_of_fingerprint(path.name.partition(".")[0])  # a part's state is its blend's
     tags = runs[0].data.tags if runs else {}
     if any(run.info.status == "FINISHED" for run in runs):
         state = "finished"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 import torch
 
-from recsys_jobs import families
+from recsys_jobs import checkpoints, families
 from recsys_jobs.errors import UsageError
 from recsys_jobs.models.blend import BlendModel, standardised
 from recsys_jobs.models.past import without
@@ -69,9 +70,44 @@ def test_the_heaviest_part_that_compares_items_says_which_are_alike() -> None:
     assert torch.equal(model.similar_block(items), knn.similar_block(items))  # type: ignore[attr-defined]
 
 
-def test_two_parts_that_train_are_refused() -> None:
+def test_each_part_that_trains_stops_by_itself() -> None:
+    data = with_everything()
+    longer = replace(TRAINED, learning_rate=2e-2, max_epochs=3)
+    both = families.fit(data, blend_of((0.4, TRAINED), (0.6, longer)), seed=0)
+    alone = [families.fit(data, part, seed=0) for part in (TRAINED, longer)]
+    wanted = sum(
+        weight * standardised(one.model.score_block(USERS)) for weight, one in zip((0.4, 0.6), alone, strict=True)
+    )
+    assert torch.allclose(both.model.score_block(USERS), torch.as_tensor(wanted), atol=1e-6)
+    assert (both.epochs, len(both.history)) == (alone[1].epochs, 3)  # of the heaviest
+
+
+def test_one_number_of_epochs_is_not_two_parts() -> None:
     with pytest.raises(UsageError, match="2 parts that train"):
-        families.fit(with_everything(), blend_of((0.5, TRAINED), (0.5, TRAINED)), seed=0)
+        families.fit(with_everything(), blend_of((0.5, TRAINED), (0.5, TRAINED)), seed=0, epochs=2)
+
+
+def test_a_blend_that_was_killed_goes_on_with_each_of_its_parts(tmp_path: Path) -> None:
+    data, checkpoint = with_everything(), tmp_path / "state"
+    recipe = blend_of((0.5, TRAINED), (0.5, replace(TRAINED, learning_rate=2e-2)))
+    whole = families.fit(data, recipe, seed=0).model.score_block(USERS)
+    told: list[float] = []
+
+    def killed(entry: dict[str, float]) -> None:
+        told.append(entry["epoch"])
+        if len(told) == 3:  # the second part's first epoch
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        families.fit(data, recipe, seed=0, checkpoint=checkpoint, on_epoch=killed)
+    told.clear()
+    after = families.fit(
+        data, recipe, seed=0, checkpoint=checkpoint, on_epoch=lambda entry: told.append(entry["epoch"])
+    )
+    assert told == [2]
+    assert torch.equal(after.model.score_block(USERS), whole)
+    checkpoints.forget(checkpoint)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_blend_rests_on_the_sources_of_its_parts() -> None:
