@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from recsys_jobs.dataset import Dataset
+from recsys_jobs.epochs import Epochs
 from recsys_jobs.models.contract import Model
 from recsys_jobs.recipes import BlendRecipe, Recipe, SequenceRecipe, TrainedRecipe, recipe
 from recsys_jobs.settings import Settings
@@ -54,7 +55,7 @@ class Fitted:
     """A fitted model, the epochs it took (0 for a closed form), and what each epoch looked like."""
 
     model: Model
-    epochs: int = 0
+    epochs: Epochs = 0
     history: list[dict[str, float]] = field(default_factory=list)
 
 
@@ -71,7 +72,7 @@ def fit(
     recipe: Any,
     *,
     seed: int,
-    epochs: int | None = None,
+    epochs: Epochs | None = None,
     checkpoint: Path | None = None,
     device: torch.device | None = None,
     on_epoch: OnEpoch | None = None,

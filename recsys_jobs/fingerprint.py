@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from recsys_jobs.dataset import Dataset
+from recsys_jobs.epochs import Epochs
 from recsys_jobs.families import source_modules
 from recsys_jobs.settings import ROOT
 
@@ -24,7 +25,7 @@ _PINS = ("torch", "numpy")
 _LENGTH = 16  # hex digits: 64 bits, for at most millions of models
 
 
-def model_fingerprint(dataset: Dataset, recipe: Any, seed: int, epochs: int | None) -> str:
+def model_fingerprint(dataset: Dataset, recipe: Any, seed: int, epochs: Epochs | None) -> str:
     """The identity of the model that this fit would give; `epochs` is None for an exam fit."""
     parts = {
         "inputs": content_hash(dataset),

@@ -25,6 +25,7 @@ from safetensors.torch import load_file, save_file
 from recsys_jobs import checkpoints, families, plots, tracking
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.devices import choose_device, use_all_cores
+from recsys_jobs.epochs import Epochs, read, write
 from recsys_jobs.errors import JobError
 from recsys_jobs.faults import point
 from recsys_jobs.fingerprint import model_fingerprint
@@ -46,7 +47,7 @@ class Fit:
     run_id: str
     fingerprint: str
     recipe: Any
-    epochs: int
+    epochs: Epochs
     model: Model
 
 
@@ -55,7 +56,7 @@ def exam_fit(dataset: Dataset, recipe: Any, seed: int, tags: dict[str, str]) -> 
     return _fit(dataset, recipe, seed, None, EXAM, tags)
 
 
-def serving_fit(dataset: Dataset, recipe: Any, seed: int, epochs: int, tags: dict[str, str]) -> Fit:
+def serving_fit(dataset: Dataset, recipe: Any, seed: int, epochs: Epochs, tags: dict[str, str]) -> Fit:
     """The recipe fitted on all of the cut D for `epochs`; made only if MLflow does not have it."""
     return _fit(dataset, recipe, seed, epochs, SERVING, tags)
 
@@ -81,13 +82,13 @@ def fit_of_run(run_id: str, dataset: Dataset) -> Fit:
     run = tracking.run(run_id)
     params, fingerprint = run.data.params, run.data.tags[tracking.FINGERPRINT]
     recipe = restored(run.data.tags["recipe"], params)
-    if model_fingerprint(dataset, recipe, int(params["seed"]), int(params["epochs_fitted"])) == fingerprint:
+    if model_fingerprint(dataset, recipe, int(params["seed"]), read(params["epochs_fitted"])) == fingerprint:
         return _found(run, fingerprint, dataset, recipe)
     model = families.load(kept_weights(run_id), dataset, recipe)  # not the fold, whose rows are of another dataset
-    return Fit(run_id, fingerprint, recipe, int(params["epochs_fitted"]), model)
+    return Fit(run_id, fingerprint, recipe, read(params["epochs_fitted"]), model)
 
 
-def _fit(dataset: Dataset, recipe: Any, seed: int, epochs: int | None, kind: str, tags: dict[str, str]) -> Fit:
+def _fit(dataset: Dataset, recipe: Any, seed: int, epochs: Epochs | None, kind: str, tags: dict[str, str]) -> Fit:
     fingerprint = model_fingerprint(dataset, recipe, seed, epochs)
     run = tracking.find_run(fingerprint, kind)
     if run is not None:
@@ -99,7 +100,7 @@ def _fit(dataset: Dataset, recipe: Any, seed: int, epochs: int | None, kind: str
 def _found(run: Any, fingerprint: str, dataset: Dataset, recipe: Any) -> Fit:
     tensors = kept_weights(run.info.run_id)
     model = unfold(tensors, dataset) or families.load(tensors, dataset, recipe)
-    return Fit(run.info.run_id, fingerprint, recipe, int(run.data.params["epochs_fitted"]), model)
+    return Fit(run.info.run_id, fingerprint, recipe, read(run.data.params["epochs_fitted"]), model)
 
 
 def kept_weights(run_id: str) -> dict[str, torch.Tensor]:
@@ -116,7 +117,7 @@ def kept_weights(run_id: str) -> dict[str, torch.Tensor]:
 
 
 def _made(
-    dataset: Dataset, recipe: Any, seed: int, epochs: int | None, kind: str, fingerprint: str, tags: dict[str, str]
+    dataset: Dataset, recipe: Any, seed: int, epochs: Epochs | None, kind: str, fingerprint: str, tags: dict[str, str]
 ) -> Fit:
     use_all_cores()
     began = time.monotonic()
@@ -135,7 +136,7 @@ def _made(
             on_epoch=_log_epoch,
         )
         point(f"{kind}:fitted")
-        mlflow.log_param("epochs_fitted", fitted.epochs)
+        mlflow.log_param("epochs_fitted", write(fitted.epochs))
         mlflow.log_metric("fit_seconds", time.monotonic() - began)
         weights = fitted.model.weights()
         _log_weights(weights | fold(fitted.model) | catalogue.pack(weights, recipe))
@@ -143,7 +144,12 @@ def _made(
         point(f"{kind}:logged")
     checkpoints.forget(checkpoint)
     log.info(
-        "%s fit of %s %s: %d epochs, %.1f s", kind, recipe.name, fingerprint, fitted.epochs, time.monotonic() - began
+        "%s fit of %s %s: %s epochs, %.1f s",
+        kind,
+        recipe.name,
+        fingerprint,
+        write(fitted.epochs),
+        time.monotonic() - began,
     )
     return Fit(run.info.run_id, fingerprint, recipe, fitted.epochs, fitted.model)
 

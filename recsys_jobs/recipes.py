@@ -435,6 +435,18 @@ def user_knn_sage() -> BlendRecipe:
     return _blend("user_knn_sage", (0.5, user_knn()), (0.5, sage_fm_softmax()))
 
 
+def sequence_sage() -> BlendRecipe:
+    """For histories in order: two that read the order, the graph, and texts; weighed on validation users of beauty."""
+    return _blend(
+        "sequence_sage", (0.05, text_kernel()), (0.3, sage_fm_softmax()), (0.4, temporal_gpt2()), (0.25, sasrec())
+    )
+
+
+def sequence_kernel() -> BlendRecipe:
+    """`sequence_sage` without its graph, which shows what that is worth."""
+    return _blend("sequence_kernel", (0.05, text_kernel()), (0.6, temporal_gpt2()), (0.35, sasrec()))
+
+
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "sage_fm": sage_fm,
     "sage_fm_seed": sage_fm_seed,
@@ -460,6 +472,8 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "ease_kernel_sage": ease_kernel_sage,
     "ease_kernel": ease_kernel,
     "user_knn_sage": user_knn_sage,
+    "sequence_sage": sequence_sage,
+    "sequence_kernel": sequence_kernel,
     "popularity": popularity,
     "random": random_scores,
 }
@@ -504,7 +518,7 @@ def _parsed(text: str, like: Any) -> Any:
 # the recipe that does best on a layout's data (recsys_jobs/exam_data), where that was measured
 _BEST = {
     "split_file": "ease_kernel_sage",
-    "sequences": "ease_kernel_sage",
+    "sequences": "sequence_sage",
     "csv_folder": "sage_fm",
     "movielens": "sage_fm",
     "lake": "sage_fm",

@@ -22,6 +22,7 @@ from safetensors.torch import save_file
 from recsys_jobs import decisions, tracking
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.decisions import gate_decision
+from recsys_jobs.epochs import read
 from recsys_jobs.errors import JobError
 from recsys_jobs.families import floor_recipe
 from recsys_jobs.faults import point
@@ -77,7 +78,7 @@ def _floor_fit(step: Step, dataset: Dataset, decision: dict[str, Any]) -> Fit:
 def _serving_fit(step: Step, dataset: Dataset, recipe: Recipe, exam_fingerprint: str) -> Fit:
     exam = _exam_run(exam_fingerprint)
     tags = step.tags(step.run_date) | {"exam_run": exam.info.run_id}
-    return serving_fit(dataset, recipe, step.settings.seed, int(exam.data.params["epochs_fitted"]), tags)
+    return serving_fit(dataset, recipe, step.settings.seed, read(exam.data.params["epochs_fitted"]), tags)
 
 
 def _exam_run(fingerprint: str) -> Any:

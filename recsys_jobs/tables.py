@@ -317,7 +317,7 @@ PUBLICATIONS = Table(
         _key("recipe"),
         *_MODEL_COLUMNS,
         _key("seed", "long"),
-        _key("epochs", "int", "of the serving fit; 0 for a closed form"),
+        _key("epochs", "int", "of the serving fit, of all parts of a blend; 0 for a closed form"),
         _key("users", "long", "people of the cut"),
         _key("settings", note="JSON: the night's whole configuration"),
         Column("run_id", "string", "the serving fit's run in MLflow", provenance=True),

@@ -18,6 +18,7 @@ from recsys_jobs import lake, lineage, ranking, staging
 from recsys_jobs.blocklist import blocked
 from recsys_jobs.code_version import code_version
 from recsys_jobs.dataset import Bools, Dataset, Ints
+from recsys_jobs.epochs import total
 from recsys_jobs.fits import Fit
 from recsys_jobs.lake_lock import run_step
 from recsys_jobs.serve import to_publish
@@ -57,7 +58,7 @@ def stage(step: Step, dataset: Dataset, fit: Fit, version: int | None, versions:
         recipe=fit.recipe.name,
         run_id=fit.run_id,
         seed=step.settings.seed,
-        epochs=fit.epochs,
+        epochs=total(fit.epochs),
         settings=step.settings,
         delta_versions=versions,
         code_version=code_version(),

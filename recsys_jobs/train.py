@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 
+from recsys_jobs.epochs import write
 from recsys_jobs.families import floor_recipe
 from recsys_jobs.fits import exam_fit
 from recsys_jobs.lake_lock import run_step
@@ -30,7 +31,12 @@ def main() -> None:
     recipe = floor_recipe(step.settings, len(dataset.items)) if step.floor else recipe_called(step.recipe)
     fit = exam_fit(dataset, recipe, step.settings.seed, step.tags(cut))
     log.info(
-        "exam fit of %s as of %s: %s, %d epochs, run %s", recipe.name, cut, fit.fingerprint, fit.epochs, fit.run_id
+        "exam fit of %s as of %s: %s, %s epochs, run %s",
+        recipe.name,
+        cut,
+        fit.fingerprint,
+        write(fit.epochs),
+        fit.run_id,
     )
 
 

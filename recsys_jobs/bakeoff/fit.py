@@ -10,6 +10,7 @@ import logging
 from recsys_jobs.bakeoff.call import Call, parse
 from recsys_jobs.bakeoff.entrants import Skipped, fit_or_skip, load_night
 from recsys_jobs.bakeoff.windows import windows
+from recsys_jobs.epochs import write
 from recsys_jobs.errors import UsageError
 from recsys_jobs.fits import Fit
 from recsys_jobs.lake_lock import run_step
@@ -31,7 +32,7 @@ def main() -> None:
     """The job's command line."""
     for found in fit(parse(__doc__ or "")):
         if isinstance(found, Fit):
-            log.info("bake-off fit of %s: %s, %d epochs", found.recipe.name, found.fingerprint, found.epochs)
+            log.info("bake-off fit of %s: %s, %s epochs", found.recipe.name, found.fingerprint, write(found.epochs))
 
 
 if __name__ == "__main__":

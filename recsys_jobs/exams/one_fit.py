@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 
 from recsys_jobs import dataset_file, families
 from recsys_jobs.devices import choose_device, use_all_cores
+from recsys_jobs.epochs import total
 from recsys_jobs.errors import run_main
 from recsys_jobs.fingerprint import model_fingerprint
 from recsys_jobs.recipes import recipe as recipe_called
@@ -41,7 +42,7 @@ def main() -> None:
     fitted = families.fit(dataset, recipe, seed=arguments.seed, device=choose_device(), on_epoch=_say)
     weights = {name: tensor.contiguous() for name, tensor in fitted.model.weights().items()}
     told = {
-        "epochs": fitted.epochs,
+        "epochs": total(fitted.epochs),
         "seconds": time.monotonic() - began,
         "peak_mb": peak_mb(),
         "fingerprint": model_fingerprint(dataset, recipe, arguments.seed, None),

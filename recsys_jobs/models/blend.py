@@ -4,9 +4,8 @@ score(u, i) = sum_p w_p z_p(u, i)        z_p = (s_p - mean_i s_p) / std_i s_p, o
 
 A sparse local model (EASE) and a smooth global one (a graph's vectors) err differently, so that their sum
 is worth more than any change of either. Weights are the recipe's; they were chosen on validation users.
-Each part that trains stops early by itself; a closed form is fitted on what those may see, without the
-validation events of an exam fit. A blend's number of epochs is that of its one part that trains: a blend of
-several has none that a serving fit could take, and is for exams.
+Each part that trains stops early by itself, and a serving fit takes as many epochs of each; a closed form is
+fitted on what those may see, without the validation events of an exam fit.
 Each part keeps its own form, dense vectors or sparse rows; only a block of users' scores is ever whole.
 
 B block of users or items, I items.
@@ -23,6 +22,7 @@ from torch import Tensor
 
 from recsys_jobs import checkpoints, families
 from recsys_jobs.dataset import Dataset
+from recsys_jobs.epochs import Epochs, total
 from recsys_jobs.errors import UsageError
 from recsys_jobs.learner import EpochLog
 from recsys_jobs.models.contract import Factors, ItemToItem, Model
@@ -34,7 +34,7 @@ class BlendModel:
     """Fitted parts over one dataset (the contract of models/contract.py), and how each weighs."""
 
     def __init__(
-        self, parts: list[tuple[float, Model]], items: int, epochs: int = 0, history: Sequence[EpochLog] = ()
+        self, parts: list[tuple[float, Model]], items: int, epochs: Epochs = 0, history: Sequence[EpochLog] = ()
     ) -> None:
         self.parts = parts
         self.items = items
@@ -67,7 +67,7 @@ class BlendModel:
         return None
 
     def weights(self) -> dict[str, Tensor]:
-        """Return the parts' weights under their numbers, and the epochs that the trained one took."""
+        """Return the parts' weights under their numbers, and the epochs that each trained one took."""
         parts = {str(number): model.weights() for number, (_, model) in enumerate(self.parts)}
         return checkpoints.joined(parts) | {"blend.epochs": torch.tensor(self.epochs)}
 
@@ -83,34 +83,42 @@ def fit(
     recipe: BlendRecipe,
     *,
     seed: int = 0,
-    epochs: int | None = None,
+    epochs: Epochs | None = None,
     checkpoint: Path | None = None,
     device: torch.device | None = None,
     on_epoch: families.OnEpoch | None = None,
 ) -> BlendModel:
-    """Return the blend fitted on a dataset; epochs and curves are those of the heaviest part that trains.
+    """Return the blend fitted on a dataset; its curves are those of the heaviest part that trains.
 
-    UsageError for a serving fit (`epochs` given) of several parts that train.
+    `epochs` is a number for each part that trains, or one for all of them; UsageError for another count.
     """
-    trained = [part for _, part in recipe.parts if families.is_iterative(part)]
-    if epochs is not None and len(trained) > 1:
-        raise UsageError(
-            f"the blend {recipe.name} has {len(trained)} parts that train: one number of epochs is not theirs"
-        )
-    how: dict[str, Any] = {"seed": seed, "epochs": epochs, "device": device, "on_epoch": on_epoch}
-    took = [
-        _fitted(dataset, part, how, checkpoints.of_part(checkpoint, number) if checkpoint else None)
-        for number, (_, part) in enumerate(recipe.parts)
-    ]
+    each = iter(_each(recipe, epochs))
+    took: list[families.Fitted] = []
+    for number, (_, part) in enumerate(recipe.parts):
+        if families.is_iterative(part):
+            kept = checkpoints.of_part(checkpoint, number) if checkpoint else None
+            how: dict[str, Any] = {"seed": seed, "epochs": next(each), "device": device, "on_epoch": on_epoch}
+            took.append(families.fit(dataset, part, checkpoint=kept, **how))
+        else:
+            took.append(families.Fitted(_closed_form(dataset, part, seed, whole=epochs is not None)))
     parts = [(weight, fitted.model) for (weight, _), fitted in zip(recipe.parts, took, strict=True)]
-    heaviest = max(zip(recipe.parts, took, strict=True), key=lambda one: (one[1].epochs > 0, one[0][0]))[1]
-    return BlendModel(parts, len(dataset.items), heaviest.epochs, heaviest.history)
+    numbers = tuple(total(fitted.epochs) for fitted in took if fitted.history)
+    history = max(zip(recipe.parts, took, strict=True), key=lambda one: (bool(one[1].history), one[0][0]))[1].history
+    return BlendModel(parts, len(dataset.items), _plain(numbers), history)
 
 
-def _fitted(dataset: Dataset, part: Recipe, how: dict[str, Any], checkpoint: Path | None) -> families.Fitted:
-    if families.is_iterative(part):
-        return families.fit(dataset, part, checkpoint=checkpoint, **how)
-    return families.Fitted(_closed_form(dataset, part, how["seed"], whole=how["epochs"] is not None))
+def _each(recipe: BlendRecipe, epochs: Epochs | None) -> tuple[int | None, ...]:
+    """Return the epochs of each part that trains, None for early stopping."""
+    trained = sum(families.is_iterative(part) for _, part in recipe.parts)
+    if not isinstance(epochs, tuple):
+        return (epochs,) * trained
+    if len(epochs) != trained:
+        raise UsageError(f"{len(epochs)} numbers of epochs for the {trained} parts of {recipe.name} that train")
+    return epochs
+
+
+def _plain(numbers: tuple[int, ...]) -> Epochs:
+    return numbers if len(numbers) > 1 else sum(numbers)
 
 
 def _closed_form(dataset: Dataset, part: Recipe, seed: int, whole: bool) -> Model:
@@ -126,4 +134,4 @@ def load(weights: dict[str, Tensor], dataset: Dataset, recipe: BlendRecipe) -> B
     of_part = checkpoints.split(weights)
     models = [families.load(of_part[str(number)], dataset, part) for number, (_, part) in enumerate(recipe.parts)]
     parts = [(weight, model) for (weight, _), model in zip(recipe.parts, models, strict=True)]
-    return BlendModel(parts, len(dataset.items), int(weights["blend.epochs"]))
+    return BlendModel(parts, len(dataset.items), _plain(tuple(weights["blend.epochs"].reshape(-1).tolist())))

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from recsys_jobs import checkpoints, families
+from recsys_jobs.epochs import read, write
 from recsys_jobs.errors import UsageError
 from recsys_jobs.models.blend import BlendModel, standardised
 from recsys_jobs.models.past import without
@@ -79,12 +80,26 @@ def test_each_part_that_trains_stops_by_itself() -> None:
         weight * standardised(one.model.score_block(USERS)) for weight, one in zip((0.4, 0.6), alone, strict=True)
     )
     assert torch.allclose(both.model.score_block(USERS), torch.as_tensor(wanted), atol=1e-6)
-    assert (both.epochs, len(both.history)) == (alone[1].epochs, 3)  # of the heaviest
+    assert both.epochs == (alone[0].epochs, alone[1].epochs)
+    assert len(both.history) == 3  # the heaviest's
 
 
-def test_one_number_of_epochs_is_not_two_parts() -> None:
-    with pytest.raises(UsageError, match="2 parts that train"):
-        families.fit(with_everything(), blend_of((0.5, TRAINED), (0.5, TRAINED)), seed=0, epochs=2)
+def test_a_serving_fit_takes_each_part_as_far_as_its_exam_fit_went() -> None:
+    data = with_everything()
+    recipe = blend_of((0.4, TRAINED), (0.2, item_knn()), (0.4, replace(TRAINED, learning_rate=2e-2)))
+    served = families.fit(data, recipe, seed=0, epochs=(1, 2)).model
+    alone = families.fit(data, recipe.parts[2][1], seed=0, epochs=2).model.weights()
+    kept = served.weights()
+    assert all(torch.equal(kept[f"2.{name}"], value) for name, value in alone.items())
+    assert isinstance(loaded := families.load(kept, data, recipe), BlendModel)
+    assert loaded.epochs == (1, 2)
+    assert read(write(loaded.epochs)) == loaded.epochs
+    assert families.fit(data, recipe, seed=0, epochs=2).epochs == (2, 2)
+
+
+def test_epochs_of_other_parts_are_refused() -> None:
+    with pytest.raises(UsageError, match="3 numbers of epochs for the 2 parts"):
+        families.fit(with_everything(), blend_of((0.5, TRAINED), (0.5, TRAINED)), seed=0, epochs=(1, 2, 3))
 
 
 def test_a_blend_that_was_killed_goes_on_with_each_of_its_parts(tmp_path: Path) -> None:
