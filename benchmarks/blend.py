@@ -17,7 +17,7 @@ from scipy import sparse
 from benchmarks.topk import Folded, histories, seconds
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.models.blend import BlendModel
-from recsys_jobs.models.item_to_item import ItemToItemModel, events_matrix
+from recsys_jobs.models.item_to_item import ItemToItemModel
 from recsys_jobs.ranking import top_k
 
 GOAL = 60.0  # seconds
@@ -45,8 +45,7 @@ def main() -> None:
     asked = parser.parse_args()
     kept = [min(int(part), asked.items) for part in asked.kept.split(",")]
     dataset, random = histories(asked.users, asked.items), np.random.default_rng(0)
-    history_UI = events_matrix(dataset)
-    sparse_parts = [(1.0, ItemToItemModel(history_UI, weights(asked.items, number, random))) for number in kept]
+    sparse_parts = [(1.0, ItemToItemModel(dataset, weights(asked.items, number, random))) for number in kept]
     model = BlendModel([(1.0, Folded(asked.users, asked.items, asked.width)), *sparse_parts], asked.items)
     took = seconds(lambda: served(model, dataset, asked.k))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6

@@ -99,7 +99,7 @@ def _fit(dataset: Dataset, recipe: Any, seed: int, epochs: Epochs | None, kind: 
 
 def _found(run: Any, fingerprint: str, dataset: Dataset, recipe: Any) -> Fit:
     tensors = kept_weights(run.info.run_id)
-    model = unfold(tensors, dataset) or families.load(tensors, dataset, recipe)
+    model = unfold(tensors, dataset, recipe) or families.load(tensors, dataset, recipe)
     return Fit(run.info.run_id, fingerprint, recipe, read(run.data.params["epochs_fitted"]), model)
 
 

@@ -430,9 +430,14 @@ def ease_kernel() -> BlendRecipe:
     return _blend("ease_kernel", (0.1, ease_text()), (0.05, text_kernel()))
 
 
-def user_knn_sage() -> BlendRecipe:
-    """For data of identifiers alone, where neighbours err least; weighed on validation users of baby."""
-    return _blend("user_knn_sage", (0.5, user_knn()), (0.5, sage_fm_softmax()))
+def ease_lightgcn_sage() -> BlendRecipe:
+    """For data of identifiers alone, where what people had is all there is; weighed on validation users of baby."""
+    return _blend("ease_lightgcn_sage", (0.2, ease_text()), (0.5, lightgcn()), (0.3, sage_fm_softmax()))
+
+
+def ease_lightgcn() -> BlendRecipe:
+    """`ease_lightgcn_sage` without SAGE, which shows what that is worth."""
+    return _blend("ease_lightgcn", (0.3, ease_text()), (0.7, lightgcn()))
 
 
 def sequence_sage() -> BlendRecipe:
@@ -471,7 +476,8 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "ease_sage": ease_sage,
     "ease_kernel_sage": ease_kernel_sage,
     "ease_kernel": ease_kernel,
-    "user_knn_sage": user_knn_sage,
+    "ease_lightgcn_sage": ease_lightgcn_sage,
+    "ease_lightgcn": ease_lightgcn,
     "sequence_sage": sequence_sage,
     "sequence_kernel": sequence_kernel,
     "popularity": popularity,

@@ -15,11 +15,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import save_file
+from scipy import sparse
 
-from recsys_jobs import decisions, tracking
+from recsys_jobs import checkpoints, decisions, tracking
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.decisions import gate_decision
 from recsys_jobs.epochs import read
@@ -28,7 +28,9 @@ from recsys_jobs.families import floor_recipe
 from recsys_jobs.faults import point
 from recsys_jobs.fits import EXAM, Fit, exam_fit, fit_of_run, serving_fit
 from recsys_jobs.lake_lock import run_step
-from recsys_jobs.models.contract import Model
+from recsys_jobs.models.contract import Factors, Model
+from recsys_jobs.models.item_to_item import csr_tensors
+from recsys_jobs.models.served import terms
 from recsys_jobs.overlap import demand_overlap
 from recsys_jobs.promotion import log as promotions
 from recsys_jobs.ranking import owned_items
@@ -123,20 +125,22 @@ def _registered(run_date: date, fit: Fit, dataset: Dataset) -> int:
 
 
 def write_model(folder: Path, model: Model, dataset: Dataset) -> None:
-    """Write what the registered model reads (see `serving_model`); JobError where the model does not fold."""
-    factors = model.factors()
-    if factors is None:
-        raise JobError("this model does not fold to one inner product, and cannot be registered as factors yet")
+    """Write what the registered model reads (see `serving_model`); JobError where the model has no terms."""
+    found = terms(model)
+    if not found:
+        raise JobError("this model is neither factors nor item-to-item, nor a blend of such: it cannot be registered")
     pointers, indices = owned_items(dataset)
-    tensors = {
-        "user_UF": factors.user_UF.contiguous(),
-        "item_IF": factors.item_IF.contiguous(),
-        "owned_pointers": torch.from_numpy(np.asarray(pointers, dtype=np.int64)),
-        "owned_items": torch.from_numpy(np.asarray(indices, dtype=np.int64)),
-    }
-    save_file(tensors, str(folder / "factors.safetensors"))
-    ids = {"users": dataset.users, "items": dataset.items}
-    (folder / "ids.json").write_text(json.dumps(ids), encoding="utf-8")
+    owned = {"pointers": torch.from_numpy(pointers), "items": torch.from_numpy(indices)}
+    parts = {str(number): _tensors(term.form) for number, term in enumerate(found)}
+    save_file(checkpoints.joined(parts | {"owned": owned}), str(folder / "model.safetensors"))
+    told = {"users": dataset.users, "items": dataset.items, "weights": [term.weight for term in found]}
+    (folder / "ids.json").write_text(json.dumps(told), encoding="utf-8")
+
+
+def _tensors(form: Factors | sparse.csr_matrix) -> dict[str, torch.Tensor]:
+    if isinstance(form, Factors):
+        return {"user_UF": form.user_UF.contiguous(), "item_IF": form.item_IF.contiguous()}
+    return csr_tensors(form)
 
 
 def main() -> None:

@@ -134,7 +134,7 @@ def _log_pyfunc(folder: Path) -> str:
         python_model=str(Path(__file__).with_name("serving_model.py")),
         artifacts={"model": str(folder)},
         signature=_SIGNATURE,
-        pip_requirements=["torch", "safetensors", "pandas"],
+        pip_requirements=["torch", "safetensors", "pandas", "numpy", "scipy"],
     )
     return str(info.model_uri)
 

@@ -20,6 +20,7 @@ from recsys_jobs.evaluation.exam import ExamResult, Holdout
 from recsys_jobs.families import floor_recipe
 from recsys_jobs.fingerprint import model_fingerprint
 from recsys_jobs.fits import EXAM, Fit, exam_fit
+from recsys_jobs.models.served import terms
 from recsys_jobs.recipes import recipe as recipe_called
 from recsys_jobs.settings import Settings
 from recsys_jobs.snapshot import exam_cut, load_dataset, load_holdout
@@ -91,8 +92,8 @@ def sit(names: Iterable[str], night: Night) -> tuple[list[Entrant], list[Skipped
 def _examined(fit: Fit, night: Night, holdout: Holdout) -> Entrant:
     result = examined(fit, night.dataset, holdout, night.step.settings)
     floor = floor_recipe(night.step.settings, len(night.dataset.items)).name
-    folds = fit.recipe.name == floor or fit.model.factors() is not None
-    return Entrant(fit, result, result.finite and folds)
+    registers = fit.recipe.name == floor or bool(terms(fit.model))
+    return Entrant(fit, result, result.finite and registers)
 
 
 def _tags(night: Night, name: str, error: Exception) -> dict[str, str]:

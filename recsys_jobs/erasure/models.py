@@ -21,7 +21,7 @@ from torch import Tensor
 
 from recsys_jobs import lake, tracking
 from recsys_jobs.fits import EXAM, SERVING, WEIGHTS, kept_weights
-from recsys_jobs.models.folded_model import USER
+from recsys_jobs.models.folded_model import USER, of_parts
 from recsys_jobs.tables import INTERACTIONS, RECOMMENDATIONS, REVIEWS
 
 _WEIGHTS, _FILE = WEIGHTS.split("/")
@@ -111,7 +111,20 @@ def _people(cut: str) -> list[str]:
 
 
 def _without(tensors: dict[str, Tensor], people: list[str], user: str) -> dict[str, Tensor] | None:
-    """The tensors without what is one person's; None where one cannot tell which row is theirs.
+    """The tensors without what is one person's, of a blend part by part; None where one cannot tell what is theirs."""
+    if "blend.epochs" not in tensors:
+        return _part_without(tensors, people, user)
+    left: dict[str, Tensor] = {}
+    for names in of_parts(tensors):
+        part = _part_without({own: tensors[name] for own, name in names.items()}, people, user)
+        if part is None:
+            return None
+        left |= {names[own]: tensor for own, tensor in part.items()}
+    return left | {"blend.epochs": tensors["blend.epochs"]}
+
+
+def _part_without(tensors: dict[str, Tensor], people: list[str], user: str) -> dict[str, Tensor] | None:
+    """The tensors of one model without the person's.
 
     Item-to-item weights have no rows of people. Of a fold the person's row goes; any other tensor with a row
     a person, or a list of names, goes whole: ranking needs the fold alone.
@@ -140,20 +153,25 @@ def _erase_from_version(version: Any, user: str) -> None:
             row = ids["users"].index(user)
             ids["users"].pop(row)
             path.write_text(json.dumps(ids), encoding="utf-8")
-            weights = path.with_name("factors.safetensors")
+            weights = next(path.parent.glob("*.safetensors"))  # older versions call it factors
             save_file(_without_row(load_file(str(weights)), row), str(weights))
             place = path.parent.relative_to(folder).as_posix()
             tracking.replace_in_version(version, path.parent, place)
 
 
 def _without_row(tensors: dict[str, Tensor], row: int) -> dict[str, Tensor]:
-    """The serving model's tensors (see `serving_model`) without one person."""
-    pointers, owned = tensors["owned_pointers"].numpy(), tensors["owned_items"].numpy()
+    """The serving model's tensors (see `serving_model`) without one person; older versions name them otherwise."""
+    dot = "." if "owned.pointers" in tensors else "_"
+    pointers, owned = (tensors[f"owned{dot}{name}"].numpy() for name in ("pointers", "items"))
     start, end = pointers[row : row + 2]
-    others = [other for other in range(len(tensors["user_UF"])) if other != row]
+    others = [other for other in range(len(pointers) - 1) if other != row]
     left = np.concatenate([pointers[: row + 1], pointers[row + 2 :] - (end - start)])
-    return tensors | {
-        "user_UF": tensors["user_UF"][others].contiguous(),
-        "owned_pointers": torch.from_numpy(left.copy()),
-        "owned_items": torch.from_numpy(np.concatenate([owned[:start], owned[end:]])),
-    }
+    factors = {name: t[others].contiguous() for name, t in tensors.items() if name.endswith("user_UF")}
+    return (
+        tensors
+        | factors
+        | {
+            f"owned{dot}pointers": torch.from_numpy(left.copy()),
+            f"owned{dot}items": torch.from_numpy(np.concatenate([owned[:start], owned[end:]])),
+        }
+    )

@@ -61,7 +61,7 @@ def fit(
         raise JobError(
             f"{recipe.name} needs 2.5 times 4 * {len(dataset.items)}^2 bytes of memory: lower floor_max_items"
         ) from None
-    return ItemToItemModel(events_matrix(dataset), strongest(weight_II, recipe.kept))
+    return ItemToItemModel(dataset, strongest(weight_II, recipe.kept))
 
 
 def gram(train_UI: sparse.csr_matrix, unit_ID: Tensor, recipe: EaseTextRecipe) -> Tensor:

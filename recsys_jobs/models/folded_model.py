@@ -5,13 +5,20 @@ U users, I items, B batch of users, F factors, D width.
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from torch import Tensor
 
+from recsys_jobs import families
+from recsys_jobs.checkpoints import joined, split
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.errors import JobError
+from recsys_jobs.models.blend import BlendModel
 from recsys_jobs.models.contract import Factors, Model
+from recsys_jobs.recipes import BlendRecipe, Recipe
 
 USER, ITEM, VECTORS = "fold.user_UF", "fold.item_IF", "fold.item_ID"
+_PART = "folded_"  # and its number: before the names of what a blend's part keeps
 
 
 class FoldedModel:
@@ -38,7 +45,9 @@ class FoldedModel:
 
 
 def fold(model: Model) -> dict[str, Tensor]:
-    """Return the tensors that `unfold` needs; none where the model does not fold."""
+    """Return the tensors that `unfold` needs; none where the model does not fold. Of a blend, those of its parts."""
+    if isinstance(model, BlendModel):
+        return joined({f"{_PART}{number}": fold(part) for number, (_, part) in enumerate(model.parts)})
     factors, vectors_ID = model.factors(), model.item_vectors()
     if factors is None:
         return {}
@@ -46,11 +55,35 @@ def fold(model: Model) -> dict[str, Tensor]:
     return tensors if vectors_ID is None else tensors | {VECTORS: vectors_ID}
 
 
-def unfold(tensors: dict[str, Tensor], dataset: Dataset) -> FoldedModel | None:
-    """Return the model that `fold` kept among `tensors`, or None; JobError where it is of another dataset."""
+def unfold(tensors: dict[str, Tensor], dataset: Dataset, recipe: Recipe) -> Model | None:
+    """Return the model that `fold` kept among `tensors`, or None; JobError where it is of another dataset.
+
+    Parts of a blend that do not fold are loaded from their weights.
+    """
+    if isinstance(recipe, BlendRecipe):
+        return _unfold_blend(tensors, dataset, recipe)
     kept = {name: tensor for name, tensor in tensors.items() if name in (USER, ITEM, VECTORS)}
     if not kept:
         return None
     if (len(kept[USER]), len(kept[ITEM])) != (len(dataset.users), len(dataset.items)):
         raise JobError("the kept factors are of another cut: run the fit again")
     return FoldedModel(kept)
+
+
+def _unfold_blend(tensors: dict[str, Tensor], dataset: Dataset, recipe: BlendRecipe) -> Model | None:
+    of_part = split(tensors)
+    parts: list[tuple[float, Model]] = []
+    for number, (weight, part) in enumerate(recipe.parts):
+        folded = unfold(of_part[f"{_PART}{number}"], dataset, part)
+        parts.append((weight, folded or families.load(of_part[str(number)], dataset, part)))
+    return BlendModel(parts, len(dataset.items))
+
+
+def of_parts(tensors: dict[str, Tensor]) -> list[dict[str, str]]:
+    """Return, for each part of a kept blend, the names that its own tensors have among `tensors`."""
+    found: dict[str, dict[str, str]] = defaultdict(dict)
+    for name in tensors:
+        part, own = name.split(".", 1)
+        if part != "blend":
+            found[part.removeprefix(_PART)][own] = name
+    return list(found.values())

@@ -28,4 +28,4 @@ def fit(dataset: Dataset, recipe: ItemKnnRecipe) -> ItemToItemModel:
         for block in query_blocks(len(item_I), len(item_I))
     ]
     weight_II = sparse.hstack(columns, format="csr")
-    return ItemToItemModel(events_matrix(dataset), weight_II.astype(np.float32))
+    return ItemToItemModel(dataset, weight_II.astype(np.float32))

@@ -1,5 +1,7 @@
 """Models that are one sparse item-to-item matrix W: a user's scores are the sum of its items' rows, X W.
 
+Kept with the items' ids, so that W serves a later dataset: items that it does not know have empty rows.
+
 U users, I items, B block of users or items, N stored weights.
 """
 
@@ -14,14 +16,16 @@ from torch import Tensor
 
 from recsys_jobs.dataset import Bools, Dataset
 from recsys_jobs.errors import JobError
+from recsys_jobs.models import names
 from recsys_jobs.models.contract import Factors
 
 
 class ItemToItemModel:
     """A fitted item-to-item model (the contract of models/contract.py, and `similar_block`)."""
 
-    def __init__(self, history_UI: sparse.csr_matrix, weight_II: sparse.csr_matrix) -> None:
-        self.history_UI = history_UI
+    def __init__(self, dataset: Dataset, weight_II: sparse.csr_matrix) -> None:
+        self.history_UI = events_matrix(dataset)
+        self.ids = dataset.items
         self.weight_II = weight_II
         self.items = weight_II.shape[0]
 
@@ -48,23 +52,41 @@ class ItemToItemModel:
         return None
 
     def weights(self) -> dict[str, Tensor]:
-        """Return W as CSR: pointers [I + 1], columns [N], values [N]."""
-        return {
-            "pointers": torch.from_numpy(self.weight_II.indptr.astype(np.int64)),
-            "columns": torch.from_numpy(self.weight_II.indices.astype(np.int32)),  # a third less to keep
-            "values": torch.from_numpy(self.weight_II.data.astype(np.float32)),
-        }
+        """Return W as CSR, and the ids of its items."""
+        return csr_tensors(self.weight_II) | {"items.names": names.pack(self.ids)}
+
+
+def csr_tensors(matrix: sparse.csr_matrix) -> dict[str, Tensor]:
+    """Return a matrix [I, I] as pointers [I + 1], columns [N], values [N]."""
+    return {
+        "pointers": torch.from_numpy(matrix.indptr.astype(np.int64)),
+        "columns": torch.from_numpy(matrix.indices.astype(np.int32)),  # a third less to keep
+        "values": torch.from_numpy(matrix.data.astype(np.float32)),
+    }
 
 
 def load(weights: dict[str, Tensor], dataset: Dataset, recipe: Any) -> ItemToItemModel:
-    """Return the model of `weights`; JobError where they are of another dataset."""
-    items = len(dataset.items)
-    if len(weights["pointers"]) != items + 1:
+    """Return the model of `weights` over a dataset: its own, or a later one with more users and items.
+
+    JobError where they are kept without ids, as they once were, and are of another dataset.
+    """
+    known = names.unpack(weights["items.names"]) if "items.names" in weights else dataset.items
+    if len(weights["pointers"]) != len(known) + 1:
         raise JobError(
-            f"the weights of {recipe.name} are for {len(weights['pointers']) - 1} items, not {items}: fit it again"
+            f"the weights of {recipe.name} are for {len(weights['pointers']) - 1} items, not {len(known)}: fit it again"
         )
     csr = weights["values"].numpy(), weights["columns"].numpy(), weights["pointers"].numpy()
-    return ItemToItemModel(events_matrix(dataset), sparse.csr_matrix(csr, shape=(items, items)))
+    weight_II = sparse.csr_matrix(csr, shape=(len(known), len(known)))
+    return ItemToItemModel(dataset, weight_II if known == dataset.items else _moved(weight_II, known, dataset.items))
+
+
+def _moved(weight_NN: sparse.csr_matrix, known: list[str], ids: list[str]) -> sparse.csr_matrix:
+    """Return W for other items: rows and columns by id, empty for those that it does not know."""
+    place_N, entry = names.rows_of(ids, known), weight_NN.tocoo()
+    row, column = place_N[entry.row], place_N[entry.col]
+    there = (row >= 0) & (column >= 0)
+    found = entry.data[there], (row[there], column[there])
+    return sparse.csr_matrix(found, shape=(len(ids), len(ids)))
 
 
 def events_matrix(dataset: Dataset, chosen_E: Bools | None = None) -> sparse.csr_matrix:

@@ -39,7 +39,7 @@ def fit(dataset: Dataset, recipe: TextKnnRecipe, *, train_E: Bools | None = None
         alike_II *= recipe.text_weight * together_II.sum() / alike_II.sum()
     degree_I = np.maximum(np.bincount(train_UI.indices, minlength=train_UI.shape[1]), 1)
     weight_II = (together_II + alike_II) @ sparse.diags_array(degree_I**recipe.item_exponent)
-    return ItemToItemModel(events_matrix(dataset), weight_II.tocsr().astype(np.float32))
+    return ItemToItemModel(dataset, weight_II.tocsr().astype(np.float32))
 
 
 def co_review_neighbours(train_UI: sparse.csr_matrix, recipe: TextKnnRecipe) -> sparse.csc_matrix:

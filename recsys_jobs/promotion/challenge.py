@@ -26,6 +26,7 @@ from recsys_jobs.evaluation.exam import ExamResult, Holdout
 from recsys_jobs.families import floor_recipe
 from recsys_jobs.fits import Fit, exam_fit
 from recsys_jobs.gate import Difference
+from recsys_jobs.models.served import terms
 from recsys_jobs.recipes import recipe as recipe_called
 from recsys_jobs.settings import Settings
 from recsys_jobs.snapshot import exam_cut, load_dataset, load_holdout
@@ -139,8 +140,8 @@ def _judged(
             "failed",
             "the interval does not lie above zero" if difference.low <= 0 else "one before it failed (Holm)",
         )
-    if name != floor and one.fit.model.factors() is None:
-        return "failed", "it is ahead, but does not fold, and cannot be registered"
+    if name != floor and not terms(one.fit.model):
+        return "failed", "it is ahead, but is neither factors nor item-to-item, and cannot be registered"
     if among > 1:
         return "undecided", f"ahead among {among} on this holdout; confirm it on a later one: recsys challenge {name}"
     return "passed", f"{name} is in force from the next night on"

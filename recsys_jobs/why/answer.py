@@ -96,7 +96,7 @@ def _kept(made_from: Publication) -> Iterator[None]:
 def _explained(made_from: Publication, dataset: Dataset, user: int, item: int) -> dict[str, Any]:
     recipe, tensors = recipe_called(made_from.recipe), kept_weights(made_from.run_id)
     model = families.load(tensors, dataset, recipe)
-    served = unfold(tensors, dataset) or model
+    served = unfold(tensors, dataset, recipe) or model
     [slates] = top_k(served, dataset, made_from.settings.k, users=np.array([user]))
     owned = np.unique(dataset.event_item_E[dataset.event_user_E == user])
     return {

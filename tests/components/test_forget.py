@@ -22,11 +22,13 @@ pytestmark = pytest.mark.slow
 
 WHO, NEIGHBOUR = "AUSER03X", "AUSER03XY"  # the neighbour's id begins with theirs
 PRINT = "f" * 64
+of_factors_or_a_blend = pytest.mark.parametrize("home", ["bpr_mf", "ease_lightgcn"], indirect=True)
 
 
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None, request: pytest.FixtureRequest) -> Path:
     """Two published nights, the second registered; rejected lines, pages and logs that name the person."""
+    registers = getattr(request, "param", "bpr_mf")
     place = shop.place(tmp_path, monkeypatch)
     shop.land(tmp_path / "landing")
     shop.stock(place)
@@ -34,7 +36,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None) -> P
     shop.snapshot(place, shop.FIRST)
     shop.publish(shop.FIRST, "item_knn")
     shop.snapshot(place, shop.NIGHT)
-    register(shop.NIGHT)
+    register(shop.NIGHT, registers)
     for page in ("data_docs/validations/a.html", "logs/night.log", "reports/night.html"):
         (tmp_path / page).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / page).write_text(f"<td>user_id={WHO}, {NEIGHBOUR}</td>", encoding="utf-8")
@@ -57,12 +59,12 @@ def write_the_rest(place: Path) -> None:
     shop.write(place, EMBEDDINGS, [{"encoder": "mini", "content_hash": t, "vector": [1.0]} for t in texts])
 
 
-def register(day: date) -> None:
+def register(day: date, name: str) -> None:
     from recsys_jobs.serve import _registered
 
-    fit = shop.publish(day, "bpr_mf")
+    fit = shop.publish(day, name)
     version = _registered(day, fit, load_dataset(day, shop.SETTINGS))
-    assert shop.publish(day, "bpr_mf", version).run_id == fit.run_id
+    assert shop.publish(day, name, version).run_id == fit.run_id
 
 
 def naming(folder: Path, word: str) -> Iterator[Path]:
@@ -76,6 +78,7 @@ def naming(folder: Path, word: str) -> Iterator[Path]:
             yield path.relative_to(folder)
 
 
+@of_factors_or_a_blend
 def test_nothing_that_was_made_from_the_dumps_names_them(home: Path) -> None:
     before = {str(path.parts[0]) for path in naming(home, WHO)}
     assert {"shop", "mlflow", "landing", "data_docs", "logs", "reports"} <= before
@@ -113,6 +116,7 @@ def test_everybody_else_keeps_everything(home: Path) -> None:
     assert file["rows_duplicate"] == 4
 
 
+@of_factors_or_a_blend
 def test_the_newest_night_can_still_be_published_again(home: Path) -> None:
     before = lake.read_date(RECOMMENDATIONS, shop.NIGHT).to_pandas().query("user_id != @WHO").reset_index(drop=True)
     forget(WHO)
@@ -120,6 +124,7 @@ def test_the_newest_night_can_still_be_published_again(home: Path) -> None:
     pd.testing.assert_frame_equal(lake.read_date(RECOMMENDATIONS, shop.NIGHT).to_pandas(), before)
 
 
+@of_factors_or_a_blend
 def test_the_registered_model_no_longer_knows_them_and_answers_others_as_before(home: Path) -> None:
     import mlflow
 

@@ -119,9 +119,22 @@ def test_weights_survive_being_stored() -> None:
     assert torch.equal(model.score_block(users), again.score_block(users))
 
 
-def test_weights_of_other_items_are_refused() -> None:
+def test_weights_serve_a_later_dataset_by_the_names_of_its_items() -> None:
+    """A new item stands before the others, and pushes every row and column on by one."""
+    before = dataset([(0, 0), (0, 1), (1, 1), (1, 2)], 2, 3)
+    model = ease_text.fit(before, ease_recipe())
+    later = replace(dataset([(0, 1), (0, 2), (1, 2), (1, 3)], 2, 4), items=["a new one", *before.items])
+    again = ease_text.load(model.weights(), later, ease_recipe())
+    users = torch.arange(2)
+    assert torch.equal(again.score_block(users)[:, 1:], model.score_block(users))
+    assert not again.score_block(users)[:, 0].any()
+
+
+def test_weights_without_names_are_of_their_own_dataset_alone() -> None:
+    weights = ease_text.fit(told(), ease_recipe()).weights()
+    del weights["items.names"]
     with pytest.raises(JobError, match="are for 4 items, not 20"):
-        ease_text.load(ease_text.fit(told(), ease_recipe()).weights(), with_everything(), ease_recipe())
+        ease_text.load(weights, with_everything(), ease_recipe())
 
 
 def test_an_indefinite_matrix_gets_a_larger_ridge(caplog: pytest.LogCaptureFixture) -> None:

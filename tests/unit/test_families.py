@@ -49,7 +49,8 @@ TINY: dict[str, dict[str, Any]] = {
     "ease_sage": {},
     "ease_kernel_sage": {},
     "ease_kernel": {},
-    "user_knn_sage": {},
+    "ease_lightgcn_sage": {},
+    "ease_lightgcn": {},
     "sequence_sage": {},
     "sequence_kernel": {},
 }
@@ -169,7 +170,7 @@ def test_weights_bring_the_model_back(name: str) -> None:
 def test_what_a_night_keeps_of_a_fit_can_be_written_and_ranks_the_same(name: str) -> None:
     model, data, users = briefly(name).model, with_everything(), torch.arange(30)
     kept = safetensors.torch.load(safetensors.torch.save(model.weights() | fold(model)))
-    again = unfold(kept, data) or load(kept, data, brief(name))
+    again = unfold(kept, data, brief(name)) or load(kept, data, brief(name))
     assert [s.item_BK.tolist() for s in top_k(again, data, 5)] == [s.item_BK.tolist() for s in top_k(model, data, 5)]
     assert again.score_block(users).shape == (30, 20)
 

@@ -16,7 +16,7 @@ from recsys_jobs.models.item_to_item import ItemToItemModel
 from recsys_jobs.models.popularity import PopularityModel
 from recsys_jobs.models.sage_fm import SageFM
 from recsys_jobs.recipes import SageFMRecipe, sage_fm, sage_fm_seed
-from tests.unit.worlds import with_everything
+from tests.unit.worlds import dataset, with_everything
 
 TINY = {"width": 8, "graph_width": 8, "fm_rank": 4}
 RECIPES = [replace(sage_fm_seed(), **TINY), replace(sage_fm(), **TINY)]
@@ -59,8 +59,7 @@ def test_what_each_item_of_a_history_adds_by_hand() -> None:
     """u had i0, i1 and i3; of i2 say W[0, 2] = .5, W[1, 2] = -.25, W[3, 2] = 0."""
     weight_II = np.zeros((4, 4), np.float32)
     weight_II[0, 2], weight_II[1, 2], weight_II[2, 0] = 0.5, -0.25, 9.0
-    history_UI = sparse.csr_matrix(np.array([[1, 1, 0, 1], [0, 0, 1, 0]], np.float32))
-    model = ItemToItemModel(history_UI, sparse.csr_matrix(weight_II))
+    model = ItemToItemModel(dataset([(0, 0), (0, 1), (0, 3), (1, 2)], 2, 4), sparse.csr_matrix(weight_II))
     assert isinstance(model, SplitsByHistory)
     assert model.history_terms(0, 2) == {0: 0.5, 1: -0.25}
     assert model.history_terms(1, 2) == {}

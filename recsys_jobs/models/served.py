@@ -1,0 +1,36 @@
+"""What can be registered of a model: terms, each dense factors or one sparse item-to-item matrix.
+
+score(u, i) = term(u, i), or of a blend the weighted sum of its terms, each standardised over the items of u
+
+with term = p_u . q_i, or the sum of W's rows of the items that u had. Neither needs the code that trained it.
+I items.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scipy import sparse
+
+from recsys_jobs.models.blend import BlendModel
+from recsys_jobs.models.contract import Factors, Model
+from recsys_jobs.models.item_to_item import ItemToItemModel
+
+
+@dataclass(frozen=True)
+class Term:
+    """A part of a score: how it weighs, and its factors or its W [I, I]."""
+
+    weight: float
+    form: Factors | sparse.csr_matrix
+
+
+def terms(model: Model) -> list[Term]:
+    """Return the terms of a model; none where a part of it is neither factors nor item-to-item."""
+    parts = model.parts if isinstance(model, BlendModel) else [(1.0, model)]
+    found = [Term(weight, form) for weight, part in parts if (form := _form(part)) is not None]
+    return found if len(found) == len(parts) else []
+
+
+def _form(model: Model) -> Factors | sparse.csr_matrix | None:
+    return model.weight_II if isinstance(model, ItemToItemModel) else model.factors()

@@ -1,0 +1,64 @@
+"""Nights whose recipe is a blend: gated, registered, published, held, and asked why, as any other's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+
+from recsys_jobs import fits, lake, tracking
+from recsys_jobs.promotion import moves
+from recsys_jobs.settings import load_settings
+from recsys_jobs.snapshot import load_dataset
+from recsys_jobs.tables import RECOMMENDATIONS
+from tests.components import shop_nights as shop
+from tests.components.shop_nights import NIGHTS
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
+
+BLEND = "ease_lightgcn"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    home = tmp_path_factory.mktemp("blend")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in shop.places(home).items():
+            patch.setenv(name, value)
+        for cached in (tracking.client, tracking.experiment_id):
+            cached.cache_clear()
+        shop.open_shop(home)
+        for night in NIGHTS[:2]:
+            shop.run_night(night, "--recipe", BLEND)
+        yield home
+    for cached in (tracking.client, tracking.experiment_id):
+        cached.cache_clear()
+
+
+def test_the_registered_blend_answers_as_the_table_does() -> None:
+    assert [shop.shown(night)[1] for night in NIGHTS[:2]] == [1, 2]
+    published = lake.read_date(RECOMMENDATIONS, NIGHTS[1]).to_pandas().sort_values(["user_id", "rank"])
+    model = mlflow.pyfunc.load_model(f"models:/{tracking.registered_name()}@champion")
+    answer = model.predict(pd.DataFrame({"user_id": sorted(published["user_id"].unique())}), params={"k": 5})
+    assert answer["item_id"].tolist() == published["item_id"].tolist()
+    assert answer["score"].to_numpy() == pytest.approx(published["score"].to_numpy(), abs=1e-4)
+
+
+def test_a_night_that_runs_again_finds_its_fit_and_changes_nothing() -> None:
+    before, runs = shop.slates(NIGHTS[1]), len(tracking.fits_of_lake((fits.EXAM, fits.SERVING)))
+    shop.run_night(NIGHTS[1], "--recipe", BLEND)
+    assert shop.slates(NIGHTS[1]) == before
+    assert len(tracking.fits_of_lake((fits.EXAM, fits.SERVING))) == runs
+
+
+def test_an_older_version_of_a_blend_serves_a_later_night() -> None:
+    version = tracking.nights_version(1)
+    later = load_dataset(NIGHTS[2], load_settings())
+    fit = fits.fit_of_run(version.run_id, later)
+    assert fit.recipe.name == BLEND
+    moves.rollback("to see it", load_settings())
+    shop.run_night(NIGHTS[2], "--recipe", BLEND)
+    assert shop.shown(NIGHTS[2])[1] == 1

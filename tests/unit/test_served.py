@@ -1,0 +1,64 @@
+"""What is registered of a model answers as the model ranks, with nothing but its own file beside it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from recsys_jobs import families
+from recsys_jobs.errors import JobError
+from recsys_jobs.models.contract import Factors, Model
+from recsys_jobs.models.served import terms
+from recsys_jobs.ranking import top_k
+from recsys_jobs.recipes import BlendRecipe, Recipe, bpr_mf, ease_text, item_knn, user_knn
+from recsys_jobs.serve import write_model
+from recsys_jobs.serving_model import Recommender
+from tests.unit.worlds import with_everything
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+TRAINED = replace(bpr_mf(), width=4, max_epochs=2, min_batch=16)
+
+
+def blend_of(*parts: tuple[float, Recipe]) -> BlendRecipe:
+    return BlendRecipe(name="some_blend", family="blend", parts=parts)
+
+
+BLEND = blend_of((0.2, ease_text()), (0.5, TRAINED), (0.3, item_knn()))
+
+
+def fitted(recipe: Recipe) -> Model:
+    return families.fit(with_everything(), recipe, seed=0).model
+
+
+@pytest.mark.parametrize("recipe", [TRAINED, ease_text(), BLEND], ids=lambda recipe: recipe.name)
+def test_the_registered_model_gives_the_slates_of_the_model(recipe: Recipe, tmp_path: Path) -> None:
+    data, model = with_everything(), fitted(recipe)
+    write_model(tmp_path, model, data)
+    served = Recommender()
+    served.load_context(SimpleNamespace(artifacts={"model": str(tmp_path)}))
+    answer = served.predict(None, pd.DataFrame({"user_id": [*data.users, "a stranger"]}), {"k": 5})
+    slates = [slate for block in top_k(model, data, 5) for slate in zip(block.user_B, block.item_BK, strict=True)]
+    wanted = [(data.users[user], data.items[item]) for user, item_K in slates for item in item_K if item >= 0]
+    assert list(zip(answer["user_id"], answer["item_id"], strict=True)) == wanted
+    assert answer["rank"].between(1, 5).all() and np.isfinite(answer["score"]).all()
+
+
+def test_a_blend_has_a_term_a_part_and_one_model_has_one() -> None:
+    forms = [(term.weight, isinstance(term.form, Factors)) for term in terms(fitted(BLEND))]
+    assert forms == [(0.2, False), (0.5, True), (0.3, False)]
+    assert [term.weight for term in terms(fitted(TRAINED))] == [1.0]
+
+
+def test_what_remembers_people_is_not_registered(tmp_path: Path) -> None:
+    """Of user-kNN everybody's slates hang on everybody's events."""
+    model = fitted(blend_of((0.5, user_knn()), (0.5, TRAINED)))
+    assert terms(model) == []
+    with pytest.raises(JobError, match="cannot be registered"):
+        write_model(tmp_path, model, with_everything())
+    assert not list(tmp_path.iterdir())
