@@ -66,6 +66,7 @@ class SageFMRecipe(TrainedRecipe):
     # loss
     loss: str = "bpr"  # bpr, or softmax over sampled items
     negatives: int = 1  # a pair's own for bpr; shared by the whole batch for softmax
+    whole_catalogue: bool = False  # negatives are of all items, not of those alone that somebody had
     l2: float = 1e-6
     # steps
     node_learning_rate: float = 1e-3  # of the node inputs, each of which sees few pairs
@@ -119,6 +120,7 @@ def sage_fm() -> SageFMRecipe:
         hold_out_edges=True,
         loss="softmax",
         negatives=1_024,
+        whole_catalogue=True,
         # a sharper start or faster steps let attention fall for one modality before it has seen the others
         temperature=0.3,
         node_learning_rate=2e-3,
@@ -143,6 +145,7 @@ class SageSoftmaxRecipe(TrainedRecipe):
     temperature: float = 0.12
     held_out: float = 0.3  # share of a user's items that a step asks for and hides at once
     start_scale: float = 0.02  # standard deviation at the start of all that is learned
+    whole_catalogue: bool = False  # the softmax is over all items, not over those alone that somebody had
     steps_per_epoch: int = 70
     min_batch: int = 64  # users; small data takes fewer steps
 
@@ -156,6 +159,7 @@ def sage_fm_softmax() -> SageSoftmaxRecipe:
         schedule="linear",
         warmup_epochs=1,
         clip_norm=10.0,
+        whole_catalogue=True,
         max_epochs=6,
         validation_users=6_000,
     )
@@ -263,6 +267,7 @@ class AttentionRecipe(TrainedRecipe):
     content_dropout: float = 0.1  # share of texts, images and numbers hidden in training
     loss: str = "bpr"  # bpr, or softmax over sampled items where the user is no token
     negatives: int = 1_024  # that a batch shares, for softmax
+    whole_catalogue: bool = False  # negatives are of all items, not of those alone that somebody had
     contrast: float = 0.1  # weight of CLIP's vision-text contrast; 0 is none
     contrast_temperature: float = 0.07
     steps_per_epoch: int = 200
@@ -290,6 +295,7 @@ def attention_towers() -> AttentionRecipe:
         name="attention_towers",
         user_token=False,
         loss="softmax",
+        whole_catalogue=True,
         steps_per_epoch=48,
         learning_rate=5e-3,
         validation_users=2_000,

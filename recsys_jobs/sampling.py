@@ -19,17 +19,18 @@ class Positives(NamedTuple):
 
     user_P: Ints
     item_P: Ints
-    pool_N: Ints  # items of the core
+    pool_N: Ints  # items of the core, or all
     owned_keys: Ints  # sorted user * I + item of all that anyone owns, validation included
     items: int
 
 
-def positives(dataset: Dataset, target_E: Bools, seen_E: Bools) -> Positives:
+def positives(dataset: Dataset, target_E: Bools, seen_E: Bools, whole_catalogue: bool = False) -> Positives:
     """Return the target events whose user keeps something to be known by when the pair has left.
 
-    Users who own the whole pool give no pair: there is no negative for them.
+    Users who own the whole pool give no pair: there is no negative for them. With `whole_catalogue` it has what
+    nobody had as well, so that this has to lose where it does not sell.
     """
-    pool_N = np.unique(dataset.event_item_E[dataset.in_core_E])
+    pool_N = np.arange(len(dataset.items)) if whole_catalogue else np.unique(dataset.event_item_E[dataset.in_core_E])
     in_pool_E = np.isin(dataset.event_item_E, pool_N)
     seen_U = np.bincount(dataset.event_user_E[seen_E], minlength=len(dataset.users))
     pool_U = np.bincount(dataset.event_user_E[in_pool_E], minlength=len(dataset.users))

@@ -50,10 +50,10 @@ class AttentionLearner:
                 f"{recipe.name}: with the user among the tokens a softmax is out of reach: set loss to bpr"
             )
         self.dataset, self.recipe, self.device = dataset, recipe, device
-        self.pairs = positives(dataset, parts.target_E, parts.seen_E)
+        self.pairs = positives(dataset, parts.target_E, parts.seen_E, recipe.whole_catalogue)
         self.owned_UI = events_matrix(dataset)  # validation included
         met_U = np.isin(np.arange(len(dataset.users)), self.pairs.user_P)
-        met_I = np.isin(np.arange(len(dataset.items)), np.concatenate([self.pairs.item_P, self.pairs.pool_N]))
+        met_I = np.isin(np.arange(len(dataset.items)), dataset.event_item_E[dataset.in_core_E])
         self.contents = Contents(dataset).to(device)
         self.network = AttentionNetwork(recipe, met_U, met_I, self.contents.widths).to(device)
         self.network.start(dataset, self.contents, met_I)

@@ -11,7 +11,7 @@ the main model, so nobody has a vector of its own. y is the factorization machin
 term of the item and the pairs across. The attention over modalities is a plain sum here.
 
 Each step takes some users, asks for a share of their items and hides these from X at once, so that nothing
-sees itself; the loss is the softmax over all items of the core.
+sees itself; the loss is the softmax over all items.
 
 U users, I items, B users of a batch, T targets, D width, G terms, C content width.
 """
@@ -91,8 +91,10 @@ class SageSoftmaxLearner:
         self.inputs = item_inputs(dataset, self.term_G, recipe.text_neighbours, device)
         met_I = torch.zeros(len(dataset.items))
         met_I[dataset.event_item_E[dataset.in_core_E]] = 1
-        self.outside_I = met_I == 0
+        self.outside_I = (met_I == 0) & (not recipe.whole_catalogue)
         self.network = SageSoftmax(recipe, met_I, len(self.term_G), self.inputs.content_IC.shape[1]).to(device)
+        mask_I1 = met_I[:, None].to(device)  # what nobody had has no row of its own: its contents and a bias say it all
+        self.network.free_ID.register_hook(lambda gradient_ID: gradient_ID * mask_I1)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return all of them at one rate."""
@@ -105,7 +107,7 @@ class SageSoftmaxLearner:
             yield Step(user_B, *held_out(self.target_UI, self.seen_U, user_B, self.recipe.held_out, random))
 
     def loss(self, step: Step) -> Tensor:
-        """Return the softmax loss over all items of the core, the history that is left apart."""
+        """Return the softmax loss over all items, the history that is left apart."""
         left_UI = without_pairs(self.scaled_UI, step.user_B[step.row_T], step.item_T)
         left_BI = left_UI[step.user_B]
         item_ID = self.network(self.inputs, pair(left_UI, self.device))
@@ -184,8 +186,11 @@ def load(weights: dict[str, Tensor], dataset: Dataset, recipe: SageSoftmaxRecipe
     An item that training did not meet is what its contents and the people who had it say.
     """
     state, known, term_G = unpacked(weights), names.unpack(weights["items.names"]), weights["terms"].numpy()
+    new_I = torch.from_numpy(names.rows_of(known, dataset.items) < 0)
+    unsold = state[_BIAS][~state[_FREE].any(1)]
     state[_FREE] = names.rows_for(state[_FREE], known, dataset.items)
     state[_BIAS] = names.rows_for(state[_BIAS][:, None], known, dataset.items)[:, 0]
+    state[_BIAS][new_I] = unsold.mean() if len(unsold) else 0.0  # else the newest would rank above all the unsold
     inputs = item_inputs(dataset, term_G, recipe.text_neighbours, torch.device("cpu"))
     sizes = torch.zeros(len(dataset.items)), len(term_G), inputs.content_IC.shape[1]
     network = restored(lambda: SageSoftmax(recipe, *sizes), state, recipe.name)

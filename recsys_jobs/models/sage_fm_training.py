@@ -53,7 +53,7 @@ class SageFMLearner:
 
     def __init__(self, dataset: Dataset, recipe: SageFMRecipe, parts: Parts, device: torch.device) -> None:
         self.dataset, self.recipe, self.device = dataset, recipe, device
-        self.pairs = positives(dataset, parts.target_E, parts.seen_E)
+        self.pairs = positives(dataset, parts.target_E, parts.seen_E, recipe.whole_catalogue)
         self.world = build_world(dataset, parts.seen_E, device)
         self.edge_keys = self.world.graph.keys()
         self.owned_UI = events_matrix(dataset)  # validation included
@@ -122,7 +122,7 @@ class SageFMLearner:
         return penalty + self._pairs_loss(world, batch)
 
     def _held_out_loss(self, world: World, batch: HeldOut) -> Tensor:
-        """Return the softmax loss over all items of the core, the history that is left apart."""
+        """Return the softmax loss over the pool, the history that is left apart."""
         world = leave_out(world, batch.user_B[batch.row_T], batch.item_T)
         items = self.network.encode_items(world, batch.graph)
         user_BD = self.network.encode_users(world, items, torch.from_numpy(batch.user_B).to(self.device)).vector_BD

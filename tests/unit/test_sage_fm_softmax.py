@@ -103,16 +103,26 @@ def test_users_of_one_event_are_not_asked() -> None:
 
 
 def test_an_item_that_nobody_had_is_what_its_terms_say() -> None:
-    """Item 3 has the terms of item 0 and no row of its own."""
+    """Item 3 has the terms of item 0 and no row of its own; that nobody had it counts against it."""
     terms = {"term_item_P": np.array([0, 1, 2, 3]), "term_P": np.array([4, 8, 8, 4])}
     data = dataset([(user, item) for user in range(9) for item in (user % 3, (user + 1) % 3)], 9, 4, **terms)
     model = families.fit(data, TINY, seed=0, epochs=2).model
     vectors_ID = model.item_vectors()
     assert vectors_ID is not None
     weights = model.weights()
-    assert not weights["model.free_ID"][3].any() and not weights["model.bias_I"][3]
+    assert not weights["model.free_ID"][3].any()
+    assert weights["model.bias_I"][3] < weights["model.bias_I"][:3].min()
     term_D = weights["model.term_GD"][0]
     assert torch.allclose(vectors_ID[3], term_D / term_D.norm(), atol=1e-5)
+
+
+def test_an_item_that_came_later_is_as_likely_as_the_unsold_ones() -> None:
+    data = dataset([(user, item) for user in range(9) for item in (user % 3, (user + 1) % 3)], 9, 5)
+    weights = families.fit(data, TINY, seed=0, epochs=2).model.weights()
+    later = dataset([(user, item) for user in range(9) for item in (user % 3, (user + 1) % 3)], 9, 6)
+    bias_I = families.load(weights, later, TINY).weights()["model.bias_I"]
+    assert torch.isclose(bias_I[5], weights["model.bias_I"][3:].mean())
+    assert torch.equal(bias_I[:5], weights["model.bias_I"])
 
 
 def test_weights_serve_a_later_dataset_with_more_items_and_terms() -> None:

@@ -38,6 +38,14 @@ def test_negatives_are_never_owned_and_of_the_core(seed: int) -> None:
     assert set(negatives.tolist()) <= set(data.event_item_E[data.in_core_E].tolist())
 
 
+def test_what_nobody_had_is_compared_with_where_the_whole_catalogue_is_ranked() -> None:
+    data = dataset([(0, 0), (0, 1), (1, 0), (1, 1)], 2, 4)
+    everything = np.ones(4, np.bool_)
+    assert positives(data, everything, everything, whole_catalogue=True).pool_N.tolist() == [0, 1, 2, 3]
+    with pytest.raises(JobError, match="an item left to compare with"):
+        positives(data, everything, everything)
+
+
 def test_negatives_are_uniform_over_what_is_left() -> None:
     data = dataset([(0, 0), (0, 1), (1, 2), (1, 3), (1, 4)], 2, 5)
     pairs = positives(data, np.ones(5, np.bool_), np.ones(5, np.bool_))
