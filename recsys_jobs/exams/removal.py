@@ -47,7 +47,7 @@ def without(question: Question, removal: Removal, seed: int) -> Question:
 
 
 def without_contents(dataset: Dataset, removal: Removal, seed: int) -> Dataset:
-    """Return a dataset with a share of its images, or of its item texts and of its reviews, missing."""
+    """Return a dataset with a share of its images missing, or of its item texts, with their terms, and reviews."""
     random = np.random.default_rng([seed, 2])
     present_I = dataset.image_present_I if removal.modality == "image" else dataset.text_present_I
     left_I = present_I & ~_chosen(present_I, removal.share, random)
@@ -57,8 +57,11 @@ def without_contents(dataset: Dataset, removal: Removal, seed: int) -> Dataset:
     gone_R = _chosen(np.ones(len(dataset.review_RT), np.bool_), removal.share, random)
     kept_E = (dataset.review_E >= 0) & ~np.append(gone_R, True)[dataset.review_E]
     text_IT = np.where(left_I[:, None], dataset.text_IT, 0).astype(np.float32)
+    kept_P = ~(present_I & ~left_I)[dataset.term_item_P]
     return replace(
         dataset,
+        term_item_P=dataset.term_item_P[kept_P],
+        term_P=dataset.term_P[kept_P],
         text_IT=text_IT,
         text_present_I=left_I,
         review_E=np.where(kept_E, dataset.review_E, -1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -36,13 +37,16 @@ def test_so_many_are_gone_and_more_holds_less(modality: str) -> None:
 
 
 def test_images_go_and_words_stay_and_the_reverse() -> None:
-    data = with_everything(items=60)
+    terms = {"term_item_P": np.repeat(np.arange(60), 2), "term_P": np.tile([3, 4], 60)}
+    data = replace(with_everything(items=60), **terms)
     blind = without_contents(data, Removal("image", 0.6), 0)
     assert not blind.image_IV[~blind.image_present_I].any()
-    assert np.array_equal(blind.text_IT, data.text_IT)
+    assert np.array_equal(blind.text_IT, data.text_IT) and len(blind.term_P) == 120
     mute = without_contents(data, Removal("text", 0.6), 0)
     assert np.array_equal(mute.image_IV, data.image_IV)
     assert not mute.text_IT[~mute.text_present_I].any()
+    assert set(mute.term_item_P) == set(range(60)) - set(np.flatnonzero(data.text_present_I & ~mute.text_present_I))
+    assert len(mute.term_P) == len(mute.term_item_P)
     shown = mute.review_E[mute.review_E >= 0]
     assert (mute.review_E[mute.review_E != data.review_E] == -1).all()
     assert len(set(shown)) < 0.5 * len(data.review_RT)
