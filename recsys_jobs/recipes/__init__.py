@@ -1,0 +1,203 @@
+"""Recipes: a run's whole configuration as a frozen dataclass that a plain function returns. Standard library only.
+
+`family` says which code fits the recipe (see families.py). A new family adds a dataclass of its own and a
+function for each named configuration to a module of this package, and a line to `RECIPES`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from typing import Any
+
+from recsys_jobs.errors import UsageError
+from recsys_jobs.recipes.attention import (
+    AttentionRecipe,
+    NcfRecipe,
+    attention_contrastive,
+    attention_towers,
+    ncf_rating,
+)
+from recsys_jobs.recipes.base import Recipe, TrainedRecipe
+from recsys_jobs.recipes.blends import (
+    BlendRecipe,
+    ease_kernel,
+    ease_kernel_sage,
+    ease_lightgcn,
+    ease_lightgcn_sage,
+    ease_sage,
+    sequence_kernel,
+    sequence_sage,
+)
+from recsys_jobs.recipes.closed import (
+    EaseTextRecipe,
+    ItemKnnRecipe,
+    TextKnnRecipe,
+    UserKnnRecipe,
+    ease,
+    ease_text,
+    item_knn,
+    popularity,
+    random_scores,
+    text_kernel,
+    text_knn,
+    user_knn,
+)
+from recsys_jobs.recipes.graphs import (
+    LightGCNRecipe,
+    SageFMRecipe,
+    SageSoftmaxRecipe,
+    bpr_mf,
+    lightgcn,
+    sage_fm,
+    sage_fm_debug,
+    sage_fm_end_to_end,
+    sage_fm_end_to_end_small,
+    sage_fm_seed,
+    sage_fm_softmax,
+)
+from recsys_jobs.recipes.sequences import (
+    ContentSequenceRecipe,
+    GatedSequenceRecipe,
+    SequenceRecipe,
+    TemporalGPT2Recipe,
+    gated_sequence,
+    sasrec,
+    temporal_gpt2,
+)
+
+__all__ = [
+    "AttentionRecipe",
+    "BlendRecipe",
+    "ContentSequenceRecipe",
+    "EaseTextRecipe",
+    "GatedSequenceRecipe",
+    "ItemKnnRecipe",
+    "LightGCNRecipe",
+    "NcfRecipe",
+    "RECIPES",
+    "Recipe",
+    "SageFMRecipe",
+    "SageSoftmaxRecipe",
+    "SequenceRecipe",
+    "TemporalGPT2Recipe",
+    "TextKnnRecipe",
+    "TrainedRecipe",
+    "UserKnnRecipe",
+    "attention_contrastive",
+    "attention_towers",
+    "best_recipe",
+    "bpr_mf",
+    "ease",
+    "ease_kernel",
+    "ease_kernel_sage",
+    "ease_lightgcn",
+    "ease_lightgcn_sage",
+    "ease_sage",
+    "ease_text",
+    "gated_sequence",
+    "item_knn",
+    "lightgcn",
+    "ncf_rating",
+    "popularity",
+    "random_scores",
+    "recipe",
+    "restored",
+    "sage_fm",
+    "sage_fm_debug",
+    "sage_fm_end_to_end",
+    "sage_fm_end_to_end_small",
+    "sage_fm_seed",
+    "sage_fm_softmax",
+    "sasrec",
+    "sequence_kernel",
+    "sequence_sage",
+    "temporal_gpt2",
+    "text_kernel",
+    "text_knn",
+    "user_knn",
+]
+
+RECIPES: dict[str, Callable[[], Recipe]] = {
+    "sage_fm": sage_fm,
+    "sage_fm_seed": sage_fm_seed,
+    "sage_fm_debug": sage_fm_debug,
+    "sage_fm_end_to_end": sage_fm_end_to_end,
+    "sage_fm_end_to_end_small": sage_fm_end_to_end_small,
+    "sage_fm_softmax": sage_fm_softmax,
+    "bpr_mf": bpr_mf,
+    "lightgcn": lightgcn,
+    "sasrec": sasrec,
+    "gated_sequence": gated_sequence,
+    "temporal_gpt2": temporal_gpt2,
+    "ncf_rating": ncf_rating,
+    "attention_contrastive": attention_contrastive,
+    "attention_towers": attention_towers,
+    "ease_text": ease_text,
+    "ease": ease,
+    "text_knn": text_knn,
+    "text_kernel": text_kernel,
+    "item_knn": item_knn,
+    "user_knn": user_knn,
+    "ease_sage": ease_sage,
+    "ease_kernel_sage": ease_kernel_sage,
+    "ease_kernel": ease_kernel,
+    "ease_lightgcn_sage": ease_lightgcn_sage,
+    "ease_lightgcn": ease_lightgcn,
+    "sequence_sage": sequence_sage,
+    "sequence_kernel": sequence_kernel,
+    "popularity": popularity,
+    "random": random_scores,
+}
+
+
+def recipe(name: str) -> Recipe:
+    """Return the recipe called `name`; UsageError for an unknown one."""
+    if name not in RECIPES:
+        raise UsageError(f"unknown recipe {name!r}: name one of {', '.join(sorted(RECIPES))}")
+    return RECIPES[name]()
+
+
+def restored(name: str, values: Mapping[str, str]) -> Recipe:
+    """Return the recipe as it was when its fit logged these values: what its name means may have changed since."""
+    now = recipe(name)
+    logged = {field.name: values[field.name] for field in fields(now) if field.name in values}
+    changes: dict[str, Any] = {key: _parsed(text, getattr(now, key)) for key, text in logged.items()}
+    if "parts" in changes:
+        changes["parts"] = tuple((weight, _part(values)) for weight, values in changes["parts"])
+    return replace(now, **changes)
+
+
+def _part(values: dict[str, Any]) -> Recipe:
+    """Return a blend's part out of its logged fields: JSON knows lists where a recipe has tuples."""
+    now = recipe(values["name"])
+    known = {field.name for field in fields(now)}
+    plain: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if key in known
+    }
+    return replace(now, **plain)
+
+
+def _parsed(text: str, like: Any) -> Any:
+    """Return a logged value as the type of the field's value now."""
+    if isinstance(like, bool):
+        return text == "True"
+    if isinstance(like, tuple):
+        return tuple(json.loads(text))
+    return type(like)(text)
+
+
+# the recipe that does best on a layout's data (recsys_jobs/exam_data), where that was measured
+_BEST = {
+    "split_file": "ease_kernel_sage",
+    "sequences": "sequence_sage",
+    "csv_folder": "sage_fm",
+    "movielens": "sage_fm",
+    "lake": "sage_fm",
+}
+
+
+def best_recipe(layout: str) -> str:
+    """Return the name of the best recipe that is known for data of this layout."""
+    return _BEST[layout]
