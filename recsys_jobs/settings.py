@@ -62,6 +62,7 @@ class Settings:
         "ease_text",
         "item_knn",
         "lightgcn",
+        "ease_lightgcn_sage",
         "attention_contrastive",
         "gated_sequence",
         "temporal_gpt2",
