@@ -10,6 +10,8 @@ import importlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from unittest import mock
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from recsys_jobs import lake, tracking
 from recsys_jobs.embed import store
@@ -49,6 +52,23 @@ def places(home: Path) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "PYTHONWARNINGS": "ignore",
     }
+
+
+@contextmanager
+def at_home(home: Path, nights: list[date] | None = None) -> Iterator[Path]:
+    """Let this process live in a shop under `home` for a while: its environment, and nothing remembered of another."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in places(home).items():
+            patch.setenv(name, value)
+        _forget_tracking()
+        open_shop(home, nights or NIGHTS)
+        yield home
+    _forget_tracking()
+
+
+def _forget_tracking() -> None:
+    for cached in (tracking.client, tracking.experiment_id):
+        cached.cache_clear()
 
 
 def open_shop(home: Path, nights: list[date] = NIGHTS) -> None:

@@ -31,18 +31,10 @@ NAMES = "ease_text,popularity,random,sage_fm_end_to_end_small"
 
 @pytest.fixture(scope="module", autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    home = tmp_path_factory.mktemp("bakeoff")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in shop.places(home).items():
-            patch.setenv(name, value)
-        for cached in (tracking.client, tracking.experiment_id):
-            cached.cache_clear()
-        shop.open_shop(home, [EARLY, LATE])
+    with shop.at_home(tmp_path_factory.mktemp("bakeoff"), [EARLY, LATE]) as home:
         text = (home / "shop.toml").read_text().replace("sage_fm_debug", "random")  # anything is better than noise
         (home / "shop.toml").write_text(text)
         yield home
-    for cached in (tracking.client, tracking.experiment_id):
-        cached.cache_clear()
 
 
 def job(step: str, night: date, recipes: str = NAMES) -> None:

@@ -24,18 +24,10 @@ BLEND = "ease_lightgcn"
 
 @pytest.fixture(scope="module", autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    home = tmp_path_factory.mktemp("blend")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in shop.places(home).items():
-            patch.setenv(name, value)
-        for cached in (tracking.client, tracking.experiment_id):
-            cached.cache_clear()
-        shop.open_shop(home)
+    with shop.at_home(tmp_path_factory.mktemp("blend")) as home:
         for night in NIGHTS[:2]:
             shop.run_night(night, "--recipe", BLEND)
         yield home
-    for cached in (tracking.client, tracking.experiment_id):
-        cached.cache_clear()
 
 
 def test_the_registered_blend_answers_as_the_table_does() -> None:

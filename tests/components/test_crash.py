@@ -26,19 +26,11 @@ FIRST, SECOND = NIGHTS[0], NIGHTS[1]
 @pytest.fixture(scope="module", autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A shop with one whole night, and a second one up to its slates."""
-    home = tmp_path_factory.mktemp("crash")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in shop.places(home).items():
-            patch.setenv(name, value)
-        for cached in (tracking.client, tracking.experiment_id):
-            cached.cache_clear()
-        shop.open_shop(home, NIGHTS[:4])
+    with shop.at_home(tmp_path_factory.mktemp("crash"), NIGHTS[:4]) as home:
         shop.run_night(FIRST)
         for job in shop.JOBS[:-1]:
             shop.run_job(job, SECOND)
         yield home
-    for cached in (tracking.client, tracking.experiment_id):
-        cached.cache_clear()
 
 
 def publish_killed(point: str) -> None:

@@ -31,16 +31,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 @pytest.fixture(scope="module", autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    home = tmp_path_factory.mktemp("promotion")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in shop.places(home).items():
-            patch.setenv(name, value)
-        for cached in (tracking.client, tracking.experiment_id):
-            cached.cache_clear()
-        shop.open_shop(home)
+    with shop.at_home(tmp_path_factory.mktemp("promotion")) as home:
         yield home
-    for cached in (tracking.client, tracking.experiment_id):
-        cached.cache_clear()
 
 
 @pytest.fixture
