@@ -2,10 +2,9 @@
 
 At each first of March from 2002 to 2013 a model learns from what was before it, selected by the last tenth of
 that, and is asked for what people took in the year that follows. Everything is learned from: in the first years
-no core of five is left. Pages that list other items (also_bought)
-bear no date, so every date has them; each recipe that has a graph is asked without them too. A person's years
-are no independent draws: intervals resample people, with all the years of each, and the differences from
-`ease_text` are corrected by Holm.
+no core of five is left. Pages that list other items (also_bought) bear no date, so every date has them; each
+recipe that has a graph is asked without them too. A person's years are no independent draws: intervals resample
+people, with all the years of each, and the differences from `ease_text` are corrected by Holm.
 
 E events, K edges, U people, N pairs of a person and a year, R resamples.
 """
@@ -114,8 +113,7 @@ def listing(sitting: Sitting, more: Edges) -> Sitting:
 def measured(sitting: Sitting, name: str) -> Figures:
     """Return one model's values of one year."""
     recipe = recipe_called(name)
-    data = sitting.watched if families.is_iterative(recipe) else sitting.learned
-    fitted = families.fit(data, recipe, seed=SEED, device=choose_device())
+    fitted = families.fit(sitting.for_fit(recipe), recipe, seed=SEED, device=choose_device())
     model = families.load(fitted.model.weights(), sitting.scored, recipe)
     result = examine(model, sitting.scored, sitting.holdout, k_values=[K], seed=SEED)
     return Figures(result.user_U, result.per_user("ndcg", K), result.per_user("recall", K))

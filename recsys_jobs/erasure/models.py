@@ -20,8 +20,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from recsys_jobs import lake, tracking
+from recsys_jobs.checkpoints import joined, split
 from recsys_jobs.fits import EXAM, SERVING, WEIGHTS, kept_weights
-from recsys_jobs.models.folded_model import USER, of_parts
+from recsys_jobs.models.folded_model import USER
 from recsys_jobs.tables import INTERACTIONS, RECOMMENDATIONS, REVIEWS
 
 _WEIGHTS, _FILE = WEIGHTS.split("/")
@@ -114,13 +115,9 @@ def _without(tensors: dict[str, Tensor], people: list[str], user: str) -> dict[s
     """The tensors without what is one person's, of a blend part by part; None where one cannot tell what is theirs."""
     if "blend.epochs" not in tensors:
         return _part_without(tensors, people, user)
-    left: dict[str, Tensor] = {}
-    for names in of_parts(tensors):
-        part = _part_without({own: tensors[name] for own, name in names.items()}, people, user)
-        if part is None:
-            return None
-        left |= {names[own]: tensor for own, tensor in part.items()}
-    return left | {"blend.epochs": tensors["blend.epochs"]}
+    parts = {number: _part_without(own, people, user) for number, own in split(tensors).items()}
+    left = {number: own for number, own in parts.items() if own is not None}
+    return joined(left) if len(left) == len(parts) else None
 
 
 def _part_without(tensors: dict[str, Tensor], people: list[str], user: str) -> dict[str, Tensor] | None:

@@ -44,7 +44,7 @@ def train(sitting: Sitting, recipe: Recipe, seed: int) -> tuple[Trained, Model]:
     place.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=place) as folder:
         file, out = Path(folder) / "dataset.safetensors", Path(folder)
-        dataset_file.save(sitting.watched if families.is_iterative(recipe) else sitting.learned, file)
+        dataset_file.save(sitting.for_fit(recipe), file)
         _run(recipe.name, seed, file, out)
         told = json.loads((out / FIT).read_text(encoding="utf-8"))
         weights = load_file(out / WEIGHTS)

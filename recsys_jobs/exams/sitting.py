@@ -30,9 +30,11 @@ from recsys_jobs.evaluation.protocols import (
 from recsys_jobs.exam_data.raw import RawData, labels, numbers, terms
 from recsys_jobs.exams.edges import co_review_edges
 from recsys_jobs.exams.vectors import Contents
+from recsys_jobs.families import is_iterative
 from recsys_jobs.models.graph import shared_users
 from recsys_jobs.models.item_to_item import events_matrix
 from recsys_jobs.models.world import last_reviews
+from recsys_jobs.recipes import Recipe
 from recsys_jobs.reference import k_core
 from recsys_jobs.settings import Settings
 
@@ -53,6 +55,10 @@ class Sitting:
     holdout: Holdout
     hidden_UI: sparse.csr_matrix | None  # masked besides what `scored` holds
     masked: str  # in words
+
+    def for_fit(self, recipe: Recipe) -> Dataset:
+        """Return what a recipe's family is fitted on."""
+        return self.watched if is_iterative(recipe) else self.learned
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ B block of users or items, I items.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -101,10 +102,11 @@ def fit(
             took.append(families.fit(dataset, part, checkpoint=kept, **how))
         else:
             took.append(families.Fitted(_closed_form(dataset, part, seed, whole=epochs is not None)))
-    parts = [(weight, fitted.model) for (weight, _), fitted in zip(recipe.parts, took, strict=True)]
-    numbers = tuple(total(fitted.epochs) for fitted in took if fitted.history)
-    history = max(zip(recipe.parts, took, strict=True), key=lambda one: (bool(one[1].history), one[0][0]))[1].history
-    return BlendModel(parts, len(dataset.items), _plain(numbers), history)
+    weighed = [(weight, fitted) for (weight, _), fitted in zip(recipe.parts, took, strict=True)]
+    trained = [(weight, fitted) for weight, fitted in weighed if fitted.history]
+    epochs = _plain(tuple(total(fitted.epochs) for _, fitted in trained))
+    history = max(trained, key=itemgetter(0))[1].history if trained else []
+    return BlendModel([(weight, fitted.model) for weight, fitted in weighed], len(dataset.items), epochs, history)
 
 
 def _each(recipe: BlendRecipe, epochs: Epochs | None) -> tuple[int | None, ...]:

@@ -5,8 +5,6 @@ U users, I items, B batch of users, F factors, D width.
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 from torch import Tensor
 
 from recsys_jobs import families
@@ -18,7 +16,6 @@ from recsys_jobs.models.contract import Factors, Model
 from recsys_jobs.recipes import BlendRecipe, Recipe
 
 USER, ITEM, VECTORS = "fold.user_UF", "fold.item_IF", "fold.item_ID"
-_PART = "folded_"  # and its number: before the names of what a blend's part keeps
 
 
 class FoldedModel:
@@ -45,9 +42,12 @@ class FoldedModel:
 
 
 def fold(model: Model) -> dict[str, Tensor]:
-    """Return the tensors that `unfold` needs; none where the model does not fold. Of a blend, those of its parts."""
+    """Return the tensors that `unfold` needs; none where the model does not fold.
+
+    A blend's are those of its parts, under the same numbers as their weights.
+    """
     if isinstance(model, BlendModel):
-        return joined({f"{_PART}{number}": fold(part) for number, (_, part) in enumerate(model.parts)})
+        return joined({str(number): fold(part) for number, (_, part) in enumerate(model.parts)})
     factors, vectors_ID = model.factors(), model.item_vectors()
     if factors is None:
         return {}
@@ -70,20 +70,10 @@ def unfold(tensors: dict[str, Tensor], dataset: Dataset, recipe: Recipe) -> Mode
     return FoldedModel(kept)
 
 
-def _unfold_blend(tensors: dict[str, Tensor], dataset: Dataset, recipe: BlendRecipe) -> Model | None:
+def _unfold_blend(tensors: dict[str, Tensor], dataset: Dataset, recipe: BlendRecipe) -> Model:
     of_part = split(tensors)
     parts: list[tuple[float, Model]] = []
     for number, (weight, part) in enumerate(recipe.parts):
-        folded = unfold(of_part[f"{_PART}{number}"], dataset, part)
-        parts.append((weight, folded or families.load(of_part[str(number)], dataset, part)))
+        own = of_part[str(number)]
+        parts.append((weight, unfold(own, dataset, part) or families.load(own, dataset, part)))
     return BlendModel(parts, len(dataset.items))
-
-
-def of_parts(tensors: dict[str, Tensor]) -> list[dict[str, str]]:
-    """Return, for each part of a kept blend, the names that its own tensors have among `tensors`."""
-    found: dict[str, dict[str, str]] = defaultdict(dict)
-    for name in tensors:
-        part, own = name.split(".", 1)
-        if part != "blend":
-            found[part.removeprefix(_PART)][own] = name
-    return list(found.values())

@@ -21,10 +21,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 def log_of(days: list[date]) -> RawData:
     seconds = [int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) for day in days]
-    people, things = [f"u{n}" for n in range(len(days))], [f"i{n}" for n in range(len(days))]
-    log = Log(
-        people, things, np.array(seconds), np.full(len(days), 5, np.float32), review=[f"r{n}" for n in range(len(days))]
-    )
+    people, things, words = ([f"{kind}{n}" for n in range(len(days))] for kind in "uir")
+    log = Log(people, things, np.array(seconds), np.full(len(days), 5, np.float32), review=words)
     return assemble(Path("shop"), "lake", log, {})
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,19 +14,13 @@ from recsys_jobs.errors import JobError
 from recsys_jobs.models.contract import Factors, Model
 from recsys_jobs.models.served import terms
 from recsys_jobs.ranking import top_k
-from recsys_jobs.recipes import BlendRecipe, Recipe, bpr_mf, ease_text, item_knn, user_knn
+from recsys_jobs.recipes import Recipe, ease_text, item_knn, user_knn
 from recsys_jobs.serve import write_model
 from recsys_jobs.serving_model import Recommender
+from tests.unit.test_blend import TRAINED, blend_of
 from tests.unit.worlds import with_everything
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-TRAINED = replace(bpr_mf(), width=4, max_epochs=2, min_batch=16)
-
-
-def blend_of(*parts: tuple[float, Recipe]) -> BlendRecipe:
-    return BlendRecipe(name="some_blend", family="blend", parts=parts)
-
 
 BLEND = blend_of((0.2, ease_text()), (0.5, TRAINED), (0.3, item_knn()))
 
