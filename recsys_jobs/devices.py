@@ -62,8 +62,12 @@ def to_device(values: NDArray[Any], device: torch.device) -> torch.Tensor:
 def deterministic(device: torch.device) -> Iterator[None]:
     """Only deterministic algorithms inside; on cuda, where a sparse product has none, torch warns instead."""
     before, warned = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    memory: Any = torch.utils.deterministic
+    filled = memory.fill_uninitialized_memory
     torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
+    memory.fill_uninitialized_memory = False  # a third of an epoch went into filling new memory
     try:
         yield
     finally:
+        memory.fill_uninitialized_memory = filled
         torch.use_deterministic_algorithms(before, warn_only=warned)

@@ -18,9 +18,9 @@ def make_optimizer(groups: list[dict[str, Any]], recipe: TrainedRecipe) -> torch
     """Return the recipe's optimizer over parameter groups, each with its `lr`; UsageError for an unknown name."""
     decay = recipe.weight_decay
     makers: dict[str, Callable[[], torch.optim.Optimizer]] = {
-        "adam": lambda: torch.optim.Adam(groups, weight_decay=decay),
-        "adamw": lambda: torch.optim.AdamW(groups, weight_decay=decay),
-        "sgd": lambda: torch.optim.SGD(groups, momentum=_MOMENTUM, weight_decay=decay),
+        "adam": lambda: torch.optim.Adam(groups, weight_decay=decay, fused=True),
+        "adamw": lambda: torch.optim.AdamW(groups, weight_decay=decay, fused=True),
+        "sgd": lambda: torch.optim.SGD(groups, momentum=_MOMENTUM, weight_decay=decay, fused=True),
     }
     return _named(makers, recipe.optimizer, "optimizer")()
 

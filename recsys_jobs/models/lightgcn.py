@@ -29,7 +29,7 @@ from recsys_jobs.devices import to_device
 from recsys_jobs.learner import EpochLog, Parts
 from recsys_jobs.models import names
 from recsys_jobs.models.item_to_item import events_matrix
-from recsys_jobs.models.sparse import Sparse, multiply, to_torch
+from recsys_jobs.models.sparse import to_torch
 from recsys_jobs.models.vector_model import VectorModel, fill_unknown
 from recsys_jobs.recipes import LightGCNRecipe
 from recsys_jobs.sampling import Positives, batches, own_negatives, owned_among, positives, shared_candidates
@@ -82,20 +82,26 @@ class LightGCNLearner:
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the loss of one batch of pairs, the graph being propagated once."""
-        vector_ND = propagate(self.network.vector_ND, self.graph, self.recipe.layers)
-        user_B = to_device(batch.user_B, self.device)
-        item_B, other = (self.users + to_device(a, self.device) for a in (batch.item_B, batch.other))
-        user_BD, item_BD, other_D = (functional.embedding(nodes, vector_ND) for nodes in (user_B, item_B, other))
+        start_ND = self.network.vector_ND
+        vector_ND = propagate(start_ND, self.graph, self.recipe.layers)
+        parts = (batch.user_B, self.users + batch.item_B, self.users + batch.other)
+        node_N = to_device(np.concatenate(parts), self.device)
+        # rows are looked up in one go: each time has a gradient as large as E
+        row_ND = functional.embedding(node_N, vector_ND)
+        start_row_ND = row_ND if vector_ND is start_ND else functional.embedding(node_N, start_ND)
+        sizes = [len(part) for part in parts]
+        return self._ranking(batch, *row_ND.split(sizes)) + self._penalty(*start_row_ND.split(sizes))
+
+    def _ranking(self, batch: Batch, user_BD: Tensor, item_BD: Tensor, other_D: Tensor) -> Tensor:
         positive_B = (user_BD * item_BD).sum(1)
         if self.recipe.loss == "bpr":
-            return losses.bpr(positive_B, (user_BD * other_D).sum(1)) + self._penalty(user_B, item_B, other)
+            return losses.bpr(positive_B, (user_BD * other_D).sum(1))
         owned_BC = torch.from_numpy(owned_among(self.seen_UI, batch.user_B, batch.other)).to(self.device)
-        loss = losses.sampled_softmax(positive_B, user_BD @ other_D.T, owned_BC, len(self.pairs.pool_N))
-        return loss + self._penalty(user_B, item_B)
+        return losses.sampled_softmax(positive_B, user_BD @ other_D.T, owned_BC, len(self.pairs.pool_N))
 
-    def _penalty(self, *nodes: Tensor) -> Tensor:
-        rows = [functional.embedding(node_B, self.network.vector_ND) for node_B in nodes]
-        return self.recipe.l2 / 2 * torch.stack([row_BD.square().sum(1).mean() for row_BD in rows]).sum()
+    def _penalty(self, user_BD: Tensor, item_BD: Tensor, other_D: Tensor) -> Tensor:
+        rows = (user_BD, item_BD, other_D) if self.recipe.loss == "bpr" else (user_BD, item_BD)
+        return self.recipe.l2 / 2 * torch.stack([row_ND.square().sum(1).mean() for row_ND in rows]).sum()
 
     def look(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
         """Return the users' scores."""
@@ -107,12 +113,11 @@ class LightGCNLearner:
         return _model(self.network.vector_ND.detach(), self.dataset, self.recipe, epochs, history, self.device)
 
 
-def adjacency(history_UI: sparse.csr_matrix, device: torch.device) -> Sparse:
-    """Return A [N, N]; symmetric, so that it is its own transpose."""
+def adjacency(history_UI: sparse.csr_matrix, device: torch.device) -> Tensor:
+    """Return A [N, N], torch CSR; symmetric."""
     both_NN = _bipartite(history_UI)
     scale_NN = sparse.diags_array(np.maximum(np.diff(both_NN.indptr), 1) ** -0.5)
-    matrix = to_torch((scale_NN @ both_NN @ scale_NN).tocsr(), device)
-    return Sparse(matrix, matrix)
+    return to_torch((scale_NN @ both_NN @ scale_NN).tocsr(), device)
 
 
 def _bipartite(history_UI: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -120,13 +125,33 @@ def _bipartite(history_UI: sparse.csr_matrix) -> sparse.csr_matrix:
     return sparse.block_array([[None, history_UI], [history_UI.T, None]], format="csr")
 
 
-def propagate(start_ND: Tensor, graph: Sparse, layers: int) -> Tensor:
-    """Return the mean [N, D] of what each layer makes of the one before."""
-    layer_ND = total_ND = start_ND
-    for _ in range(layers):
-        layer_ND = multiply(graph, layer_ND)
-        total_ND = total_ND + layer_ND
-    return total_ND / (layers + 1)
+def propagate(start_ND: Tensor, graph: Tensor, layers: int) -> Tensor:
+    """Return the mean [N, D] of what each layer makes of the one before; `graph` is symmetric."""
+    if not layers:
+        return start_ND
+    result: Tensor = _Propagate.apply(graph, layers, start_ND)
+    return result
+
+
+class _Propagate(torch.autograd.Function):
+    """(1 + A + ... + A^L) E / (L + 1), by Horner's rule; symmetric, so that its gradient is the same sum."""
+
+    @staticmethod
+    def forward(ctx: Any, graph: Tensor, layers: int, start_ND: Tensor) -> Tensor:
+        ctx.graph, ctx.layers = graph, layers
+        return _mean_of_layers(graph, layers, start_ND)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[None, None, Tensor]:
+        return None, None, _mean_of_layers(ctx.graph, ctx.layers, grads[0])
+
+
+def _mean_of_layers(graph: Tensor, layers: int, start_ND: Tensor) -> Tensor:
+    with torch.autocast(start_ND.device.type, enabled=False):
+        total_ND = start_ND = start_ND.float().contiguous()
+        for _ in range(layers):
+            total_ND = torch.addmm(start_ND, graph, total_ND)
+        return total_ND.div_(layers + 1)
 
 
 def vectors(

@@ -28,6 +28,20 @@ def test_a_layer_is_the_neighbours_by_the_roots_of_both_degrees() -> None:
     assert torch.equal(propagate(start, graph, 0), start)
 
 
+def test_the_gradient_of_the_layers_is_that_of_the_sum_written_out() -> None:
+    data = two_tastes()
+    graph = adjacency(events_matrix(data), CPU)
+    start = torch.randn(len(data.users) + len(data.items), 3, generator=torch.Generator().manual_seed(0))
+    wanted = torch.randn(start.shape, generator=torch.Generator().manual_seed(1))
+    ours, slow = (start.clone().requires_grad_() for _ in range(2))
+    layers, dense = [slow], graph.to_dense()
+    for _ in range(3):
+        layers.append(dense @ layers[-1])
+    (propagate(ours, graph, 3) * wanted).sum().backward()
+    (torch.stack(layers).mean(0) * wanted).sum().backward()
+    assert torch.allclose(ours.grad, slow.grad, atol=1e-6)
+
+
 def test_whom_training_did_not_meet_is_the_mean_of_its_neighbours_or_of_everyone() -> None:
     """User 2 had items 0 and 1, user 3 nothing; item 2 was had by users 0 and 1, item 3 by nobody."""
     history_UI = events_matrix(dataset([(0, 2), (1, 2), (2, 0), (2, 1)], 4, 4))
