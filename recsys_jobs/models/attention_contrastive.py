@@ -125,13 +125,13 @@ class AttentionNetwork(nn.Module):
         """Return the scores [N] of users and items side by side."""
         pairs = Tokens(*(torch.cat(parts, dim=1) for parts in zip(users, items, strict=True)))
         y_NMD = self._attended(pairs)
-        user_ND, item_ND = y_NMD[:, 0], _mean(y_NMD[:, 1:], items.present_NM)
+        user_ND, item_ND = y_NMD[:, 0], mean_of_present(y_NMD[:, 1:], items.present_NM)
         layered_N: Tensor = self.readout(torch.cat([user_ND, item_ND], dim=1)).squeeze(1)
         return (user_ND * item_ND).sum(1) + layered_N
 
     def item_vectors(self, items: Tokens) -> Tensor:
         """Return items by themselves [N, D]; in towers, what users' vectors are multiplied with."""
-        y_ND = _mean(self._attended(items), items.present_NM)
+        y_ND = mean_of_present(self._attended(items), items.present_NM)
         return y_ND if self.recipe.user_token else y_ND + self.readout(y_ND)
 
     def _attended(self, tokens: Tokens) -> Tensor:
@@ -144,5 +144,6 @@ class AttentionNetwork(nn.Module):
         return tokens.x_NMD + functional.dropout(mixed, self.recipe.dropout, self.training)
 
 
-def _mean(y_NMD: Tensor, present_NM: Tensor) -> Tensor:
+def mean_of_present(y_NMD: Tensor, present_NM: Tensor) -> Tensor:
+    """Return the mean over the tokens that are there [N, D]."""
     return (y_NMD * present_NM[..., None]).sum(1) / present_NM.sum(1, keepdim=True)

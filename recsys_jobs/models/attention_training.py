@@ -19,7 +19,7 @@ from recsys_jobs.dataset import Bools, Dataset, Ints
 from recsys_jobs.devices import to_device
 from recsys_jobs.errors import UsageError
 from recsys_jobs.learner import EpochLog, Parts
-from recsys_jobs.models import names
+from recsys_jobs.models import attention_pairs, names
 from recsys_jobs.models.attention_contrastive import AttentionNetwork, Contents, Tokens
 from recsys_jobs.models.contract import Trained
 from recsys_jobs.models.item_to_item import events_matrix
@@ -28,7 +28,7 @@ from recsys_jobs.models.vector_model import VectorModel, fill_unknown
 from recsys_jobs.recipes import AttentionRecipe
 from recsys_jobs.sampling import batches, own_negatives, owned_among, positives, shared_candidates
 
-_PAIRS = 16_384  # scored at once
+_ITEMS_OF_PAIRS, _USERS_OF_PAIRS = 256, 64  # scored at once: what a cache holds
 _ITEMS = 4_096  # fused at once
 
 
@@ -129,26 +129,14 @@ def score_all(network: AttentionNetwork, contents: Contents, user_B: Tensor) -> 
     if not network.recipe.user_token:
         return user_BD @ all_item_vectors(network, contents).T
     everything_I = torch.arange(len(network.item_ID), device=user_B.device)
+    users = attention_pairs.user_side(network, network.users(user_BD))
     columns = []
-    for item_N in everything_I.split(_PAIRS):
-        items, users = network.items(contents, item_N), network.users(user_BD)
-        step = max(1, _PAIRS // len(item_N))
-        columns.append(torch.cat([_block(network, users, items, rows) for rows in _slices(len(user_B), step)]))
-    return torch.cat(columns, dim=1)
-
-
-def _slices(count: int, step: int) -> list[slice]:
-    """Return slices that cover `count` rows."""
-    return [slice(start, start + step) for start in range(0, count, step)]
-
-
-def _block(network: AttentionNetwork, users: Tokens, items: Tokens, rows: slice) -> Tensor:
-    """Return some users' scores of these items [b, I]."""
-    some = Tokens(*(part[rows] for part in users))
-    count, width = len(some.x_NMD), len(items.x_NMD)
-    left = Tokens(*(part.repeat_interleave(width, 0) for part in some))
-    right = Tokens(*(part.expand(count, *part.shape).flatten(0, 1) for part in items))
-    return network.pair_scores(left, right).float().reshape(count, width)
+    for item_N in everything_I.split(_ITEMS_OF_PAIRS):
+        items = attention_pairs.item_side(network, network.items(contents, item_N))
+        blocks = zip(*(part.split(_USERS_OF_PAIRS) for part in users), strict=True)
+        some = (attention_pairs.UserSide(*block) for block in blocks)
+        columns.append(torch.cat([attention_pairs.scores(network, block, items) for block in some]))
+    return torch.cat(columns, dim=1).float()
 
 
 @torch.no_grad()

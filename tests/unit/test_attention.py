@@ -13,6 +13,7 @@ from recsys_jobs.dataset import Dataset
 from recsys_jobs.errors import JobError, UsageError
 from recsys_jobs.learner import parts_of
 from recsys_jobs.losses import clip
+from recsys_jobs.models import attention_pairs
 from recsys_jobs.models.attention_contrastive import AttentionNetwork, Contents
 from recsys_jobs.models.attention_training import AttentionLearner, fit, load
 from recsys_jobs.recipes import AttentionRecipe, attention_contrastive, attention_towers
@@ -102,6 +103,22 @@ def test_one_pair_by_hand_with_torchs_own_attention() -> None:
         by_hand = y_MD[0] @ shown_D + network.readout(torch.cat([y_MD[0], shown_D])[None])[0, 0]
         users, items = network.users(network.user_UD[[3]]), network.items(contents, torch.tensor([item]))
         assert torch.allclose(network.pair_scores(users, items)[0], by_hand, atol=1e-5)
+
+
+@pytest.mark.parametrize("heads", [1, 2, 4])
+def test_all_pairs_at_once_score_as_each_pair_does(heads: int) -> None:
+    """Large weights, so that attention decides; items with and without words, looks and numbers."""
+    data = with_everything()
+    network, contents = network_of(data, replace(RECIPES[0], heads=heads)), Contents(data)
+    user_N, item_N = torch.cartesian_prod(torch.arange(len(data.users)), torch.arange(len(data.items))).T
+    with torch.no_grad():
+        network.queries_keys_values.weight *= 5
+        items = network.items(contents, torch.arange(len(data.items)))
+        assert len(items.present_NM.unique(dim=0)) > 2
+        each = network.pair_scores(network.users(network.user_UD[user_N]), network.items(contents, item_N))
+        users = attention_pairs.user_side(network, network.users(network.user_UD))
+        at_once = attention_pairs.scores(network, users, attention_pairs.item_side(network, items))
+    assert torch.allclose(at_once.flatten(), each, rtol=1e-4, atol=1e-4)
 
 
 @both
