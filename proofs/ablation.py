@@ -1,7 +1,7 @@
 """What each part of the graph model is worth on a benchmark folder: `python -m proofs.ablation DATA [--seed N]`.
 
 Each row is `sage_fm_softmax` with one thing changed, fitted on train and measured on validation, everything else
-equal. Prints R@20 and NDCG@20 of all validation users, epochs and seconds; the test part is not looked at.
+equal. Prints R@20 and NDCG@20 of all validation users, epochs, and the seconds of fit and exam; test is not looked at.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from recsys_jobs import families
+from proofs.one_exam import fit_and_examine
 from recsys_jobs.dataset import Dataset
-from recsys_jobs.devices import choose_device, use_all_cores
-from recsys_jobs.evaluation.exam import examine
+from recsys_jobs.devices import use_all_cores
 from recsys_jobs.exams.ask import ask
 from recsys_jobs.exams.call import Call
 from recsys_jobs.exams.sitting import Sitting
@@ -56,13 +55,11 @@ VARIATIONS: dict[str, tuple[dict[str, Any], Change]] = {
 }
 
 
-def measured(sitting: Sitting, recipe: SageSoftmaxRecipe, change: Change, seed: int) -> str:
+def measured(sitting: Sitting, recipe: SageSoftmaxRecipe, seed: int) -> str:
     """Return one row's figures as text."""
     began = time.monotonic()
-    fitted = families.fit(change(sitting.watched), recipe, seed=seed, device=choose_device())
+    fitted, result = fit_and_examine(sitting, recipe, seed=seed, k=20)
     took = time.monotonic() - began
-    model = families.load(fitted.model.weights(), change(sitting.scored), recipe)
-    result = examine(model, sitting.scored, sitting.holdout, k_values=[20])
     recall, ndcg = (float(np.mean(result.per_user(metric, 20))) for metric in ("recall", "ndcg"))
     return f"{recall:.4f}  {ndcg:.4f}  {fitted.epochs:6}  {took:7.0f}"
 
@@ -79,7 +76,7 @@ def main() -> None:
     print(f"{'sage_fm_softmax':32}    R@20    N@20  epochs  seconds")
     for name, (fields, change) in VARIATIONS.items():
         if asked.only in name:
-            figures = measured(sitting, replace(sage_fm_softmax(), **fields), change, asked.seed)
+            figures = measured(sitting.changed(change), replace(sage_fm_softmax(), **fields), asked.seed)
             print(f"{name:32}  {figures}", flush=True)
 
 

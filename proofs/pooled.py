@@ -25,13 +25,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from recsys_jobs import families, lake
+from proofs.one_exam import fit_and_examine
+from recsys_jobs import lake
 from recsys_jobs.bakeoff.ranking import holm
 from recsys_jobs.dataset import Bools, Dataset, Floats, Ints
-from recsys_jobs.devices import choose_device, use_all_cores
+from recsys_jobs.devices import use_all_cores
 from recsys_jobs.errors import JobError
 from recsys_jobs.evaluation.bootstrap import Values, resampled_means
-from recsys_jobs.evaluation.exam import examine
 from recsys_jobs.evaluation.protocols import TEST, TRAIN, VALIDATION, Parts
 from recsys_jobs.exam_data import lake_cut
 from recsys_jobs.exam_data.raw import RawData
@@ -104,18 +104,9 @@ def with_edges(dataset: Dataset, more: Edges) -> Dataset:
     return replace(dataset, edge_src_K=key // items, edge_dst_K=key % items, edge_weight_K=weight_K)
 
 
-def listing(sitting: Sitting, more: Edges) -> Sitting:
-    """Return the same question with the listed items known."""
-    watched, learned, scored = (with_edges(one, more) for one in (sitting.watched, sitting.learned, sitting.scored))
-    return replace(sitting, watched=watched, learned=learned, scored=scored)
-
-
 def measured(sitting: Sitting, name: str) -> Figures:
     """Return one model's values of one year."""
-    recipe = recipe_called(name)
-    fitted = families.fit(sitting.for_fit(recipe), recipe, seed=SEED, device=choose_device())
-    model = families.load(fitted.model.weights(), sitting.scored, recipe)
-    result = examine(model, sitting.scored, sitting.holdout, k_values=[K], seed=SEED)
+    _, result = fit_and_examine(sitting, recipe_called(name), seed=SEED, k=K)
     return Figures(result.user_U, result.per_user("ndcg", K), result.per_user("recall", K))
 
 
@@ -161,7 +152,7 @@ def questions(raw: RawData, run_date: date, settings: Settings) -> Iterator[tupl
         known = know(part_E, "global_time", final=True, mask="train_validation")
         contents = load_contents(part, needed_reviews(part, part_E, known, settings), settings)
         plain = sit(part, part_E, known, contents, settings)
-        yield day, {"": listing(plain, more), ALONE: plain}
+        yield day, {"": plain.changed(lambda dataset: with_edges(dataset, more)), ALONE: plain}
 
 
 def main() -> None:

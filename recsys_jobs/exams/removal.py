@@ -38,11 +38,7 @@ def removals(modalities: Sequence[str]) -> list[Removal]:
 
 def without(question: Question, removal: Removal, seed: int) -> Question:
     """Return the question with that much gone from all that models are fitted on and asked about."""
-    sitting = question.sitting
-    watched, learned, scored = (
-        without_contents(one, removal, seed) for one in (sitting.watched, sitting.learned, sitting.scored)
-    )
-    less = replace(sitting, watched=watched, learned=learned, scored=scored)
+    less = question.sitting.changed(lambda dataset: without_contents(dataset, removal, seed))
     return replace(question, sitting=less, removed=str(removal))
 
 

@@ -9,6 +9,7 @@ E events of the data set, I items, U users, T targets.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -59,6 +60,10 @@ class Sitting:
     def for_fit(self, recipe: Recipe) -> Dataset:
         """Return what a recipe's family is fitted on."""
         return self.watched if is_iterative(recipe) else self.learned
+
+    def changed(self, change: Callable[[Dataset], Dataset]) -> Sitting:
+        """Return the same question with something changed in all that models are fitted on and asked about."""
+        return replace(self, watched=change(self.watched), learned=change(self.learned), scored=change(self.scored))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,18 @@
+"""One fit and its exam in this process; `recsys exam` gives each fit a process of its own, to tell its memory."""
+
+from __future__ import annotations
+
+from recsys_jobs import families
+from recsys_jobs.devices import choose_device
+from recsys_jobs.evaluation.exam import ExamResult, examine
+from recsys_jobs.exams.sitting import Sitting
+from recsys_jobs.families import Fitted
+from recsys_jobs.recipes import Recipe
+
+
+def fit_and_examine(sitting: Sitting, recipe: Recipe, *, seed: int, k: int) -> tuple[Fitted, ExamResult]:
+    """Return a recipe's fit, and what it reaches at `k`."""
+    fitted = families.fit(sitting.for_fit(recipe), recipe, seed=seed, device=choose_device())
+    model = families.load(fitted.model.weights(), sitting.scored, recipe)
+    hidden_UI = sitting.hidden_UI
+    return fitted, examine(model, sitting.scored, sitting.holdout, k_values=[k], seed=seed, hidden_UI=hidden_UI)
