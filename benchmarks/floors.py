@@ -4,14 +4,14 @@ A dense layer costs 2 operations a weight and row forward, twice that backward; 
 that a projection of them goes backward once. Adam reads weight, gradient and two moments, writes three: 28 bytes.
 Attention's own products, softmax, dropout and norms are left out, as small beside these.
 
-P pairs, T targets, I items, D width, L layers, F and H widths of a feed-forward, N rows.
+P pairs, T targets, U users, I items, D width, L layers, F and H widths of a feed-forward, N rows.
 """
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from recsys_jobs.recipes import AttentionRecipe, LightGCNRecipe, NcfRecipe, Recipe, SequenceRecipe
+from recsys_jobs.recipes import AttentionRecipe, LightGCNRecipe, NcfRecipe, Recipe, SageSoftmaxRecipe, SequenceRecipe
 
 _ADAM = 28.0  # bytes a weight and step
 
@@ -43,6 +43,7 @@ def floor(recipe: Recipe, size: Size) -> Work:
         LightGCNRecipe: _graph,
         AttentionRecipe: _attention,
         NcfRecipe: _ncf,
+        SageSoftmaxRecipe: _softmax_graph,
     }
     if isinstance(recipe, SequenceRecipe):
         return _sequence(recipe, size)
@@ -60,6 +61,15 @@ def _graph(recipe: LightGCNRecipe, size: Size) -> Work:
     row = 4.0 * recipe.width
     gathered = 2 * size.steps * recipe.layers * 2 * size.pairs + 6 * size.pairs
     return Work(0.0, gathered * row + _adam(recipe.width, size))
+
+
+def _softmax_graph(recipe: SageSoftmaxRecipe, size: Size) -> Work:
+    """6 U I D of the scores, each step's projected contents; 4 steps L P + 2 P rows gathered, Adam over items."""
+    scores = 6.0 * size.users * size.items * recipe.width
+    contents = 4.0 * size.steps * size.items * size.text_width * recipe.width
+    gathered = (4 * size.steps * recipe.layers + 2) * size.pairs
+    adam = _ADAM * size.steps * size.items * recipe.width
+    return Work(scores + contents, gathered * 4.0 * recipe.width + adam)
 
 
 def _sequence(recipe: SequenceRecipe, size: Size) -> Work:

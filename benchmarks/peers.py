@@ -34,7 +34,10 @@ from recsys_jobs.recipes import LightGCNRecipe, NcfRecipe, Recipe, SequenceRecip
 from recsys_jobs.settings import ROOT
 
 GOAL = 0.5  # of the peer's time
-_MODELS = "bpr_mf,lightgcn,sasrec,sasrec_full,ease,gated_sequence,temporal_gpt2,attention_contrastive,ncf_rating"
+_MODELS = (
+    "bpr_mf,lightgcn,sasrec,sasrec_full,ease,gated_sequence,temporal_gpt2,attention_contrastive,ncf_rating,"
+    "sage_fm_softmax"
+)
 _PEERS = {"bpr_mf": "BPR", "lightgcn": "LightGCN", "sasrec": "SASRec", "sasrec_full": "SASRec", "ease": "EASE"}
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.floors import Size, Work, floor
-from recsys_jobs.recipes import attention_contrastive, bpr_mf, ease, lightgcn, ncf_rating, sasrec
+from recsys_jobs.recipes import attention_contrastive, bpr_mf, ease, lightgcn, ncf_rating, sage_fm_softmax, sasrec
 
 SIZE = Size(users=3, items=2, pairs=4, steps=2, text_width=0)
 
@@ -29,6 +29,12 @@ def test_a_sequence_model_multiplies_its_blocks_and_its_candidates() -> None:
     blocks = 6 * 4 * (4 * 100 + 2 * 10 * 5)
     scores = 6 * 4 * 2 * 10  # no more candidates than there are items
     assert floor(recipe, SIZE).operations == blocks + scores
+
+
+def test_a_softmax_over_the_catalogue_scores_everyone_and_gathers_histories_twice_a_layer() -> None:
+    recipe = replace(sage_fm_softmax(), width=10, layers=1)
+    gathered = (2 * 2 * 2 * 4 + 2 * 4) * 4 * 10  # two factors there and back, two steps; users' own rows there and back
+    assert floor(recipe, SIZE) == Work(6.0 * 3 * 2 * 10, gathered + 28 * 2 * 2 * 10)
 
 
 def test_a_text_is_projected_forward_and_once_back() -> None:
