@@ -1,7 +1,8 @@
 """What each part of the graph model is worth on a benchmark folder: `python -m proofs.ablation DATA [--seed N]`.
 
-Each row is `sage_fm_softmax` with one thing changed, fitted on train and measured on validation, everything else
-equal. Prints R@20 and NDCG@20 of all validation users, epochs, and the seconds of fit and exam; test is not looked at.
+First the way from the seed's model to `sage_fm`, each row with one more change; then `sage_fm_softmax` with one thing
+changed at a time. Fitted on train and measured on validation, everything else equal. Prints R@20 and NDCG@20 of all
+validation users, epochs, and the seconds of fit and exam; test is not looked at.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from recsys_jobs.devices import use_all_cores
 from recsys_jobs.exams.ask import ask
 from recsys_jobs.exams.call import Call
 from recsys_jobs.exams.sitting import Sitting
-from recsys_jobs.recipes import SageSoftmaxRecipe, sage_fm_softmax
+from recsys_jobs.recipes import Recipe, sage_fm, sage_fm_seed, sage_fm_softmax
 from recsys_jobs.settings import load_settings
 
 Change = Callable[[Dataset], Dataset]
@@ -43,8 +44,18 @@ def identifiers_alone(dataset: Dataset) -> Dataset:
     return replace(without_terms(dataset), text_present_I=np.zeros(len(dataset.items), np.bool_))
 
 
+GRAPH: dict[str, Any] = {"linear_graph": True, "weighted_edges": True, "hold_out_edges": True, "node_scale": 0.2}
+CONTENTS: dict[str, Any] = GRAPH | {"node_features": True, "history_text": True}
+UNIT: dict[str, Any] = CONTENTS | {"normalise": True, "temperature": 0.3}
+WAY: dict[str, Recipe] = {
+    "the seed's model": sage_fm_seed(),
+    "+ linear layers, weighted edges": replace(sage_fm_seed(), **GRAPH),
+    "+ contents at the nodes": replace(sage_fm_seed(), **CONTENTS),
+    "+ vectors of length one": replace(sage_fm_seed(), **UNIT),
+    "+ softmax over 1,024: sage_fm": sage_fm(),
+}
 VARIATIONS: dict[str, tuple[dict[str, Any], Change]] = {
-    "as it is": ({}, same),
+    "sage_fm_softmax": ({}, same),
     "no graph (0 layers)": ({"layers": 0}, same),
     "two layers": ({"layers": 2}, same),
     "no graph of alike texts": ({"text_neighbours": 0}, same),
@@ -55,7 +66,7 @@ VARIATIONS: dict[str, tuple[dict[str, Any], Change]] = {
 }
 
 
-def measured(sitting: Sitting, recipe: SageSoftmaxRecipe, seed: int) -> str:
+def measured(sitting: Sitting, recipe: Recipe, seed: int) -> str:
     """Return one row's figures as text."""
     began = time.monotonic()
     fitted, result = fit_and_examine(sitting, recipe, seed=seed, k=20)
@@ -73,11 +84,12 @@ def main() -> None:
     asked = parser.parse_args()
     use_all_cores()
     sitting = ask(Call(asked.data.absolute(), ("sage_fm_softmax",), seed=asked.seed), load_settings(), print).sitting
-    print(f"{'sage_fm_softmax':32}    R@20    N@20  epochs  seconds")
-    for name, (fields, change) in VARIATIONS.items():
+    rows: dict[str, tuple[Any, Change]] = {name: (recipe, same) for name, recipe in WAY.items()}
+    rows |= {name: (replace(sage_fm_softmax(), **fields), change) for name, (fields, change) in VARIATIONS.items()}
+    print(f"{'':36}    R@20    N@20  epochs  seconds")
+    for name, (recipe, change) in rows.items():
         if asked.only in name:
-            figures = measured(sitting.changed(change), replace(sage_fm_softmax(), **fields), asked.seed)
-            print(f"{name:32}  {figures}", flush=True)
+            print(f"{name:36}  {measured(sitting.changed(change), recipe, asked.seed)}", flush=True)
 
 
 if __name__ == "__main__":

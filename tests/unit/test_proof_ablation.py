@@ -24,7 +24,7 @@ def test_contents_are_taken_away_and_nothing_else() -> None:
     assert np.array_equal(identifiers_alone(data).event_item_E, data.event_item_E)
 
 
-@pytest.mark.parametrize("name", ["as it is", "no graph (0 layers)", "identifiers alone"])
+@pytest.mark.parametrize("name", ["sage_fm_softmax", "no graph (0 layers)", "identifiers alone"])
 def test_a_row_is_measured_on_validation(name: str) -> None:
     data = with_everything()
     past, held = without_validation(data), data.validation_E
