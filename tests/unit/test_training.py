@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from recsys_jobs import training
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.errors import JobError
 from recsys_jobs.learner import EpochLog
@@ -206,3 +207,13 @@ def test_bfloat16_autocast_stays_near_float32(recipe: SageFMRecipe) -> None:
 def test_an_exam_fit_needs_validation() -> None:
     with pytest.raises(JobError, match="no validation events"):
         fit(with_everything(validation=0), RECIPES[0], seed=0)
+
+
+@pytest.mark.parametrize("most", [0.5, 1e3])
+def test_a_gradient_is_shortened_as_torch_does_it_or_left_as_it_is(most: float) -> None:
+    ours, theirs = (torch.nn.Linear(3, 2) for _ in range(2))
+    for layer in (ours, theirs):
+        layer.weight.grad = torch.arange(6.0).reshape(2, 3)  # the bias has none
+    training._clip(ours, most)
+    torch.nn.utils.clip_grad_norm_(theirs.parameters(), most)
+    assert torch.equal(ours.weight.grad, theirs.weight.grad)
