@@ -12,6 +12,7 @@ import torch
 
 from recsys_jobs import training
 from recsys_jobs.dataset import Dataset
+from recsys_jobs.devices import deterministic
 from recsys_jobs.errors import JobError
 from recsys_jobs.learner import EpochLog
 from recsys_jobs.models.fitted_sage_fm import FittedSageFM
@@ -217,3 +218,13 @@ def test_a_gradient_is_shortened_as_torch_does_it_or_left_as_it_is(most: float) 
     training._clip(ours, most)
     torch.nn.utils.clip_grad_norm_(theirs.parameters(), most)
     assert torch.equal(ours.weight.grad, theirs.weight.grad)
+
+
+def test_torchs_own_settings_are_given_back() -> None:
+    def now() -> tuple[bool, bool]:
+        return torch.are_deterministic_algorithms_enabled(), torch.utils.deterministic.fill_uninitialized_memory
+
+    before = now()
+    with deterministic(torch.device("cpu")):
+        assert now() == (True, False)
+    assert now() == before
