@@ -42,7 +42,8 @@ def measure(python: Path, job: dict[str, Any]) -> dict[str, Any]:
 
 def _call(command: list[str]) -> str:
     try:
-        done = subprocess.run(command, capture_output=True, text=True)
+        # in its own folder, for RecBole leaves logs wherever it is run
+        done = subprocess.run(command, capture_output=True, text=True, cwd=FOLDER)
     except FileNotFoundError:
         raise JobError(f"no {command[0]}: run make setup, which installs it") from None
     if done.returncode:
