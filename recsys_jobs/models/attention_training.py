@@ -130,12 +130,12 @@ def score_all(network: AttentionNetwork, contents: Contents, user_B: Tensor) -> 
         return user_BD @ all_item_vectors(network, contents).T
     everything_I = torch.arange(len(network.item_ID), device=user_B.device)
     users = attention_pairs.user_side(network, network.users(user_BD))
+    blocks = zip(*(part.split(_USERS_OF_PAIRS) for part in users), strict=True)
+    user_blocks = [attention_pairs.UserSide(*block) for block in blocks]
     columns = []
     for item_N in everything_I.split(_ITEMS_OF_PAIRS):
         items = attention_pairs.item_side(network, network.items(contents, item_N))
-        blocks = zip(*(part.split(_USERS_OF_PAIRS) for part in users), strict=True)
-        some = (attention_pairs.UserSide(*block) for block in blocks)
-        columns.append(torch.cat([attention_pairs.scores(network, block, items) for block in some]))
+        columns.append(torch.cat([attention_pairs.scores(network, block, items) for block in user_blocks]))
     return torch.cat(columns, dim=1).float()
 
 
