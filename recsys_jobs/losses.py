@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def bpr(positive_B: Tensor, negative_B: Tensor) -> Tensor:
-    """Return the mean of -log sigma(positive - negative), one negative a pair (Rendle et al. 2009)."""
-    return -functional.logsigmoid(positive_B - negative_B).mean()
+def bpr(margin_B: Tensor) -> Tensor:
+    """Return the mean of -log sigma(margin), a pair's score less its negative's (Rendle et al. 2009)."""
+    return -functional.logsigmoid(margin_B).mean()
 
 
 def clip(one_BD: Tensor, other_BD: Tensor, temperature: float) -> Tensor:

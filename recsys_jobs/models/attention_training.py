@@ -93,13 +93,14 @@ class AttentionLearner:
     def _pairs_loss(self, user_BD: Tensor, items: Tokens) -> Tensor:
         users = self.network.users(user_BD)
         twice = Tokens(*(torch.cat([part, part]) for part in users))
-        return losses.bpr(*self.network.pair_scores(twice, items).chunk(2))
+        positive_B, negative_B = self.network.pair_scores(twice, items).chunk(2)
+        return losses.bpr(positive_B - negative_B)
 
     def _towers_loss(self, batch: Batch, user_BD: Tensor, items: Tokens) -> Tensor:
         item_BD, other_D = self.network.item_vectors(items).split([len(batch.item_B), len(batch.other)])
-        positive_B = (user_BD * item_BD).sum(1)
         if self.recipe.loss == "bpr":
-            return losses.bpr(positive_B, (user_BD * other_D).sum(1))
+            return losses.bpr((user_BD * (item_BD - other_D)).sum(1))
+        positive_B = (user_BD * item_BD).sum(1)
         owned_BC = torch.from_numpy(owned_among(self.owned_UI, batch.user_B, batch.other)).to(self.device)
         return losses.sampled_softmax(positive_B, user_BD @ other_D.T, owned_BC, len(self.pairs.pool_N))
 

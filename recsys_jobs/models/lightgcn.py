@@ -21,7 +21,6 @@ import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor, nn
-from torch.nn import functional
 
 from recsys_jobs import losses, training
 from recsys_jobs.dataset import Dataset, Ints
@@ -86,22 +85,23 @@ class LightGCNLearner:
         vector_ND = propagate(start_ND, self.graph, self.recipe.layers)
         parts = (batch.user_B, self.users + batch.item_B, self.users + batch.other)
         node_N = to_device(np.concatenate(parts), self.device)
-        # rows are looked up in one go: each time has a gradient as large as E
-        row_ND = functional.embedding(node_N, vector_ND)
-        start_row_ND = row_ND if vector_ND is start_ND else functional.embedding(node_N, start_ND)
-        sizes = [len(part) for part in parts]
-        return self._ranking(batch, *row_ND.split(sizes)) + self._penalty(*start_row_ND.split(sizes))
+        # one look-up: each has a gradient as large as E, which embedding, unlike index_select, fills row by row
+        row_ND = vector_ND.index_select(0, node_N)
+        start_row_ND = row_ND if vector_ND is start_ND else start_ND.index_select(0, node_N)
+        return self._ranking(batch, *row_ND.split([len(part) for part in parts])) + self._penalty(batch, start_row_ND)
 
     def _ranking(self, batch: Batch, user_BD: Tensor, item_BD: Tensor, other_D: Tensor) -> Tensor:
-        positive_B = (user_BD * item_BD).sum(1)
         if self.recipe.loss == "bpr":
-            return losses.bpr(positive_B, (user_BD * other_D).sum(1))
+            return losses.bpr((user_BD * (item_BD - other_D)).sum(1))
+        positive_B = (user_BD * item_BD).sum(1)
         owned_BC = torch.from_numpy(owned_among(self.seen_UI, batch.user_B, batch.other)).to(self.device)
         return losses.sampled_softmax(positive_B, user_BD @ other_D.T, owned_BC, len(self.pairs.pool_N))
 
-    def _penalty(self, user_BD: Tensor, item_BD: Tensor, other_D: Tensor) -> Tensor:
-        rows = (user_BD, item_BD, other_D) if self.recipe.loss == "bpr" else (user_BD, item_BD)
-        return self.recipe.l2 / 2 * torch.stack([row_ND.square().sum(1).mean() for row_ND in rows]).sum()
+    def _penalty(self, batch: Batch, start_row_ND: Tensor) -> Tensor:
+        """Return l2 / 2 of a pair's rows; candidates that all share are no pair's."""
+        pairs = len(batch.user_B)
+        own_ND = start_row_ND if self.recipe.loss == "bpr" else start_row_ND[: 2 * pairs]
+        return self.recipe.l2 / 2 * own_ND.square().sum() / pairs
 
     def look(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
         """Return the users' scores."""

@@ -139,7 +139,7 @@ class SageFMLearner:
         positive_B = model.fm(user_BD, model.positives(world, items, item_B, user_B))
         other_D = items.fused.vector_BD[other]
         if self.recipe.loss == "bpr":
-            return losses.bpr(positive_B, model.fm(user_BD, other_D))
+            return losses.bpr(positive_B - model.fm(user_BD, other_D))
         owned_BN = torch.from_numpy(owned_among(self.owned_UI, batch.user_B, batch.other)).to(self.device)
         score_BN = model.fm.all_pairs(user_BD, other_D)
         return losses.sampled_softmax(positive_B, score_BN, owned_BN, len(self.pairs.pool_N))
