@@ -7,7 +7,9 @@ U users, I items, A items that are not blocked, B block of users, K places of a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -24,6 +26,8 @@ from recsys_jobs.selection import whole_catalogue
 FindPlaces = Callable[[Ints, sparse.csr_matrix, int], tuple[Ints, Floats]]
 _SCORES = 32_000_000  # held at once where the whole catalogue is scored: 128 MB of float32
 _FOLDED_BLOCK = 32_768  # users: FAISS is a third slower on a few hundred at a time
+_QUIET = 30.0  # seconds without a word on how far it is
+log = logging.getLogger(__name__)
 
 
 class Slates(NamedTuple):
@@ -66,7 +70,7 @@ def top_k(
     owned_UA = not_shown(dataset, hidden_UI)[:, item_A]
     places = _places(model, item_A)
     size = block or (_FOLDED_BLOCK if isinstance(places, FoldedSearch) else max(1, _SCORES // len(dataset.items)))
-    for user_B in _blocks(wanted_U, size):
+    for user_B in _telling(_blocks(wanted_U, size), len(wanted_U)):
         owned_BA = owned_UA[user_B]
         item_BK, score_BK = places(user_B, owned_BA, min(k, len(item_A)))
         count_B = np.minimum(k, len(item_A) - np.diff(owned_BA.indptr))
@@ -134,6 +138,17 @@ def _allowed(items: int, blocked_items: Ints | None) -> Ints:
 
 def _blocks(all_N: Ints, size: int) -> Iterator[Ints]:
     return (all_N[start : start + size] for start in range(0, len(all_N), size))
+
+
+def _telling(blocks: Iterable[Ints], users: int) -> Iterator[Ints]:
+    """Yield the blocks, and say how far it is where ranking them takes long."""
+    done, said = 0, time.monotonic()
+    for user_B in blocks:
+        yield user_B
+        done += len(user_B)
+        if time.monotonic() - said > _QUIET:
+            log.info("ranked for %s of %s users", f"{done:,}", f"{users:,}")
+            said = time.monotonic()
 
 
 def _places(model: Model, item_A: Ints) -> FindPlaces:

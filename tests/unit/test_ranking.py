@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -57,6 +58,18 @@ class Product(Table):
 
 def product(user_UF: Tensor, item_IF: Tensor) -> Product:
     return Product((user_UF.double() @ item_IF.double().T).float(), user_UF, item_IF)
+
+
+def test_ranking_that_takes_long_says_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    model, data = Table(torch.zeros(5, 3)), dataset([(0, 0)], 5, 3)
+    with caplog.at_level(logging.INFO):
+        list(top_k(model, data, 1, block=2))
+        assert caplog.messages == []
+        monkeypatch.setattr(ranking, "_QUIET", -1.0)
+        list(top_k(model, data, 1, block=2))
+    assert caplog.messages == ["ranked for 2 of 5 users", "ranked for 4 of 5 users", "ranked for 5 of 5 users"]
 
 
 def all_slates(model: Table, data: Dataset, k: int, **options: object) -> Slates:
