@@ -17,6 +17,7 @@ from recsys_jobs.models import names
 from recsys_jobs.models.contract import Factors, ModalityTerms
 from recsys_jobs.models.fusion import Part
 from recsys_jobs.models.graph import damped
+from recsys_jobs.models.item_inputs import alike_titles
 from recsys_jobs.models.restore import packed, restored, unpacked
 from recsys_jobs.models.sage import View, view
 from recsys_jobs.models.sage_fm import Items, SageFM
@@ -47,7 +48,8 @@ class FittedSageFM:
         self.history = history
         self._item_ids = dataset.items
         self._known_I = known_I
-        self.world = build_world(dataset, np.ones(len(dataset.event_user_E), np.bool_), device)
+        alike_II = alike_titles(dataset, model.recipe.text_neighbours, device)
+        self.world = build_world(dataset, np.ones(len(dataset.event_user_E), np.bool_), device, alike_II)
 
     @cached_property
     def _items(self) -> Items:

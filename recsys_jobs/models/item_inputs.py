@@ -8,6 +8,7 @@ I items, G terms, P pairs of an item and a term, C content width.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -37,8 +38,8 @@ def item_inputs(dataset: Dataset, term_G: Ints, neighbours: int, device: torch.d
         for rows, present in ((dataset.text_IT, dataset.text_present_I), (dataset.image_IV, dataset.image_present_I))
     ]
     content_IC = torch.cat([functional.normalize(rows, dim=1, eps=1e-6) for rows in dense], dim=1)
-    alike = pair(alike_texts(dataset, neighbours), device) if neighbours and dataset.text_present_I.any() else None
-    return ItemInputs(pair(weighted_terms(dataset, term_G), device), content_IC.to(device), alike)
+    terms = pair(weighted_terms(dataset, term_G), device)
+    return ItemInputs(terms, content_IC.to(device), alike(dataset, neighbours, device))
 
 
 def weighted_terms(dataset: Dataset, term_G: Ints) -> sparse.csr_matrix:
@@ -51,6 +52,17 @@ def weighted_terms(dataset: Dataset, term_G: Ints) -> sparse.csr_matrix:
     length_I = np.sqrt(np.bincount(item_P, value_P**2, minlength=items))
     value_P = (value_P / np.maximum(length_I[item_P], 1e-9)).astype(np.float32)
     return sparse.csr_matrix((value_P, (item_P, column_P)), shape=(items, len(term_G)))
+
+
+def alike(dataset: Dataset, neighbours: int, device: torch.device) -> Sparse | None:
+    """Return T on the device; None where no neighbours are wanted or nothing has a text."""
+    return pair(alike_texts(dataset, neighbours), device) if neighbours and dataset.text_present_I.any() else None
+
+
+def alike_titles(dataset: Dataset, neighbours: int, device: torch.device) -> Sparse | None:
+    """Return T of titles and descriptions alone: by reviews it would show a training pair its own."""
+    described = replace(dataset, text_from_reviews_I=np.zeros_like(dataset.text_from_reviews_I))
+    return alike(described, neighbours, device)
 
 
 def alike_texts(dataset: Dataset, neighbours: int) -> sparse.csr_matrix:

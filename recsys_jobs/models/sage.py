@@ -67,12 +67,14 @@ class GraphEncoder(nn.Module):
         self.layers = nn.ModuleList(_layer(width, linear) for _ in range(layers))
         self.linear = linear
 
-    def forward(self, graph: View, feature_IG: Tensor | None = None) -> Tensor:
-        """Return graph vectors [I, G]; `feature_IG` is added to the inputs."""
+    def forward(self, graph: View, feature_IG: Tensor | None = None, alike_II: Sparse | None = None) -> Tensor:
+        """Return graph vectors [I, G]; `feature_IG` is added to the inputs, then what alike items start from."""
         input_IG: Tensor = self.input_IG
         if len(graph.unknown_N):
             input_IG = input_IG.index_copy(0, graph.unknown_N, multiply(graph.start_NI, input_IG).to(input_IG.dtype))
         x_IG = input_IG if feature_IG is None else input_IG + feature_IG
+        if alike_II is not None:
+            x_IG = x_IG + multiply(alike_II, x_IG)
         for number, layer in enumerate(self.layers):
             x_IG = layer(x_IG, graph.weight_II)
             if not self.linear and number + 1 < len(self.layers):

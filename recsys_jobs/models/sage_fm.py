@@ -94,7 +94,7 @@ class SageFM(nn.Module):
         present_I = torch.stack([graph.reachable_I, *(part.present_B for part in features)]).any(0)
         shown = [part.vector_BD * part.present_B[:, None] for part in features]
         feature_ID = torch.stack(shown).sum(0) if shown else None
-        return Part(self.projections["graph"](self.graph(graph, feature_ID)), present_I)
+        return Part(self.projections["graph"](self.graph(graph, feature_ID, world.alike_II)), present_I)
 
     def _titles(self, world: World, text: Part) -> Part:
         """Return the text part of titles alone: a node that held reviews would show a training pair its own."""

@@ -20,6 +20,7 @@ from recsys_jobs.devices import to_device
 from recsys_jobs.learner import EpochLog, Parts
 from recsys_jobs.models.fitted_sage_fm import FittedSageFM, damped_edges, load, whole_graph
 from recsys_jobs.models.graph import drop_edges, without_pairs
+from recsys_jobs.models.item_inputs import alike_titles
 from recsys_jobs.models.item_to_item import events_matrix
 from recsys_jobs.models.sage import View, view
 from recsys_jobs.models.sage_fm import ITEM_MODALITIES, SageFM
@@ -54,7 +55,8 @@ class SageFMLearner:
     def __init__(self, dataset: Dataset, recipe: SageFMRecipe, parts: Parts, device: torch.device) -> None:
         self.dataset, self.recipe, self.device = dataset, recipe, device
         self.pairs = positives(dataset, parts.target_E, parts.seen_E, recipe.whole_catalogue)
-        self.world = build_world(dataset, parts.seen_E, device)
+        alike_II = alike_titles(dataset, recipe.text_neighbours, device)
+        self.world = build_world(dataset, parts.seen_E, device, alike_II)
         self.edge_keys = self.world.graph.keys()
         self.owned_UI = events_matrix(dataset)  # validation included
         self.known_I = np.isin(np.arange(len(dataset.items)), dataset.event_item_E[parts.seen_E])

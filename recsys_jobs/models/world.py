@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from recsys_jobs.dataset import Bools, Dataset, Ints
 from recsys_jobs.models.graph import Graph, build_graph
+from recsys_jobs.models.sparse import Sparse
 
 
 class Reviews(NamedTuple):
@@ -42,6 +43,7 @@ class World:
     item_reviews: Reviews
     from_reviews_I: Tensor
     degree_I: Tensor  # seen users of each item, at least 1
+    alike_II: Sparse | None  # T of models/item_inputs.py
     device: torch.device
 
     @property
@@ -51,7 +53,7 @@ class World:
         return users, items
 
 
-def build_world(dataset: Dataset, seen_E: Bools, device: torch.device) -> World:
+def build_world(dataset: Dataset, seen_E: Bools, device: torch.device, alike_II: Sparse | None = None) -> World:
     """Return the dataset as the events `seen_E` show it; edges that only other events made are gone."""
     history_UI = _incidence(dataset, seen_E)
     graph = build_graph(dataset, _incidence(dataset, np.ones_like(seen_E)), history_UI)
@@ -73,6 +75,7 @@ def build_world(dataset: Dataset, seen_E: Bools, device: torch.device) -> World:
         Reviews(item_reviews.row_OL.to(device), item_reviews.other_OL.to(device), takes[1]),
         torch.from_numpy(dataset.text_from_reviews_I).to(device),
         torch.from_numpy(np.maximum(np.bincount(item_E, minlength=len(dataset.items)), 1)).float().to(device),
+        alike_II,
         device,
     )
 

@@ -56,6 +56,7 @@ from recsys_jobs.recipes.graphs import (
     sage_fm_end_to_end_small,
     sage_fm_seed,
     sage_fm_softmax,
+    sage_fm_text_graph,
 )
 from recsys_jobs.recipes.sequences import (
     ContentSequenceRecipe,
@@ -110,6 +111,7 @@ __all__ = [
     "sage_fm_end_to_end_small",
     "sage_fm_seed",
     "sage_fm_softmax",
+    "sage_fm_text_graph",
     "sasrec",
     "sequence_kernel",
     "sequence_sage",
@@ -126,6 +128,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "sage_fm_end_to_end": sage_fm_end_to_end,
     "sage_fm_end_to_end_small": sage_fm_end_to_end_small,
     "sage_fm_softmax": sage_fm_softmax,
+    "sage_fm_text_graph": sage_fm_text_graph,
     "bpr_mf": bpr_mf,
     "lightgcn": lightgcn,
     "sasrec": sasrec,

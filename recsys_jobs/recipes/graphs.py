@@ -21,6 +21,7 @@ class SageFMRecipe(TrainedRecipe):
     weighted_edges: bool = False  # neighbours count by edge weight, not alike
     damped: bool = False  # neighbours and a user's items count by one over the root of how many had them
     node_features: bool = False  # a node starts from its learned input plus its projected text and image
+    text_neighbours: int = 0  # of each item in the graph of alike titles, through which starts spread; 0 is none
     history_text: bool = False  # the texts of the items a user had are a fourth modality of the user
     normalise: bool = False  # user and item vectors have length one; the FM starts as cosine / temperature
     temperature: float = 0.12  # of that start
@@ -94,6 +95,11 @@ def sage_fm() -> SageFMRecipe:
         patience=10,
         max_epochs=80,
     )
+
+
+def sage_fm_text_graph() -> SageFMRecipe:
+    """`sage_fm` whose nodes also start from those of the nearest texts."""
+    return replace(sage_fm(), name="sage_fm_text_graph", text_neighbours=10)
 
 
 def sage_fm_debug() -> SageFMRecipe:

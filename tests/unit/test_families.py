@@ -46,6 +46,7 @@ TINY: dict[str, dict[str, Any]] = {
     "attention_towers": FEW | {"heads": 2, "hidden": 16, "learning_rate": 0.02, "warmup_epochs": 0},
     "sage_fm_seed": SAGE,
     "sage_fm": SAGE,
+    "sage_fm_text_graph": SAGE,
     "ease_sage": {},
     "ease_kernel_sage": {},
     "ease_kernel": {},

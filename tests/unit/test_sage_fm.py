@@ -14,10 +14,11 @@ from torch_geometric.nn import SAGEConv
 
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.models.graph import build_graph, damped, drop_edges, without_pairs
+from recsys_jobs.models.item_inputs import alike, alike_titles
 from recsys_jobs.models.past import without
-from recsys_jobs.models.sage import MeanSAGEConv, view
+from recsys_jobs.models.sage import GraphEncoder, MeanSAGEConv, view
 from recsys_jobs.models.sage_fm import SageFM
-from recsys_jobs.models.sparse import to_torch
+from recsys_jobs.models.sparse import pair, to_torch
 from recsys_jobs.models.world import World, build_world, item_text, last_reviews, leave_out, mean_review
 from recsys_jobs.recipes import SageFMRecipe, sage_fm, sage_fm_seed
 from tests.unit.worlds import dataset, with_everything
@@ -152,6 +153,26 @@ def test_an_unknown_node_starts_from_its_known_neighbours() -> None:
     assert shown.unknown_N.tolist() == [0, 3]
     assert shown.start_NI.matrix.to_dense().tolist() == [[0.0, 0.25, 0.75, 0.0], [0.0, 0.0, 0.0, 0.0]]
     assert shown.reachable_I.tolist() == [True, True, True, False]
+
+
+def test_a_node_starts_from_those_of_alike_titles_too() -> None:
+    encoder = GraphEncoder(4, 1, 0, 1.0, linear=True)
+    encoder.input_IG.data = torch.tensor([[1.0], [2.0], [3.0], [4.0]])
+    alike_II = pair(sparse.csr_matrix(np.array([[0, 0.5, 0, 0], [0.5, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]])), CPU)
+    shown = view(square(), np.array([True, True, True, False]), weighted=True, device=CPU)  # 3 has no neighbour
+    found_I1 = encoder(shown, torch.ones(4, 1), alike_II)
+    assert found_I1.squeeze(1).tolist() == [2 + 1.5, 3 + 1, 4 + 1, 1 + 4]
+
+
+def test_which_titles_are_alike_is_not_told_by_reviews() -> None:
+    """They would show a training pair its own."""
+    data = with_everything()
+    rewritten = replace_all(data, review_RT=data.review_RT[::-1].copy())
+    found = [alike_titles(one, 3, CPU) for one in (data, rewritten)]
+    assert torch.equal(*(one.matrix.to_dense() for one in found if one))
+    by_reviews = [alike(one, 3, CPU) for one in (data, rewritten)]
+    assert not torch.equal(*(one.matrix.to_dense() for one in by_reviews if one))
+    assert alike_titles(data, 0, CPU) is None
 
 
 def triangle() -> Dataset:
