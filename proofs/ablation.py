@@ -22,7 +22,7 @@ from recsys_jobs.devices import use_all_cores
 from recsys_jobs.exams.ask import ask
 from recsys_jobs.exams.call import Call
 from recsys_jobs.exams.sitting import Sitting
-from recsys_jobs.recipes import Recipe, sage_fm, sage_fm_seed, sage_fm_softmax
+from recsys_jobs.recipes import Recipe, sage_fm, sage_fm_seed, sage_fm_softmax, sage_fm_text_graph
 from recsys_jobs.settings import load_settings
 
 Change = Callable[[Dataset], Dataset]
@@ -53,6 +53,8 @@ WAY: dict[str, Recipe] = {
     "+ contents at the nodes": replace(sage_fm_seed(), **CONTENTS),
     "+ vectors of length one": replace(sage_fm_seed(), **UNIT),
     "+ softmax over 1,024: sage_fm": sage_fm(),
+    "+ alike titles": replace(sage_fm(), text_neighbours=10),
+    "+ one layer, rank 128: sage_fm_text_graph": sage_fm_text_graph(),
 }
 VARIATIONS: dict[str, tuple[dict[str, Any], Change]] = {
     "sage_fm_softmax": ({}, same),
@@ -86,10 +88,10 @@ def main() -> None:
     sitting = ask(Call(asked.data.absolute(), ("sage_fm_softmax",), seed=asked.seed), load_settings(), print).sitting
     rows: dict[str, tuple[Any, Change]] = {name: (recipe, same) for name, recipe in WAY.items()}
     rows |= {name: (replace(sage_fm_softmax(), **fields), change) for name, (fields, change) in VARIATIONS.items()}
-    print(f"{'':36}    R@20    N@20  epochs  seconds")
+    print(f"{'':41}    R@20    N@20  epochs  seconds")
     for name, (recipe, change) in rows.items():
         if asked.only in name:
-            print(f"{name:36}  {measured(sitting.changed(change), recipe, asked.seed)}", flush=True)
+            print(f"{name:41}  {measured(sitting.changed(change), recipe, asked.seed)}", flush=True)
 
 
 if __name__ == "__main__":

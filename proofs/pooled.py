@@ -47,7 +47,7 @@ ALONE = " without listed items"
 MODELS = (
     "ease_text,ease,text_knn,text_kernel,item_knn,user_knn,popularity,random,bpr_mf,lightgcn,sasrec,gated_sequence,"
     "temporal_gpt2,attention_contrastive,attention_towers,ncf_rating,sage_fm_seed,sage_fm,sage_fm_softmax,"
-    "ease_kernel_sage,ease_kernel,ease_lightgcn_sage,ease_lightgcn,sequence_sage,sequence_kernel"
+    "sage_fm_text_graph,ease_kernel_sage,ease_kernel,ease_lightgcn_sage,ease_lightgcn,sequence_sage,sequence_kernel"
 )
 Edges = tuple[Ints, Ints, Floats]  # src, dst, weight [K]
 

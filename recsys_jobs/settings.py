@@ -59,6 +59,7 @@ class Settings:
     recipe: str = "sage_fm"
     bakeoff_recipes: tuple[str, ...] = (  # what the weekly bake-off measures beside the recipe in force
         "sage_fm",
+        "sage_fm_text_graph",
         "ease_text",
         "item_knn",
         "lightgcn",

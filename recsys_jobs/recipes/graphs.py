@@ -98,8 +98,8 @@ def sage_fm() -> SageFMRecipe:
 
 
 def sage_fm_text_graph() -> SageFMRecipe:
-    """`sage_fm` whose nodes also start from those of the nearest texts."""
-    return replace(sage_fm(), name="sage_fm_text_graph", text_neighbours=10)
+    """`sage_fm` whose nodes also start from those of the nearest titles: one layer over co-reviews is then enough."""
+    return replace(sage_fm(), name="sage_fm_text_graph", text_neighbours=10, graph_layers=1, fm_rank=128)
 
 
 def sage_fm_debug() -> SageFMRecipe:
