@@ -89,7 +89,7 @@ class SageFM(nn.Module):
 
     def _graph_part(self, world: World, parts: dict[str, Part], graph: View) -> Part:
         if not self.recipe.node_features:
-            return Part(self.projections["graph"](self.graph(graph)), graph.reachable_I)
+            return Part(self.projections["graph"](self.graph(graph, None, world.alike_II)), graph.reachable_I)
         features = [self._titles(world, part) if name == "text" else part for name, part in parts.items()]
         present_I = torch.stack([graph.reachable_I, *(part.present_B for part in features)]).any(0)
         shown = [part.vector_BD * part.present_B[:, None] for part in features]
