@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from expectations.patterns import HASH, ID
+from expectations.patterns import HASH, ID, USER
 from recsys_jobs.tables import INTERACTIONS
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def suite(cut: date) -> ExpectationSuite:
             *(gxe.ExpectColumnValuesToNotBeNull(column=name) for name in whole),
             gxe.ExpectCompoundColumnsToBeUnique(column_list=list(INTERACTIONS.key)),
             gxe.ExpectColumnValuesToBeInSet(column="as_of", value_set=[cut]),
-            gxe.ExpectColumnValuesToMatchRegex(column="user_id", regex=ID),
+            gxe.ExpectColumnValuesToMatchRegex(column="user_id", regex=USER),
             gxe.ExpectColumnValuesToMatchRegex(column="item_id", regex=ID),
             gxe.ExpectColumnValuesToBeBetween(column="interacted_at", max_value=end, strict_max=True),
             gxe.ExpectColumnValuesToBeBetween(column="rating", min_value=1, max_value=5),

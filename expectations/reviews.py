@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from expectations.patterns import HASH, ID
+from expectations.patterns import HASH, ID, USER
 from recsys_jobs.tables import REVIEWS
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def suite(run_date: date | None = None, now: datetime | None = None) -> Expectat
             gxe.ExpectTableRowCountToBeBetween(min_value=1),
             *(gxe.ExpectColumnValuesToNotBeNull(column=name) for name in whole),
             gxe.ExpectCompoundColumnsToBeUnique(column_list=list(REVIEWS.key)),
-            gxe.ExpectColumnValuesToMatchRegex(column="user_id", regex=ID),
+            gxe.ExpectColumnValuesToMatchRegex(column="user_id", regex=USER),
             gxe.ExpectColumnValuesToMatchRegex(column="item_id", regex=ID),
             gxe.ExpectColumnValuesToBeBetween(column="rating", min_value=1, max_value=5),
             gxe.ExpectColumnValuesToBeBetween(column="reviewed_at", min_value=AMAZON_OPENS, max_value=tomorrow),

@@ -7,14 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from spark.formats import Format, recognise
+from spark.dump_shape import describe_shape, has_objects
+from spark.formats import recognise
 from spark.integrity import Inspection, fingerprint, inspect
 from spark.landing import LandedFile
 from spark.registry import Record, Registry, in_force
 
 _LOOKS_LIKE = {
-    "reviews": "a review (reviewerID, overall, unixReviewTime …, or user_id, parent_asin, rating, timestamp …)",
-    "items": "an item (asin or parent_asin)",
+    "reviews": "a review (fields reviewerID, overall, unixReviewTime …, or user_id, parent_asin, rating, timestamp …)",
+    "items": "an item (a field asin or parent_asin, none of a review's)",
 }
 
 
@@ -24,11 +25,11 @@ class Arrival:
 
     landed: LandedFile
     found: Inspection
-    format: Format | None
+    format: str | None
     problem: str | None = None  # why it is refused
 
 
-def arrivals(landing: Path, landed: list[LandedFile], registry: Registry) -> list[Arrival]:
+def arrivals(landed: list[LandedFile], registry: Registry) -> list[Arrival]:
     """The files that are not in the lake as they are, each inspected; refused ones are tried again every night.
 
     With a file that supersedes another come the files of its dataset that hold duplicates: a row of theirs may have
@@ -36,11 +37,11 @@ def arrivals(landing: Path, landed: list[LandedFile], registry: Registry) -> lis
     """
     known = in_force(registry)
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # zlib and hashlib let other threads run
-        entered = list(pool.map(lambda file: _entered(landing / file.path, known.get(file.path)), landed))
+        entered = list(pool.map(lambda file: _entered(file.place, known.get(file.path)), landed))
         new = [file for file, is_in in zip(landed, entered, strict=True) if not is_in]
         leaving = {(file.dataset, file.kind) for file in new if file.path in known}
         again = [file for file in landed if file not in new and _may_return(known[file.path], leaving)]
-        return list(pool.map(lambda file: _arrival(landing, file), sorted([*new, *again])))
+        return list(pool.map(_arrival, sorted([*new, *again])))
 
 
 def _entered(path: Path, record: Record | None) -> bool:
@@ -52,10 +53,20 @@ def _may_return(record: Record, leaving: set[tuple[str, str]]) -> bool:
     return record.rows_duplicate > 0 and (record.dataset, record.kind) in leaving
 
 
-def _arrival(landing: Path, file: LandedFile) -> Arrival:
-    found = inspect(landing / file.path)
-    fmt = None if found.problem else recognise(found.head_lines(), file.kind)
-    problem = found.problem
-    if not problem and not fmt and found.head_lines():
-        problem = f"no line among the first {len(found.head_lines())} looks like {_LOOKS_LIKE[file.kind]}"
-    return Arrival(file, found, fmt, problem)
+def _arrival(file: LandedFile) -> Arrival:
+    found = inspect(file.place)
+    if found.problem:
+        return Arrival(file, found, None, _with_shape(found.problem, found))
+    lines = found.head_lines()
+    if not lines:
+        return Arrival(file, found, None)
+    fmt = recognise(lines, file.kind)
+    if not has_objects(lines) and (shape := describe_shape(found.head)):
+        return Arrival(file, found, None, shape)
+    problem = None if fmt else f"no line among the first {len(lines)} looks like {_LOOKS_LIKE[file.kind]}"
+    return Arrival(file, found, fmt, problem and _with_shape(problem, found))
+
+
+def _with_shape(problem: str, found: Inspection) -> str:
+    shape = describe_shape(found.head)
+    return f"{problem}; it is {shape}" if shape else problem

@@ -43,19 +43,19 @@ def unreadable(parsed: Column) -> list[Problem]:
     ]
 
 
-def plain_id(raw: Column) -> Column:
+def plain_id(raw: Column, pattern: str = ID_PATTERN) -> Column:
     """Whether an id is one at first sight; digits alone may have been a number, which `bad_id` finds out."""
-    return raw.rlike(rf"^(?!(?:[0-9eE-]+|true|false)\z){ID_PATTERN}\z")
+    return raw.rlike(rf"^(?!(?:[0-9eE-]+|true|false)\z){pattern}\z")
 
 
-def bad_id(name: str, raw: Column, json: Column) -> list[Problem]:
+def bad_id(name: str, raw: Column, json: Column, pattern: str = ID_PATTERN) -> list[Problem]:
     """What can be wrong with an id; a number loses its leading zeros, so it is none."""
     quoted = F.contains(json, F.concat(F.lit('"'), raw, F.lit('"')))
     bare = raw.rlike(r"^(-?[0-9.eE+]+|true|false)\z") & ~quoted
     return [
         (blank(raw), MISSING_ID, F.lit(name)),
         (raw.rlike(r"^\s*[\[{]") | bare, WRONG_TYPE, shown(name, raw)),
-        (~raw.rlike(rf"^{ID_PATTERN}\z"), BAD_ID, shown(name, raw)),
+        (~raw.rlike(rf"^{pattern}\z"), BAD_ID, shown(name, raw)),
     ]
 
 
@@ -90,21 +90,3 @@ def text_hash(title: Column, text: Column) -> Column:
     """sha256 of title, newline, text; null where both are blank."""
     joined = F.concat(F.coalesce(title, F.lit("")), F.lit("\n"), F.coalesce(text, F.lit("")))
     return F.when(~blank(title) | ~blank(text), F.sha2(joined, 256))
-
-
-def as_list(raw: Column) -> Column:
-    """A field that is a list in one dump and one string in the next, as array<string>; empty where absent."""
-    listed = F.from_json(F.when(raw.rlike(r"^\s*\["), raw), "ARRAY<STRING>", JSON_OPTIONS)
-    single = F.when(blank(raw), F.array().cast("array<string>")).otherwise(F.array(raw))
-    return F.filter(F.coalesce(listed, single), lambda one: ~blank(one))
-
-
-def flattened(raw: Column) -> Column:
-    """As `as_list`, of lists in lists too."""
-    nested = F.from_json(F.when(raw.rlike(r"^\s*\[\s*\["), raw), "ARRAY<ARRAY<STRING>>", JSON_OPTIONS)
-    return F.array_distinct(F.coalesce(F.flatten(nested), as_list(raw)))
-
-
-def as_ids(*lists: Column) -> Column:
-    """The ids of the lists, each once, in order."""
-    return F.array_distinct(F.filter(F.concat(*lists), lambda one: one.rlike(rf"^{ID_PATTERN}\z")))

@@ -8,7 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from recsys_jobs.forgotten import Forgotten
-from spark.reasons import ID_PATTERN
+from spark.reasons import ID_PATTERN, USER_PATTERN
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,8 @@ def hushed(quarantine: DataFrame, forgotten: Forgotten) -> DataFrame:
     """Rows of `quarantine` without the text where it names a forgotten reviewer, in whichever field."""
     if not forgotten.hashes:
         return quarantine
-    words = F.concat(*(F.regexp_extract_all(_text(name), F.lit(ID_PATTERN), F.lit(0)) for name in ("raw", "detail")))
+    spellings = [(name, F.lit(pattern)) for name in ("raw", "detail") for pattern in (ID_PATTERN, USER_PATTERN)]
+    words = F.concat(*(F.regexp_extract_all(_text(name), pattern, F.lit(0)) for name, pattern in spellings))
     fields = [F.get_json_object("raw", f"$.{name}") for name in ("reviewerID", "user_id")]  # ids that are no words
     said = F.concat(words, F.array_compact(F.array(*fields)))
     names_one = F.exists(said, lambda word: _hash(word, forgotten).isin(*forgotten.hashes))

@@ -1,42 +1,45 @@
-"""Which dump a file is, told by the names of its fields; and items written as Python literals turned into JSON."""
+"""Which dump a file is, told by the names of the fields of its lines: the lines' own, not those of what they hold."""
 
 from __future__ import annotations
 
-import ast
-import json
 import re
 from collections import Counter
-from dataclasses import dataclass
 
-NAME = re.compile(rb"""["'](\w+)["']\s*:""")
-LITERAL = re.compile(rb"\s*\{\s*'")  # JSON has no single quotes
+from recsys_jobs.parsing.object_line import STRING
 
-REVIEWS_2023 = {"user_id", "parent_asin", "timestamp", "rating"}
+_TOKEN = re.compile(rf"({STRING})(\s*:)?|([\[{{(])|([\]}})])".encode(), re.DOTALL)
+
+REVIEWS_2023 = {"user_id", "parent_asin", "timestamp", "sort_timestamp", "rating"}
 REVIEWS_OLD = {"reviewerID", "overall", "unixReviewTime", "reviewText", "asin"}
 REVIEWS_2018_ONLY = {"verified", "style", "vote", "image"}
 ITEMS_2018_ONLY = {"also_buy", "also_view", "category", "main_cat", "similar_item", "image", "imageURL", "tech1"}
 OF_REVIEWS = {"user_id", "reviewerID", "overall", "unixReviewTime", "reviewText"}  # an item has none of them
-FIELDS_NEEDED = 2  # of a review's: one may be missing from a line, and a name may occur anywhere
+FIELDS_NEEDED = 2  # of a review's: one may be missing from a line
 
 
-@dataclass(frozen=True)
-class Format:
-    """`name` as in the table ingest_files; `literal`: one Python literal a line, not JSON."""
-
-    name: str
-    literal: bool
-
-
-def recognise(head: list[bytes], kind: str) -> Format | None:
+def recognise(head: list[bytes], kind: str) -> str | None:
     """The format of a file of `kind` whose first lines are `head`: that of most lines; None where no line has one."""
-    found = Counter(fmt for line in head if (fmt := _of_line(line, kind)))
-    return max(found, key=lambda fmt: (found[fmt], fmt.name)) if found else None
+    formats = Counter(name for line in head if (name := _of_line(line, kind)))
+    return max(formats, key=lambda name: (formats[name], name)) if formats else None
 
 
-def _of_line(line: bytes, kind: str) -> Format | None:
-    fields = {name.decode("ascii", "replace") for name in NAME.findall(line)}
-    name = _reviews(fields) if kind == "reviews" else _items(fields)
-    return Format(name, bool(LITERAL.match(line))) if name else None
+def field_names(line: bytes) -> set[str]:
+    """The names of the fields of the object on a line, which may be cut off; not those of objects within it."""
+    depth = 0
+    names = set()
+    for match in _TOKEN.finditer(line):
+        string, colon, opens, closes = match.groups()
+        depth += bool(opens) - bool(closes)
+        if string and colon and depth == 1:
+            names.add(string.lstrip(b"uUbB")[1:-1].decode("utf-8", "replace"))
+    return names
+
+
+def _of_line(line: bytes, kind: str) -> str | None:
+    if not line.lstrip(b"\xef\xbb\xbf \t\r").startswith(b"{"):
+        return None
+    fields = field_names(line)
+    return _reviews(fields) if kind == "reviews" else _items(fields)
 
 
 def _reviews(fields: set[str]) -> str | None:
@@ -55,14 +58,3 @@ def _items(fields: set[str]) -> str | None:
     if "asin" in fields:
         return "amazon2018" if fields & ITEMS_2018_ONLY else "amazon2014"
     return None
-
-
-def literal_to_json(line: str) -> str | None:
-    """One line of a 2014 items file, a Python literal, as JSON; JSON as it is; None where it is neither.
-
-    `ast.literal_eval` builds constants and containers only; nothing is called or looked up.
-    """
-    try:
-        return json.dumps(ast.literal_eval(line.strip()), allow_nan=False)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return line if line.lstrip().startswith('{"') else None

@@ -24,9 +24,10 @@ from recsys_jobs.settings import Settings, lake_root, landing_zone, load_setting
 from recsys_jobs.tables import ITEMS, QUARANTINE, REVIEWS, Table
 from spark import registry, staging, store
 from spark.arrivals import Arrival, arrivals
+from spark.dump_shape import describe_shape
 from spark.forgotten import hushed, without_forgotten
 from spark.landing import KINDS, discover
-from spark.lines import Source
+from spark.lines import Source, readable_copy
 from spark.publish import bring, replace_paths, rows_by_path
 from spark.registry import ACCEPTED, REFUSED, Record, Registry
 from spark.report import log_accounting
@@ -82,7 +83,7 @@ def ingest(
     night = Night(spark, landing or landing_zone(), lake or lake_root(), run_date, now, settings, gate)
     before = registry.load(spark, night.lake)
     landed = discover(night.landing)
-    arrived = arrivals(night.landing, landed, before)
+    arrived = arrivals(landed, before)
     after = registry.restored(before, {file.path for file in landed} - {one.landed.path for one in arrived})
     if arrived:
         log.info("%d files to read, %.1f MB", len(arrived), sum(one.found.size for one in arrived) / 1e6)
@@ -114,19 +115,19 @@ def _enter(night: Night, arrived: list[Arrival], before: Registry) -> Registry:
 
 
 def _stage(night: Night, kind: str, arrived: list[Arrival], folder: Path) -> Staged | None:
-    sources = [_source(night, file, one) for file, one in enumerate(arrived) if one.landed.kind == kind and one.format]
+    of_kind = [(file, one) for file, one in enumerate(arrived) if one.landed.kind == kind and one.format]
+    sources = [_source(night, file, one, folder) for file, one in of_kind]
     return staging.stage(night.spark, kind, sources, folder) if sources else None
 
 
-def _source(night: Night, file: int, one: Arrival) -> Source:
+def _source(night: Night, file: int, one: Arrival, folder: Path) -> Source:
     """A review is from the future if it is later than the day after its file landed, or than tomorrow."""
     landed = one.landed
     latest = night.now + timedelta(days=1)
     if landed.landed_on:
         latest = min(latest, datetime.combine(landed.landed_on, time(), UTC) + timedelta(days=2))
-    place = str(night.landing / landed.path)
-    literal = one.format is not None and one.format.literal
-    return Source(file, place, landed.path, landed.dataset, landed.landed_on, latest, literal)
+    readable = readable_copy(file, landed.place, one.found, folder)
+    return Source(file, str(readable), landed.path, landed.dataset, landed.landed_on, latest, one.found.plain_json)
 
 
 def _record(night: Night, file: int, one: Arrival, staged: dict[str, Staged | None]) -> Record:
@@ -135,13 +136,13 @@ def _record(night: Night, file: int, one: Arrival, staged: dict[str, Staged | No
     tally = of_kind.tallies[file] if of_kind and file in of_kind.tallies else Tally(one.found.lines, one.found.lines)
     if one.format and tally.lines != one.found.lines:
         raise JobError(f"{one.landed.path} changed while it was read: let the upload finish and run the night again")
-    problem = one.problem or _too_many(tally, night.settings.max_quarantined)
+    problem = one.problem or _too_many(tally, night.settings.max_quarantined, one.found.head)
     return Record(
         path=one.landed.path,
         fingerprint=one.found.fingerprint,
         dataset=one.landed.dataset,
         kind=one.landed.kind,
-        format=one.format.name if one.format else None,
+        format=one.format,
         landed_on=one.landed.landed_on,
         bytes=one.found.size,
         rows_read=one.found.lines if one.problem else tally.read,
@@ -154,14 +155,16 @@ def _record(night: Night, file: int, one: Arrival, staged: dict[str, Staged | No
     )
 
 
-def _too_many(tally: Tally, allowed: float) -> str | None:
-    """What to say of a file with more than the `allowed` share of rejected lines."""
+def _too_many(tally: Tally, allowed: float, head: bytes) -> str | None:
+    """What to say of a file with more than the `allowed` share of rejected lines; `head` is the start of its text."""
     if tally.quarantined <= allowed * tally.read:
         return None
     reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in tally.rejected.most_common())
+    first = f"line {tally.first_rejected:,}" + (f": {tally.first_problem}" if tally.first_problem else "")
+    shape = describe_shape(head)
     return (
         f"{tally.quarantined:,} of {tally.read:,} lines are unusable, more than {allowed:.0%} "
-        f"({reasons}; the first is line {tally.first_rejected:,})"
+        f"({reasons}; the first is {first})" + (f"; it is {shape}" if shape else "")
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,6 +12,11 @@ from pathlib import Path
 CHUNK = 1 << 20  # bytes
 HEAD_LINES, HEAD_BYTES = 100, CHUNK  # of the text's start, kept to recognise the format by
 MAX_LINE = 64 << 20  # bytes; Spark holds a line in memory, several times: a longer one is not let near it
+GZIP = b"\x1f\x8b"
+
+_MARKS = (b"{'", b"{ '", b"{u'", b"{ u'", b'{u"', b"NaN", b"Infinity", b"\n\xef\xbb\xbf")
+_NO_PLAIN_JSON = re.compile(rb"""\{\s*(?:u?'|u")|[:,\[]\s*-?(?:NaN|Infinity)\b|\n\xef\xbb\xbf""")
+_LONGEST_MARK = 64  # bytes
 
 
 class BrokenFileError(Exception):
@@ -26,19 +32,30 @@ class Inspection:
     lines: int = 0  # blank ones counted, and a last one without a newline
     head: bytes = b""  # the start of the text
     problem: str | None = None
+    zipped: bool = False  # as its first bytes say, whatever its name says
+    padding: int = 0  # zero bytes behind the last gzip member, as tapes and block writers leave them
+    plain_json: bool = True  # False where a line may be a Python literal, or hold NaN, which Spark's parser refuses
     text_bytes: int = field(default=0, repr=False)
     _open_line: int = field(default=0, repr=False)  # bytes since the last newline
+    _last: bytes = field(default=b"", repr=False)  # the end of the text so far
 
     def take(self, text: bytes) -> None:
         """Count one piece of the text; BrokenFileError at a line beyond MAX_LINE."""
         if len(self.head) < HEAD_BYTES:
             self.head += text[: HEAD_BYTES - len(self.head)]
+        self._look_for_marks(text)
         self.lines += text.count(b"\n")
         self.text_bytes += len(text)
         last = text.rfind(b"\n")
         self._open_line = self._open_line + len(text) if last < 0 else len(text) - last - 1
         if self._open_line > MAX_LINE:
             raise BrokenFileError(f"line {self.lines + 1} is longer than {MAX_LINE >> 20} MiB")
+
+    def _look_for_marks(self, text: bytes) -> None:
+        text = self._last + text
+        if self.plain_json and any(mark in text for mark in _MARKS):
+            self.plain_json = _NO_PLAIN_JSON.search(text) is None
+        self._last = text[-_LONGEST_MARK:]
 
     def head_lines(self) -> list[bytes]:
         """The first lines that are not blank; the last may be cut off."""
@@ -57,7 +74,8 @@ def inspect(path: Path) -> Inspection:
     digest = hashlib.sha256()
     chunks = _chunks(path, digest, found)
     try:
-        for text in _unzipped(chunks, found) if path.name.endswith(".gz") else chunks:
+        found.zipped = _first_bytes(path) == GZIP
+        for text in _unzipped(chunks, found) if found.zipped else chunks:
             found.take(text)
     except BrokenFileError as error:
         found.problem = str(error)
@@ -66,6 +84,11 @@ def inspect(path: Path) -> Inspection:
     found.lines += 1 if found._open_line and not found.problem else 0
     found.fingerprint = digest.hexdigest()
     return found
+
+
+def _first_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(len(GZIP))
 
 
 def _chunks(path: Path, digest: hashlib._Hash, found: Inspection) -> Iterator[bytes]:
@@ -79,10 +102,12 @@ def _chunks(path: Path, digest: hashlib._Hash, found: Inspection) -> Iterator[by
 def _unzipped(chunks: Iterator[bytes], found: Inspection) -> Iterator[bytes]:
     """The text of a gzip stream of one or more members, in pieces of at most CHUNK bytes.
 
-    A file of no bytes has no text. Raises BrokenFileError where the stream ends early or is not gzip.
+    Zeros behind the last member are padding. Raises BrokenFileError where the stream ends early or is not gzip.
     """
     member = None
     for chunk in chunks:
+        if member is None:
+            chunk = _without_padding(chunk, found)
         held = False  # whether zlib still holds text of bytes that it has taken
         while chunk or held:
             member = member or zlib.decompressobj(wbits=31)  # 31: gzip, header and checksum checked
@@ -90,12 +115,21 @@ def _unzipped(chunks: Iterator[bytes], found: Inspection) -> Iterator[bytes]:
                 text = member.decompress(chunk, CHUNK)  # bounded: a bomb inflates a thousandfold
             except zlib.error as error:
                 raise BrokenFileError(_where("is not a sound gzip stream", found) + f" ({error})") from None
-            chunk = member.unconsumed_tail or member.unused_data
+            yield text
+            chunk = _without_padding(member.unused_data, found) if member.eof else member.unconsumed_tail
             held = len(text) == CHUNK and not member.eof
             member = None if member.eof else member
-            yield text
     if member is not None:
         raise BrokenFileError(_where("its gzip stream ends early", found))
+
+
+def _without_padding(chunk: bytes, found: Inspection) -> bytes:
+    """What follows a whole member, less zeros; BrokenFileError where anything follows them."""
+    rest = chunk.lstrip(b"\0")
+    if rest and (found.padding or len(rest) < len(chunk)):
+        raise BrokenFileError(_where("zeros and then more bytes follow its gzip stream", found))
+    found.padding += len(chunk) - len(rest)
+    return rest
 
 
 def _where(what: str, found: Inspection) -> str:

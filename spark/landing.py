@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
+import re
+from collections import Counter
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -13,23 +15,19 @@ from recsys_jobs.errors import JobError
 log = logging.getLogger(__name__)
 
 KINDS = ("reviews", "items")
-ENDINGS = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
+ENDINGS = tuple(f".{name}{packed}" for name in ("json", "jsonl", "ndjson") for packed in ("", ".gz"))
 LAYOUT = "<landing>/<dataset>/[date=YYYY-MM-DD/]{reviews,items}/*.json[l][.gz]"
 
 
 @dataclass(frozen=True, order=True)
 class LandedFile:
-    """One landed file. `path` is relative to the landing zone, with forward slashes."""
+    """One landed file. `path` is relative to the landing zone, with forward slashes, as it can be printed."""
 
     path: str
     dataset: str
     kind: str  # reviews or items
     landed_on: date | None  # from the date= folder; None where unknown
-
-    @property
-    def zipped(self) -> bool:
-        """Whether its name says gzip, which is what Spark goes by."""
-        return self.path.endswith(".gz")
+    place: Path = field(default=Path(), compare=False)  # where its bytes are
 
 
 def discover(landing: Path) -> list[LandedFile]:
@@ -43,6 +41,8 @@ def discover(landing: Path) -> list[LandedFile]:
     files = [file for dataset in _folders(landing) for file in _in_dataset(landing, dataset)]
     if not files:
         raise JobError(f"nothing landed in {landing}: files are looked for as {LAYOUT}")
+    if twice := [path for path, times in Counter(file.path for file in files).items() if times > 1]:
+        raise JobError(f"two files in {landing} have names that print as {twice[0]}: rename one")
     return sorted(files)
 
 
@@ -50,7 +50,7 @@ def _in_dataset(landing: Path, dataset: Path) -> list[LandedFile]:
     """The files of one dataset's folder; JobError where there is none."""
     dated = {folder: _landed_on(folder) for folder in _folders(dataset) if folder.name.startswith("date=")}
     found = [
-        LandedFile(file.relative_to(landing).as_posix(), dataset.name, kind, day)
+        LandedFile(_printable(file.relative_to(landing).as_posix()), _printable(dataset.name), kind, day, file)
         for parent, day in ({dataset: None} | dated).items()
         for kind in KINDS
         for file in _dumps(parent / kind)
@@ -65,10 +65,17 @@ def _dumps(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     visible = [path for path in folder.iterdir() if not path.name.startswith((".", "_"))]
-    dumps = [path for path in visible if path.name.endswith(ENDINGS) and path.is_file()]
+    dumps = [path for path in visible if path.name.lower().endswith(ENDINGS) and path.is_file()]
     for path in sorted(set(visible) - set(dumps)):
-        log.warning("not a dump by its name, left alone: %s (dumps end in %s)", path, ", ".join(ENDINGS))
+        left = _printable(str(path))
+        log.warning("not a dump by its name, left alone: %s (dumps end in %s)", left, ", ".join(ENDINGS))
     return dumps
+
+
+def _printable(name: str) -> str:
+    """A file's name as one line of UTF-8: what is neither text nor printable as \\x and its byte."""
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    return re.sub(r"[\x00-\x1f\x7f]", lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 def _folders(parent: Path) -> list[Path]:

@@ -15,7 +15,9 @@ from pyspark.sql import functions as F
 
 from recsys_jobs.tables import QUARANTINE
 from spark import unify
+from spark.dump_shape import describe_line
 from spark.lines import Source, read_lines
+from spark.reasons import INVALID_JSON, MAX_RAW
 
 ROW_GROUP = 32 << 20  # bytes
 PARSERS = {"reviews": unify.reviews, "items": unify.items}
@@ -28,7 +30,8 @@ class Tally:
     lines: int = 0
     blank: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
-    first_rejected: int | None = None  # line number
+    first_rejected: int = 0  # line number
+    first_problem: str = ""  # what is wrong there, as far as one can say
 
     @property
     def read(self) -> int:
@@ -74,7 +77,7 @@ def workplace(lake: Path) -> Iterator[Path]:
 def stage(spark: SparkSession, kind: str, sources: list[Source], folder: Path) -> Staged:
     """Parse the sources once and count what came of their lines."""
     place = str(folder / kind)
-    parsed = PARSERS[kind](read_lines(spark, sources))
+    parsed = PARSERS[kind](read_lines(spark, kind, sources))
     # small row groups: what one task wrote, of a gzip file, several may read
     parsed.write.option("compression", "lz4").option("parquet.block.size", ROW_GROUP).parquet(place)
     lines = spark.read.schema(parsed.schema).parquet(place)
@@ -90,8 +93,14 @@ def stage(spark: SparkSession, kind: str, sources: list[Source], folder: Path) -
 
 
 def quarantine(rejected: DataFrame, fingerprints: DataFrame) -> DataFrame:
-    """Rejected lines as rows of the table; `fingerprints` has file and fingerprint."""
-    return rejected.join(F.broadcast(fingerprints), "file").select(QUARANTINE.names)
+    """Rejected lines as rows of the table, broken ones with what breaks them; `fingerprints` has file, fingerprint."""
+    broken = F.when((F.col("reason") == INVALID_JSON) & (F.length("raw") < MAX_RAW), F.col("raw"))
+    described = F.coalesce("detail", F.udf(_describe, "string")(broken))
+    return rejected.withColumn("detail", described).join(F.broadcast(fingerprints), "file").select(QUARANTINE.names)
+
+
+def _describe(line: str | None) -> str | None:
+    return None if line is None else describe_line(line)
 
 
 def _count_blocks(lines: DataFrame) -> list[Row]:
@@ -118,9 +127,12 @@ def _blocks(spark: SparkSession, counted: list[Row]) -> DataFrame:
 def _count_reasons(staged: Staged) -> None:
     """Fill in the tallies' reasons: one row a file and reason."""
     found = staged.rejected(list(staged.tallies)).groupBy("file", "reason")
-    firsts: dict[int, list[int]] = defaultdict(list)
-    for row in found.agg(F.count("*").alias("rows"), F.min("position").alias("first")).collect():
+    firsts: dict[int, list[Row]] = defaultdict(list)
+    first = F.min_by(F.struct("position", "detail", "raw"), "position").alias("first")
+    for row in found.agg(F.count("*").alias("rows"), first).collect():
         staged.tallies[row.file].rejected[row.reason] = row.rows
         firsts[row.file].append(row.first)
-    for file, positions in firsts.items():
-        staged.tallies[file].first_rejected = min(positions)
+    for file, rows in firsts.items():
+        earliest = min(rows, key=lambda row: row.position)
+        staged.tallies[file].first_rejected = earliest.position
+        staged.tallies[file].first_problem = earliest.detail or describe_line(earliest.raw) or ""

@@ -13,14 +13,10 @@ from pyspark.sql import functions as F
 
 from spark import reasons
 from spark.columns import (
-    JSON_OPTIONS,
     Problem,
-    as_ids,
-    as_list,
     bad_id,
     blank,
     first_problem,
-    flattened,
     parse,
     plain_id,
     raw_line,
@@ -36,16 +32,13 @@ VERDICT = ["is_blank", "reason", "detail", "raw"]
 _REVIEW = (
     "reviewerID STRING, user_id STRING, asin STRING, parent_asin STRING, overall STRING, rating STRING, "
     "summary STRING, title STRING, reviewText STRING, text STRING, unixReviewTime STRING, timestamp STRING, "
-    "verified STRING, verified_purchase STRING"
+    "sort_timestamp STRING, verified STRING, verified_purchase STRING"
 )
 _ITEM = (
-    "asin STRING, parent_asin STRING, title STRING, description STRING, brand STRING, store STRING, "
-    "category STRING, categories STRING, price STRING, imUrl STRING, image STRING, imageURL STRING, "
-    "imageURLHighRes STRING, images STRING, related STRING, also_buy STRING, also_view STRING, bought_together STRING"
+    "item_id STRING, title STRING, description STRING, brand STRING, categories ARRAY<STRING>, price DOUBLE, "
+    "image_urls ARRAY<STRING>, also_bought ARRAY<STRING>, also_viewed ARRAY<STRING>, bought_together ARRAY<STRING>"
 )
-_RELATED = "STRUCT<also_bought: ARRAY<STRING>, also_viewed: ARRAY<STRING>, bought_together: ARRAY<STRING>>"
 _MILLISECONDS_FROM = 1e11  # as seconds the year 5138, as milliseconds 1973
-_PRICE = r"^\s*\$?\s*([0-9][0-9,]*(?:\.[0-9]+)?)\s*\z"
 
 
 def reviews(lines: DataFrame) -> DataFrame:
@@ -54,6 +47,7 @@ def reviews(lines: DataFrame) -> DataFrame:
     `review_hash` is the sha256 of dataset, user, item, milliseconds, rating, verified, the lengths of title and text
     ("-" where null) and the hash of title, newline, text, joined by newlines: no two different rows read the same.
     """
+    raw_time = F.coalesce("row.unixReviewTime", "row.timestamp", "row.sort_timestamp")
     row = _fields(lines, _REVIEW).select(
         *PLACE,
         "latest",
@@ -66,18 +60,18 @@ def reviews(lines: DataFrame) -> DataFrame:
         F.coalesce("row.overall", "row.rating").try_cast("double").alias("rating"),
         F.coalesce("row.summary", "row.title").alias("title"),
         F.coalesce("row.reviewText", "row.text").alias("text"),
-        F.coalesce("row.unixReviewTime", "row.timestamp").alias("raw_time"),
-        _milliseconds(F.coalesce("row.unixReviewTime", "row.timestamp")).alias("time"),
+        raw_time.alias("raw_time"),
+        _milliseconds(raw_time).alias("time"),
         F.coalesce("row.verified", "row.verified_purchase").try_cast("boolean").alias("verified"),
     )
     problems = [
         *unreadable(F.col("parsed")),
-        *bad_id("user_id", F.col("user_id"), F.col("json")),
+        *bad_id("user_id", F.col("user_id"), F.col("json"), reasons.USER_PATTERN),
         *bad_id("item_id", F.col("item_id"), F.col("json")),
         *_bad_time(),
         *_bad_rating(),
     ]
-    sound = readable(F.col("parsed")) & plain_id(F.col("user_id")) & plain_id(F.col("item_id"))
+    sound = readable(F.col("parsed")) & plain_id(F.col("user_id"), reasons.USER_PATTERN) & plain_id(F.col("item_id"))
     sound = sound & F.col("time").between(_opens(), _latest()) & F.col("rating").between(1, 5)
     judged = _judged(row, sound, problems)
     hashed = judged.withColumn("text_hash", text_hash(F.col("title"), F.col("text")))
@@ -97,37 +91,23 @@ def reviews(lines: DataFrame) -> DataFrame:
 
 
 def items(lines: DataFrame) -> DataFrame:
-    """Lines of items in the table's columns, and what is wrong with each.
+    """Lines of items, as `item_fields` made them, in the table's columns, and what is wrong with each.
 
     `item_hash` is the sha256 of the fields from title to bought_together as one JSON object, nulls left out. Lists
-    are never null. A price is kept where it is one number; dumps have page markup in its place.
+    are never null.
     """
-    row = _fields(lines, _ITEM).withColumn("item_id", F.coalesce("row.parent_asin", "row.asin"))
+    row = _fields(lines, _ITEM).withColumn("item_id", F.col("row.item_id"))
     problems = [*unreadable(F.col("parsed")), *bad_id("item_id", F.col("item_id"), F.col("json"))]
     sound = readable(F.col("parsed")) & plain_id(F.col("item_id"))
-    judged = _judged(row, sound, problems).withColumn("related", F.from_json("row.related", _RELATED, JSON_OPTIONS))
-    version = judged.select(
-        *PLACE,
-        *VERDICT,
-        "item_id",
-        F.col("row.title").alias("title"),
-        _paragraphs(F.col("row.description")).alias("description"),
-        _not_blank(F.coalesce("row.brand", "row.store")).alias("brand"),
-        flattened(F.coalesce("row.category", "row.categories")).alias("categories"),
-        _price(F.col("row.price")).alias("price"),
-        _image_urls().alias("image_urls"),
-        as_ids(as_list(F.col("row.also_buy")), _related("also_bought")).alias("also_bought"),
-        as_ids(as_list(F.col("row.also_view")), _related("also_viewed")).alias("also_viewed"),
-        as_ids(as_list(F.col("row.bought_together")), _related("bought_together")).alias("bought_together"),
-    )
-    fields = [name for name in version.columns if name not in {*PLACE, *VERDICT, "item_id"}]
+    version = _judged(row, sound, problems)
+    fields = [name for name in version.select("row.*").columns if name != "item_id"]
     return version.select(
         *PLACE,
         *VERDICT,
         "item_id",
-        F.sha2(F.to_json(F.struct(*fields)), 256).alias("item_hash"),
-        *fields,
-        text_hash(F.col("title"), F.col("description")).alias("text_hash"),
+        F.sha2(F.to_json(F.struct(*(f"row.{name}" for name in fields))), 256).alias("item_hash"),
+        *(f"row.{name}" for name in fields),
+        text_hash(F.col("row.title"), F.col("row.description")).alias("text_hash"),
     )
 
 
@@ -194,36 +174,3 @@ def _review_hash() -> Column:
     plain = [F.col(name) for name in ("dataset", "user_id", "item_id", "time", "rating", "verified")]
     parts = [said(one) for one in [*plain, title, text, F.col("text_hash")]]
     return F.sha2(F.concat_ws("\n", *parts), 256)
-
-
-def _not_blank(text: Column) -> Column:
-    return F.when(~blank(text), F.trim(text))
-
-
-def _paragraphs(raw: Column) -> Column:
-    return _not_blank(F.array_join(as_list(raw), "\n"))
-
-
-def _price(raw: Column) -> Column:
-    return F.replace(F.regexp_extract(raw, _PRICE, 1), F.lit(","), F.lit("")).try_cast("double")
-
-
-def _image_urls() -> Column:
-    """Every http(s) URL, each once: large ones before the thumbnails of 2018."""
-    pictures = F.when(
-        F.col("row.images").rlike(r"^\s*\{"),  # one object of lists
-        F.from_json("row.images", "STRUCT<large: ARRAY<STRING>>", JSON_OPTIONS)["large"],
-    ).otherwise(F.transform(as_list(F.col("row.images")), _picture_url))
-    old = [as_list(F.col(f"row.{name}")) for name in ("imUrl", "imageURLHighRes", "imageURL", "image")]
-    none = F.array().cast("array<string>")
-    urls = F.concat(F.coalesce(pictures, none), *old)
-    return F.array_distinct(F.filter(urls, lambda one: one.rlike("^https?://")))
-
-
-def _picture_url(one: Column) -> Column:
-    sizes = [F.get_json_object(one, f"$.{size}") for size in ("large", "hi_res", "thumb")]
-    return F.when(one.startswith("{"), F.coalesce(*sizes)).otherwise(one)
-
-
-def _related(name: str) -> Column:
-    return F.coalesce(F.col(f"related.{name}"), F.array().cast("array<string>"))

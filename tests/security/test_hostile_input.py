@@ -448,12 +448,14 @@ def dump(data: Callable[[], bytes]) -> Attempt:
     """A landed gzip, seen before anything parses it."""
 
     def attempt(world: World) -> None:
-        from spark.integrity import inspect
+        from spark.arrivals import arrivals
+        from spark.landing import LandedFile
 
         path = world.folder / "a.json.gz"
         path.write_bytes(data())
-        if problem := inspect(path).problem:
-            raise JobError(problem)
+        (arrival,) = arrivals([LandedFile("shop/reviews/a.json.gz", "shop", "reviews", None, path)], {})
+        if arrival.problem:
+            raise JobError(arrival.problem)
 
     return attempt
 
@@ -462,9 +464,9 @@ def item_line(line: str) -> Attempt:
     """A line of an items file of 2014, which holds Python literals."""
 
     def attempt(world: World) -> None:
-        from spark.formats import literal_to_json
+        from spark.item_fields import item_json
 
-        if literal_to_json(line) is None:
+        if item_json(line) is None:
             raise Refused("quarantined: invalid_json")
 
     return attempt

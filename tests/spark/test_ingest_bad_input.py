@@ -52,6 +52,9 @@ BAD_REVIEWS: list[tuple[str | bytes | dict[str, object], str | None]] = [
     (review("A19", unixReviewTime="1262304000", overall="4"), None),  # numbers in quotes lose nothing
     (review("A20", unixReviewTime=1_262_304_000_123), None),
     (review("0123456789", "5555991584"), None),  # digits are fine as a string
+    (review("#oc-R1", "B1"), None),  # as the Fine Foods reviews have
+    (review("oc#R1", "B1"), "bad_id"),
+    (review("A1", "#B1"), "bad_id"),
 ]
 
 
@@ -96,7 +99,7 @@ def test_each_bad_line_has_its_place_and_reason(zone: Zone) -> None:
 def test_quarantine_keeps_the_line_and_names_the_value(zone: Zone) -> None:
     rows = zone.read(QUARANTINE).where((F.col("path") == REASONS) & F.col("position").isin(2, 7, 25))
     assert [tuple(row) for row in rows.sort("position").select("detail", "raw").collect()] == [
-        (None, '{"reviewerID": "A1", "asin": "B1"\r'),
+        ("not JSON: Expecting ',' delimiter at character 34", '{"reviewerID": "A1", "asin": "B1"\r'),
         (
             "rating=five",
             '{"reviewerID": "A3", "asin": "B1", "overall": "five", "reviewText": "good", "summary": "yes", '
@@ -110,6 +113,7 @@ def test_sound_lines_among_them_enter(zone: Zone) -> None:
     rows = zone.read(REVIEWS).where(F.col("path") == REASONS).sort("user_id")
     columns = ["user_id", "item_id", "rating", F.unix_millis("reviewed_at")]
     assert [tuple(row) for row in rows.select(*columns).collect()] == [
+        ("#oc-R1", "B1", 5.0, 1_262_304_000_000),
         ("0123456789", "5555991584", 5.0, 1_262_304_000_000),
         ("A0", "B1", 5.0, 1_262_304_000_000),
         ("A19", "B1", 4.0, 1_262_304_000_000),
@@ -155,7 +159,9 @@ def test_refused_files_leave_nothing_and_the_error_says_why(zone: Zone) -> None:
     said = (zone.root / "said").read_text()
     assert "3 file(s) refused" in said
     assert "cut.json.gz: its gzip stream ends early: after line " in said
-    assert "noise.json: 19 of 20 lines are unusable, more than 90% (invalid_json 19; the first is line 2)" in said
+    assert (
+        "noise.json: 19 of 20 lines are unusable, more than 90% (invalid_json 19; the first is line 2: not JSON" in said
+    )
     assert "strange.json: no line among the first 2 looks like a review" in said
     assert "\n" not in said
 
@@ -163,8 +169,8 @@ def test_refused_files_leave_nothing_and_the_error_says_why(zone: Zone) -> None:
 def test_every_line_of_an_accepted_file_is_accounted_for(zone: Zone) -> None:
     files = zone.read(INGEST_FILES).where("state = 'accepted'")
     assert files.where("rows_read <> rows_good + rows_quarantined + rows_duplicate").isEmpty()
-    assert files.agg(F.sum("rows_good")).first() == (8,)
-    assert zone.read(REVIEWS).count() + zone.read(ITEMS).count() == 8
+    assert files.agg(F.sum("rows_good")).first() == (9,)
+    assert zone.read(REVIEWS).count() + zone.read(ITEMS).count() == 9
 
 
 def test_refused_files_are_told_again_until_the_run_may_go_on_without(

@@ -48,12 +48,56 @@ def test_gzip_that_ends_early_says_after_which_line(tmp_path: Path) -> None:
     assert found.fingerprint == hashlib.sha256(whole[:-4]).hexdigest()
 
 
-def test_damaged_gzip_and_text_called_gzip_are_problems(tmp_path: Path) -> None:
+def test_damaged_gzip_is_a_problem(tmp_path: Path) -> None:
     damaged = bytearray(gzip.compress(b"text\n" * 100))
     damaged[-8] ^= 1  # a bit of the checksum
     assert "not a sound gzip stream" in str(_inspect(tmp_path, "a.json.gz", bytes(damaged)).problem)
-    assert "not a sound gzip stream: after line 0" in str(_inspect(tmp_path, "b.json.gz", b'{"a": 1}\n').problem)
     assert "not a sound" in str(_inspect(tmp_path, "c.json.gz", gzip.compress(b"a\n") + b"tail").problem)
+
+
+@pytest.mark.parametrize("padding", [1, 511, 10_240, integrity.CHUNK - 1, 2 * integrity.CHUNK])
+@pytest.mark.parametrize("members", [1, 2])
+def test_zeros_behind_a_gzip_are_padding(tmp_path: Path, padding: int, members: int) -> None:
+    packed = gzip.compress(b"one\n") * members
+    found = _inspect(tmp_path, "a.json.gz", packed + bytes(padding))
+    assert (found.lines, found.padding, found.problem) == (members, padding, None)
+    assert found.size == len(packed) + padding
+
+
+@pytest.mark.parametrize("tail", [b"\0tail", bytes(600) + gzip.compress(b"x\n"), bytes(integrity.CHUNK) + b"x"])
+def test_anything_behind_the_zeros_is_damage(tmp_path: Path, tail: bytes) -> None:
+    found = _inspect(tmp_path, "a.json.gz", gzip.compress(b"one\n") + tail)
+    assert "zeros and then more bytes follow its gzip stream: after line 1" in str(found.problem)
+
+
+def test_what_a_file_is_packed_with_is_told_by_its_bytes(tmp_path: Path) -> None:
+    for name in ("a.json", "a.json.gz", "A.JSON.GZ"):
+        plain = _inspect(tmp_path, name, b'{"a": 1}\n')
+        packed = _inspect(tmp_path, name, gzip.compress(b'{"a": 1}\n'))
+        assert (plain.zipped, packed.zipped) == (False, True)
+        assert plain.head == packed.head == b'{"a": 1}\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "is_plain"),
+    [
+        (b'{"a": 1}\n{"b": "NaN or Infinity and {a}"}\n', True),
+        (b'{"a": NaN}', False),
+        (b'{"a":-Infinity}', False),
+        (b'{"a": [NaN]}', False),
+        (b'{"a": [1, NaN]}', False),
+        (b"{'a': 1}", False),
+        (b"{ u'a': 1}", False),
+        (b'{u"a": 1}', False),
+        (b'{"a": 1}\n\xef\xbb\xbf{"a": 1}', False),  # two files one behind the other
+    ],
+)
+def test_what_sparks_parser_does_not_take_is_marked(
+    tmp_path: Path, text: bytes, is_plain: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _inspect(tmp_path, "a.json", text).plain_json == is_plain
+    monkeypatch.setattr(integrity, "CHUNK", 2)  # the mark is found wherever the pieces part
+    assert _inspect(tmp_path, "a.json", text).plain_json == is_plain
 
 
 def test_endless_line_is_a_problem_with_its_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from pathlib import Path
 
@@ -42,6 +43,34 @@ def test_images_hidden_names_and_other_endings_are_no_dumps(tmp_path: Path) -> N
         ".cache/f.json",
     )
     assert [file.path for file in discover(tmp_path)] == ["music/reviews/a.json"]
+
+
+def test_names_may_be_anything(tmp_path: Path) -> None:
+    """A colon, capitals, a line break, bytes that are no UTF-8: what is printed is one line of text."""
+    _land(
+        tmp_path,
+        "music/reviews/at 02:00:00.JSON",
+        "music/reviews/b.Jsonl.GZ",
+        "music/reviews/c.ndjson",
+        "music/items/d\n.json",
+    )
+    odd = os.fsdecode(b"music/items/caf\xe9.json")
+    _land(tmp_path, odd)
+    files = discover(tmp_path)
+    assert [file.path for file in files] == [
+        "music/items/caf\\xe9.json",
+        "music/items/d\\x0a.json",
+        "music/reviews/at 02:00:00.JSON",
+        "music/reviews/b.Jsonl.GZ",
+        "music/reviews/c.ndjson",
+    ]
+    assert files[0].place == tmp_path / odd
+
+
+def test_names_that_print_alike_are_told_apart_by_whoever_gave_them(tmp_path: Path) -> None:
+    _land(tmp_path, "music/items/a\\x0a.json", "music/items/a\n.json")
+    with pytest.raises(JobError, match=r"have names that print as music/items/a.*: rename one"):
+        discover(tmp_path)
 
 
 def test_missing_landing_zone_says_how_one_is_laid_out(tmp_path: Path) -> None:
