@@ -117,7 +117,7 @@ def load_settings(name: str | None = None) -> Settings:
 
 def _from_toml(path: Path) -> Settings:
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         known = ", ".join(CONFIGURATIONS)
         raise UsageError(f"no configuration {str(path)!r}: name one of {known}, or a TOML file") from None

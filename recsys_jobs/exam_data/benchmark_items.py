@@ -6,25 +6,25 @@ from the narrowest to the widest.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 from recsys_jobs.errors import JobError
 from recsys_jobs.exam_data.files import json_lines
 from recsys_jobs.exam_data.raw import Item
+from recsys_jobs.parsing.field_values import as_price, as_text, as_texts
+from recsys_jobs.parsing.plain_text import plain_text
 
 NUMBERS = ("price",)
-_QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")  # categories are written as a list of Python's strings
 
 
 def read(path: Path) -> dict[str, Item]:
     """Return the items by id; JobError where a line has no `item`, or one that came before."""
     items: dict[str, Item] = {}
     for number, fields in json_lines(path):
-        if "item" not in fields:
+        name = as_text(fields.get("item"))
+        if name is None:
             raise JobError(f"{path}, line {number}: no field item")
-        name = str(fields["item"])
         if name in items:
             raise JobError(f"{path}, line {number}: item {name} stands there twice")
         items[name] = _item(fields)
@@ -32,26 +32,29 @@ def read(path: Path) -> dict[str, Item]:
 
 
 def _item(fields: dict[str, Any]) -> Item:
-    brand = _known(fields.get("brand"))
-    categories = [a or b for a, b in _QUOTED.findall(str(fields.get("categories") or ""))]
-    attributes = [str(one) for one in fields.get("attributes") or []]
-    title = _known(fields.get("title"))
+    title, brand, keywords = (_known(fields.get(name)) for name in ("title", "brand", "keywords"))
+    categories = _labels(_bracketed(fields.get("categories")))
+    attributes = _labels(fields.get("attributes"))
     if title:
         text = f"{title}\n{'. '.join(filter(None, [brand, ', '.join(categories)]))}"
     else:
-        text = ". ".join(filter(None, [_known(fields.get("keywords")), ", ".join(reversed(attributes))]))
+        text = ". ".join(filter(None, [keywords, ", ".join(reversed(attributes))]))
     labels = tuple(filter(None, [brand, *categories, *attributes]))
-    return Item(text=text, labels=labels, numbers=(_price(fields.get("price")),))
+    price = as_price(fields.get("price"))
+    return Item(text=text, labels=labels, numbers=(float("nan") if price is None else price,))
+
+
+def _labels(value: Any) -> list[str]:
+    return [label for text in as_texts(value) if (label := plain_text(text))]
+
+
+def _bracketed(value: Any) -> Any:
+    """Categories are written as the inside of a list of Python's strings."""
+    is_inside = isinstance(value, str) and value.strip()[:1] in ("'", '"')
+    return f"[{value}]" if is_inside else value
 
 
 def _known(value: Any) -> str:
-    """A value as text; empty for what says that nothing is known."""
-    text = str(value or "").strip()
-    return "" if text in ("Unknown", "None", "nan") else text
-
-
-def _price(value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return float("nan")
+    """A value as plain text; empty for what says that nothing is known."""
+    text = plain_text(as_text(value) or "")
+    return "" if text == "Unknown" else text

@@ -1,4 +1,4 @@
-"""`item_info.csv`, `interactions.csv` and `images/{item_id}.jpg`: the layout of seed 1.
+"""`item_info.csv`, `interactions.csv` and `images/{item_id}.jpg` (.png, .webp, .gif): the layout of seed 1.
 
 Items have `item_id`, maybe `title`, `description`, labels (`category`, `genres`, `brand`, several of them
 divided by `|`), and any columns of numbers, or the ones that the setting `numeric_columns` names;
@@ -19,9 +19,11 @@ from recsys_jobs.errors import JobError
 from recsys_jobs.exam_data import files
 from recsys_jobs.exam_data.raw import Item, Log, RawData, assemble
 from recsys_jobs.images.local import SUFFIXES
+from recsys_jobs.parsing.plain_text import plain_text
 
 FILES = ("item_info.csv", "interactions.csv")
 _TEXTS = ("title", "description")
+_ROW_NUMBER = "Unnamed: 0"  # an index that pandas wrote and read again: it tells nothing of an item
 _LABELS = ("category", "categories", "genre", "genres", "brand")
 
 log = logging.getLogger(__name__)
@@ -50,18 +52,18 @@ def _catalogue(folder: Path, numeric: tuple[str, ...]) -> tuple[dict[str, Item],
     ids = files.required(frame, path, "item_id")
     if twice := next((id_ for id_, again in zip(ids, pd.Series(ids).duplicated(), strict=True) if again), None):
         raise JobError(f"{path}: item {twice} stands there twice")
-    others = [name for name in frame.columns if name not in ("item_id", *_TEXTS, *_LABELS)]
+    others = [name for name in frame.columns if name not in ("item_id", *_TEXTS, *_LABELS, _ROW_NUMBER)]
     names = _named(frame, path, numeric) if numeric else tuple(name for name in others if _numeric(frame[name]))
     if unused := [name for name in others if name not in names]:
         log.info(
             "%s: not used, for they are neither numbers that are wanted nor known names: %s", path, ", ".join(unused)
         )
     number_IN = np.stack([files.numbers(frame, path, name) for name in names], axis=1) if names else None
-    photos = _photos(folder / "images")
+    photos = _photos(folder / "images", ids)
     items = {
         id_: Item(
             text=_text(row),
-            labels=tuple(part.strip() for name in _LABELS for part in row.get(name, "").split("|") if part.strip()),
+            labels=_labels(row),
             image=photos.get(id_),
             numbers=() if number_IN is None else tuple(number_IN[place]),
         )
@@ -72,8 +74,13 @@ def _catalogue(folder: Path, numeric: tuple[str, ...]) -> tuple[dict[str, Item],
 
 def _text(row: Mapping[Hashable, str]) -> str:
     """Title, newline, description, as the pipeline joins them; empty where both are blank."""
-    title, description = (row.get(name, "").strip() for name in _TEXTS)
+    title, description = plain_text(row.get("title", "")), row.get("description", "").strip()
     return f"{title}\n{description}" if title or description else ""
+
+
+def _labels(row: Mapping[Hashable, str]) -> tuple[str, ...]:
+    parts = (part for name in _LABELS for part in row.get(name, "").split("|"))
+    return tuple(label for part in parts if (label := plain_text(part)))
 
 
 def _numeric(values: pd.Series) -> bool:
@@ -101,9 +108,15 @@ def _named(frame: pd.DataFrame, path: Path, names: tuple[str, ...]) -> tuple[str
     return names
 
 
-def _photos(folder: Path) -> dict[str, Path]:
-    """The photo of each item, by the file's name without its ending."""
+def _photos(folder: Path, ids: list[str]) -> dict[str, Path]:
+    """The photo of each item, by the file's name without its ending; JobError where no name is an item's id."""
     if not folder.is_dir():
         return {}
-    found = sorted(folder / name for name in os.listdir(folder))  # noqa: PTH208 - names alone, of many files
-    return {path.stem: path for path in found if path.suffix.lower() in SUFFIXES}
+    files = sorted(folder / name for name in os.listdir(folder))  # noqa: PTH208 - names alone, of many files
+    photos = {path.stem: path for path in files if path.suffix.lower() in SUFFIXES}
+    if left := [path.name for path in files if path.suffix.lower() not in SUFFIXES]:
+        log.warning("%s: no photos by their endings, left alone: %s", folder, ", ".join(left[:3]))
+    if photos and ids and not photos.keys() & set(ids):
+        name = next(iter(photos.values())).name
+        raise JobError(f"{folder}: no photo is called by an item's id: {name} there, {ids[0]} in {FILES[0]}")
+    return photos

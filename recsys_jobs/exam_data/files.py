@@ -2,60 +2,71 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
-import json
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import numpy as np
 import pandas as pd
 
 from recsys_jobs.dataset import Floats, Ints
 from recsys_jobs.errors import JobError
+from recsys_jobs.exam_data.delimited import read_delimited
+from recsys_jobs.parsing.object_line import LineError, read_object, shortened
 
-_FIELD = "\x1f"  # the unit separator, which no text has
 _MAX_LINE = 10_000_000  # characters; a bomb of zeros has no line end
 _MILLISECONDS = 1e11  # a time above it is no number of seconds: that would be the year 5138
 
 
-def columns(path: Path, needs: tuple[str, ...], separator: str = ",") -> pd.DataFrame:
-    """Return a file with a header as strings, blank lines left out; the index is the record's number, the header 1.
+def columns(path: Path, needs: tuple[str, ...], separator: str = "") -> pd.DataFrame:
+    """Return a file with a header as strings, blank lines left out; the index is the line that a record begins on.
 
-    Tab-separated files know no quotes, as everyone writes them. JobError where a needed column is absent.
+    JobError names file and line of what is wrong, or the column of `needs` that is absent.
     """
-    quoting = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
-    frame = _table(path, path, sep=separator, quoting=quoting)
-    frame.columns = frame.columns.str.strip().str.removeprefix("\ufeff")
-    if absent := [name for name in needs if name not in frame.columns]:
-        raise JobError(f"{path}: no column {absent[0]}: its header is {', '.join(frame.columns)}")
-    frame.index = pd.RangeIndex(2, len(frame) + 2)
-    return frame[(frame != "").any(axis=1)]
+    return read_delimited(path, _text(path), needs, separator)
 
 
-def fields(path: Path, names: tuple[str, ...], separator: str, encoding: str) -> pd.DataFrame:
-    """Return a file without a header whose separator has several characters; the index is the line's number."""
-    with _broken(path):
-        text = path.read_bytes().decode(encoding)
-    text = text.replace(separator, _FIELD)
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip() and line.count(_FIELD) != len(names) - 1:
-            raise JobError(f"{path}, line {number}: not the {len(names)} fields {', '.join(names)}")
-    how = {"sep": _FIELD, "quoting": csv.QUOTE_NONE, "header": None, "names": list(names)}
-    frame = _table(path, io.StringIO(text), **how)
-    frame.index = pd.RangeIndex(1, len(frame) + 1)
-    return frame[(frame != "").any(axis=1)]
+def fields(path: Path, names: tuple[str, ...], separator: str) -> pd.DataFrame:
+    """Return a file without a header whose separator has several characters; the index is the line's number.
+
+    It is read as UTF-8 where its bytes are that, else as Latin-1.
+    """
+    lines = [(number, line) for number, line in enumerate(_text(path, "latin-1").split("\n"), 1) if line.strip()]
+    rows = [line.removesuffix("\r").split(separator) for _, line in lines]
+    for (number, line), row in zip(lines, rows, strict=True):
+        if len(row) != len(names):
+            raise JobError(f"{path}, line {number}: not the {len(names)} fields {', '.join(names)}: {shortened(line)}")
+    return pd.DataFrame(rows, columns=list(names), index=pd.Index([number for number, _ in lines], dtype=int))
 
 
-def _table(path: Path, source: Any, **how: Any) -> pd.DataFrame:
-    with _broken(path):
-        frame = pd.read_csv(source, dtype=str, keep_default_na=False, skip_blank_lines=False, **how)
-    return frame.fillna("")
+def _text(path: Path, otherwise: str = "") -> str:
+    """The text of a file, packed or not, without a byte order mark: UTF-8, or the encoding `otherwise`."""
+    with _broken(path), _opened(path) as file:
+        raw = file.read()
+        if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise JobError(f"{path}: UTF-16 text: save it as UTF-8 (`iconv -f UTF-16 -t UTF-8`)")
+        try:
+            return raw.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            if otherwise:
+                return raw.decode(otherwise)
+            line = raw[: error.start].count(b"\n") + 1
+            raise JobError(
+                f"{path}, line {line}: not UTF-8 (byte 0x{raw[error.start]:02x}): save it as UTF-8, "
+                "from a Windows program perhaps by `iconv -f WINDOWS-1252 -t UTF-8`"
+            ) from None
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """A file's bytes, unpacked where they are a gzip, whatever its name says."""
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    return cast("IO[bytes]", gzip.open(path, "rb")) if packed else path.open("rb")
 
 
 def required(frame: pd.DataFrame, path: Path, name: str) -> list[str]:
@@ -105,19 +116,14 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield line number and object of each line that is not blank."""
     for number, line in text_lines(path):
         try:
-            found = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise JobError(f"{path}, line {number}: not JSON: {error.msg}") from None
-        except RecursionError:
-            raise JobError(f"{path}, line {number}: nested too deep") from None
-        if not isinstance(found, dict):
-            raise JobError(f"{path}, line {number}: not a JSON object")
-        yield number, found
+            yield number, read_object(line)
+        except LineError as error:
+            raise JobError(f"{path}, line {number}: {error}") from None
 
 
 def text_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield number and text of each line of a gzip that is not blank."""
-    with _broken(path), gzip.open(path, "rt", encoding="utf-8") as file:
+    """Yield number and text of each line, of a gzip or not, that is not blank."""
+    with _broken(path), _opened(path) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig") as file:
         for number, line in enumerate(iter(partial(file.readline, _MAX_LINE), ""), 1):
             if len(line) == _MAX_LINE:
                 raise JobError(f"{path}, line {number}: longer than {_MAX_LINE:,} characters")
@@ -134,7 +140,3 @@ def _broken(path: Path) -> Iterator[None]:
         raise JobError(f"{path}: a gzip that is cut off or broken ({error}): fetch it again") from None
     except UnicodeDecodeError as error:
         raise JobError(f"{path}: not {error.encoding} at byte {error.start}") from None
-    except pd.errors.EmptyDataError:
-        raise JobError(f"{path}: empty") from None
-    except pd.errors.ParserError as error:
-        raise JobError(f"{path}: {' '.join(str(error).split())}") from None

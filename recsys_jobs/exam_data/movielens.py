@@ -1,4 +1,4 @@
-"""MovieLens-1M, latin-1: `ratings.dat` has UserID::MovieID::Rating::Timestamp, `movies.dat` MovieID::Title::Genres."""
+"""MovieLens-1M and 10M: `ratings.dat` has UserID::MovieID::Rating::Timestamp, `movies.dat` MovieID::Title::Genres."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ import numpy as np
 
 from recsys_jobs.exam_data import files
 from recsys_jobs.exam_data.raw import Item, Log, RawData, assemble
+from recsys_jobs.parsing.plain_text import plain_text
 
+_NO_GENRE = "(no genres listed)"
 FILES = ("ratings.dat", "movies.dat")
-_ENCODING = "latin-1"
 
 
 def read(folder: Path) -> RawData:
     """Return the data set; JobError names the file and line of what is broken."""
     path = folder / FILES[0]
-    frame = files.fields(path, ("user", "movie", "rating", "timestamp"), "::", _ENCODING)
+    frame = files.fields(path, ("user", "movie", "rating", "timestamp"), "::")
     log = Log(
         user=files.required(frame, path, "user"),
         item=files.required(frame, path, "movie"),
@@ -27,9 +28,13 @@ def read(folder: Path) -> RawData:
 
 
 def _catalogue(path: Path) -> dict[str, Item]:
-    frame = files.fields(path, ("movie", "title", "genres"), "::", _ENCODING)
+    frame = files.fields(path, ("movie", "title", "genres"), "::")
     ids = files.required(frame, path, "movie")
     return {
-        id_: Item(text=f"{title.strip()}\n{genres.strip().replace('|', ', ')}", labels=tuple(genres.strip().split("|")))
+        id_: _item(plain_text(title), [plain_text(genre) for genre in genres.split("|") if genre.strip() != _NO_GENRE])
         for id_, title, genres in zip(ids, frame["title"], frame["genres"], strict=True)
     }
+
+
+def _item(title: str, genres: list[str]) -> Item:
+    return Item(text=f"{title}\n{', '.join(genres)}", labels=tuple(genres))

@@ -6,6 +6,7 @@ U users, I items, E events, N numeric columns.
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from recsys_jobs.dataset import Bools, Floats, Ints
 from recsys_jobs.errors import JobError
 from recsys_jobs.evaluation.protocols import TEST, TRAIN, VALIDATION, Events, Parts
 
+log = logging.getLogger(__name__)
 _WORD = re.compile(r"[a-z0-9]+")
 PART_NAMES = {"train": TRAIN, "val": VALIDATION, "valid": VALIDATION, "validation": VALIDATION, "test": TEST}
 
@@ -90,10 +92,12 @@ def assemble(
 ) -> RawData:
     """Return the data set of a log and a catalogue; JobError where there are no events.
 
-    The total order is the log's own where it is ordered, else (time, item, position) where there are times.
+    JobError, too, where the ids of events and catalogue never meet. The total order is the log's own where it is
+    ordered, else (time, item, position) where there are times.
     """
     if not len(log.user):
         raise JobError(f"{folder}: no events in it")
+    _compare_ids(folder, log.item, catalogue)
     user_E, users = _codes(log.user)
     item_E, items = _codes(log.item, catalogue)
     by_time = len(log.time) > 0 and not log.ordered
@@ -119,6 +123,18 @@ def assemble(
         core=core,
         location_E=np.array([_place(log.location[event]) for event in kept] if log.location else [], np.int64),
     )
+
+
+def _compare_ids(folder: Path, ids: Sequence[str], catalogue: Mapping[str, Item]) -> None:
+    """JobError where no item with an event is described, a warning where fewer than half are."""
+    distinct = dict.fromkeys(ids)
+    unknown = [item for item in distinct if item not in catalogue]
+    if not catalogue or 2 * len(unknown) <= len(distinct):
+        return
+    example = f"such as {unknown[0]!r}; ids there are written like {next(iter(catalogue))!r}"
+    if len(unknown) == len(distinct):
+        raise JobError(f"{folder}: no item of the events is among those described, {example}: write both alike")
+    log.warning("%s: %d of %d items with events are not described, %s", folder, len(unknown), len(distinct), example)
 
 
 def numbers(raw: RawData) -> Floats:

@@ -53,7 +53,7 @@ SECRETS: dict[str, Callable[[], str]] = {
 def read(path: Path) -> dict[str, str]:
     """The values of a `.env` file; UsageError for a line that is neither blank, a comment nor NAME=value."""
     values = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         name, equals, value = line.partition("=")

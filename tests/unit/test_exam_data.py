@@ -95,7 +95,7 @@ def test_terms_are_words_of_the_text_and_whole_labels(tmp_path: Path) -> None:
 
 def test_a_split_may_have_ratings_and_times(tmp_path: Path) -> None:
     lines = "user\titem\tsplit\trating\ttimestamp\n1\ta\ttest\t4.5\t1400000000000\n1\tb\ttrain\t\t1300000000\n"
-    raw = loaded(split_folder(tmp_path, lines))
+    raw = loaded(split_folder(tmp_path, lines, '{"item": "a"}\n'))
     assert pairs(raw) == [("1", "b"), ("1", "a")]
     assert raw.events.time_E.tolist() == [1_300_000_000, 1_400_000_000]
     assert np.isnan(raw.rating_E[0]) and raw.rating_E[1] == 4.5
@@ -122,10 +122,24 @@ def test_movielens(tmp_path: Path) -> None:
 
 
 def test_movielens_as_windows_writes_it(tmp_path: Path) -> None:
-    """Lines may end in two characters; what latin-1 has at 85 hex is a letter's place, not the end of a line."""
+    """Lines may end in two characters; what latin-1 has at 85 hex is a place within a title, not the end of a line."""
     raw = loaded(movie_folder(tmp_path, RATINGS.replace("\n", "\r\n"), MOVIES.replace("Alone", "Alone\x85")))
     assert raw.rating_E.tolist() == [1, 4, 5]
-    assert texts(raw)["9"] == "Alone\x85 (1990)\nDrama"
+    assert texts(raw)["9"] == "Alone (1990)\nDrama"
+
+
+def test_movielens_in_utf8(tmp_path: Path) -> None:
+    """As the 10M set is; with a byte order mark or without one; no genre is no label."""
+    for mark in ("", "\ufeff"):
+        folder = tmp_path / str(len(mark))
+        folder.mkdir()
+        (folder / "ratings.dat").write_text(f"{mark}1::3::4.5::978300700\n", encoding="utf-8")
+        movies = f"{mark}3::Château d'Été, 東京 (1995)::Drama\n4::None (1990)::(no genres listed)\n"
+        (folder / "movies.dat").write_text(movies, encoding="utf-8")
+        raw = loaded(folder)
+        assert (raw.users, raw.items, raw.rating_E.tolist()) == (["1"], ["3", "4"], [4.5])
+        assert texts(raw) == {"3": "Château d'Été, 東京 (1995)\nDrama", "4": "None (1990)\n"}
+        assert [item.labels for item in raw.about_I] == [("Drama",), ()]
 
 
 def test_a_shop_export(tmp_path: Path) -> None:
@@ -151,6 +165,39 @@ def test_a_shop_export(tmp_path: Path) -> None:
     assert raw.number_names == ("views",)
     assert numbers(raw)[0].tolist() == [10] and np.isnan(numbers(raw)[1:]).all()
     assert labels(raw).tolist() == [[True], [True], [False]]  # Home
+
+
+def test_a_shop_export_as_other_programs_write_it(tmp_path: Path) -> None:
+    """Semicolons, a row number from pandas that is no feature, a separator at each line's end, entities, a mark."""
+    put(
+        tmp_path,
+        item_info__csv=';item_id;title;brand;views\n0;a;"Salt &amp; Pepper";"Smith &amp; Sons";10\n1;b;Cup;Acme;12\n',
+        interactions__csv="user_id\titem_id\nu1\ta\t\nu1\tb\t\n",
+    )
+    raw = loaded(tmp_path)
+    assert texts(raw) == {"a": "Salt & Pepper\n", "b": "Cup\n"}
+    assert (raw.number_names, raw.about_I[0].labels) == (("views",), ("Smith & Sons",))
+    assert pairs(raw) == [("u1", "a"), ("u1", "b")]
+
+
+def test_a_benchmark_as_other_programs_write_it(tmp_path: Path) -> None:
+    """Half an emoji, NaN, lists and Python's lists, entities, a mark; the file need not be packed."""
+    lines = (
+        '\ufeff{"item": 10, "title": "half \\ud83d &amp; whole", "brand": NaN, "categories": ["A", "B"]}\n'
+        '{"item": 2, "title": "Cup\\u0000", "brand": "None", "categories": "[\'A\', \\"Men\'s\\"]", "price": "12,50"}\n'
+    )
+    folder = split_folder(tmp_path)
+    (folder / "items.jsonl.gz").write_bytes(lines.encode())
+    raw = loaded(folder)
+    assert texts(raw) == {"10": "half \ufffd & whole\nA, B", "2": "Cup\nA, Men's"}
+    assert [item.labels for item in raw.about_I] == [("A", "B"), ("A", "Men's")]
+    assert np.isnan(numbers(raw)[0, 0]) and numbers(raw)[1, 0] == 12.5
+
+
+def test_a_catalogue_that_half_of_the_events_miss_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    put(tmp_path, item_info__csv="item_id\na\n", interactions__csv="user_id,item_id\nu,a\nu,b.0\nu,c.0\n")
+    loaded(tmp_path)
+    assert "2 of 3 items with events are not described, such as 'b.0'; ids there are written like 'a'" in caplog.text
 
 
 def test_a_shop_export_needs_neither_times_nor_ratings(tmp_path: Path) -> None:
@@ -242,8 +289,10 @@ BROKEN: dict[str, Make] = {
     r"interactions.tsv.gz, line 4: item is '': it may not be blank": lambda f: split_folder(
         f, "user\titem\tsplit\n1\t2\ttrain\n\n1\t\ttest\n"
     ),
-    r"interactions.tsv.gz, line 2: split is ''": lambda f: split_folder(f, "user\titem\tsplit\n1\t2\n"),
-    r"interactions.tsv.gz: .*Expected 3 fields in line 3, saw 4": lambda f: split_folder(
+    r"interactions.tsv.gz, line 2: 2 cells where the header has 3": lambda f: split_folder(
+        f, "user\titem\tsplit\n1\t2\n1\t3\ttrain\n"
+    ),
+    r"interactions.tsv.gz, line 3: 4 cells where the header has 3": lambda f: split_folder(
         f, "user\titem\tsplit\n1\t2\ttrain\n1\t2\ttrain\tx\n"
     ),
     r"interactions.tsv.gz: no column split: its header is user, item": lambda f: split_folder(f, "user\titem\n1\t2\n"),
@@ -261,6 +310,24 @@ BROKEN: dict[str, Make] = {
     r"movies.dat, line 2: movie is ''": lambda f: movie_folder(f, movies="3::A::B\n::C::D\n"),
     r"interactions.csv, line 3: timestamp is 'noon': write seconds": lambda f: put(
         f, item_info__csv="item_id\na\n", interactions__csv="user_id,item_id,timestamp\nu,a,2014-01-01\nu,b,noon\n"
+    ),
+    r"item_info.csv, line 3: 3 cells where the header has 2 \(b \| Pan \| iron\): quote a cell": lambda f: put(
+        f, item_info__csv="item_id,title\na,Cup\nb,Pan, iron\n", interactions__csv="user_id,item_id\nu,a\n"
+    ),
+    r"item_info.csv, line 3: not UTF-8 \(byte 0xe9\)": lambda f: put(
+        f, item_info__csv="item_id,title\na,Cup\nb,Café\n", interactions__csv="user_id,item_id\nu,a\n"
+    ),
+    r"no item of the events is among those described, such as '1012.0'; ids there are written like '1012'": lambda f: (
+        put(f, item_info__csv="item_id\n1012\n", interactions__csv="user_id,item_id\n1.0,1012.0\n")
+    ),
+    r"no item of the events is among those described, such as '012'": lambda f: split_folder(
+        f, "user\titem\tsplit\n1\t012\ttrain\n", '{"item": 12}\n'
+    ),
+    r"images: no photo is called by an item's id: 7.0.jpg there, 7 in item_info.csv": lambda f: put(
+        f, item_info__csv="item_id\n7\n", interactions__csv="user_id,item_id\nu,7\n", **{"images/7.0__jpg": ""}
+    ),
+    r"interactions.csv: two columns are called item_id": lambda f: put(
+        f, item_info__csv="item_id\na\n", interactions__csv="user_id,item_id,item_id\nu,a,b\n"
     ),
     r"item_info.csv: item a stands there twice": lambda f: put(
         f, item_info__csv="item_id\na\na\n", interactions__csv="user_id,item_id\nu,a\n"
