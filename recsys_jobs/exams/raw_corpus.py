@@ -9,8 +9,8 @@ import numpy as np
 
 from recsys_jobs.evaluation.protocols import TRAIN, Parts
 from recsys_jobs.exam_data.raw import RawData
+from recsys_jobs.exams.photos import take_in
 from recsys_jobs.images.outcome import NoImage
-from recsys_jobs.images.validate import normalise
 from recsys_jobs.scratch.corpus import Corpus, make_corpus
 from recsys_jobs.scratch.encoders import encoders_of_corpus
 from recsys_jobs.scratch.sizes import NAMES
@@ -33,20 +33,16 @@ def raw_corpus(raw: RawData, part_E: Parts, settings: Settings) -> Corpus:
         if review.strip():
             texts[_hash(review)] = review
             pairs.append((_hash(about), _hash(review)))
-    photos = [
-        (_hash(str(item.image)), item.image.read_bytes, _hash(item.text))
-        for item in raw.about_I
-        if item.image and _readable(item.image, settings)
-    ]
+    stored = ((item, _stored(item.image, raw, settings)) for item in raw.about_I if item.image)
+    photos = [(_hash(str(item.image)), path.read_bytes, _hash(item.text)) for item, path in stored if path]
     return make_corpus(texts, sorted(set(pairs)), photos)
 
 
-def _readable(path: Path, settings: Settings) -> bool:
+def _stored(photo: Path, raw: RawData, settings: Settings) -> Path | None:
     try:
-        normalise(path.read_bytes(), settings.image_side, settings.image_max_pixels)
-    except (NoImage, OSError):
-        return False
-    return True
+        return take_in(photo, raw, settings)
+    except NoImage:
+        return None
 
 
 def _hash(text: str) -> str:

@@ -23,9 +23,9 @@ from recsys_jobs.embed import store
 from recsys_jobs.embed.job import CHUNK, encode_all, load_encoder
 from recsys_jobs.embed.registry import encoder_name
 from recsys_jobs.exam_data.raw import RawData
+from recsys_jobs.exams.photos import TAKEN_IN, exam_lake, take_in
 from recsys_jobs.images.outcome import NoImage
-from recsys_jobs.images.validate import normalise
-from recsys_jobs.settings import Settings, var_dir
+from recsys_jobs.settings import Settings
 from recsys_jobs.tables import EMBEDDINGS
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ def load_contents(
     With `force` what has a vector is encoded again; `told` is given each modality's counts.
     """
     tell = told or (lambda counted: None)
-    place = raw.folder if raw.layout == "lake" else var_dir() / "exams" / "lake"
+    place = exam_lake(raw)
     texts = [item.text for item in raw.about_I]
     reviews = [raw.review_E[event] if wanted_E[event] else "" for event in range(len(raw.review_E))]
     row_N, vector_RT = _texts([*texts, *reviews], place, settings, force, tell)
@@ -89,50 +89,46 @@ def _texts(texts: list[str], place: Path, settings: Settings, force: bool, tell:
     hashes = [hashlib.sha256(text.encode()).hexdigest() if text.strip() else "" for text in texts]
     by_hash = {content: text for content, text in zip(hashes, texts, strict=True) if content}
     distinct = sorted(by_hash)
-    missing = _missing("text", distinct, place, settings, force)
-    _encode(
-        "text",
-        ((part, [by_hash[one] for one in part]) for part in _chunks(missing, "text")),
-        len(missing),
-        place,
-        settings,
-    )
-    tell(Counted("text", encoder_name(settings, "text"), len(missing), len(distinct) - len(missing)))
+    encoder = encoder_name(settings, "text")
+    missing = _missing(encoder, distinct, place, force)
+    chunks = ((part, [by_hash[content] for content in part]) for part in _chunks(missing, "text"))
+    _encode("text", encoder, chunks, len(missing), place, settings)
+    tell(Counted("text", encoder, len(missing), len(distinct) - len(missing)))
     row = {content: number for number, content in enumerate(distinct)}
-    return np.array([row.get(content, -1) for content in hashes], np.int64), _load("text", distinct, place, settings)
+    return np.array([row.get(content, -1) for content in hashes], np.int64), _load(encoder, distinct, place)
 
 
 def _images(raw: RawData, place: Path, settings: Settings, force: bool, tell: Told) -> tuple[Floats, Bools]:
     """Return a vector an item, zeros where there is no photo that can be read, and where there is one."""
+    encoder = encoder_name(settings, "image") + ("" if raw.layout == "lake" else f"/{TAKEN_IN}")
     paths = [item.image for item in raw.about_I]
     hashes = ["" if path is None else _file_hash(path) for path in paths]
     by_hash = {content: path for content, path in zip(hashes, paths, strict=True) if content and path}
-    missing = _missing("image", sorted(by_hash), place, settings, force)
-    readable = _readable(missing, by_hash, settings)
-    chunks = ((part, [by_hash[one].read_bytes() for one in part]) for part in _chunks(readable, "image"))
-    _encode("image", chunks, len(readable), place, settings)
-    broken = set(missing) - set(readable)
+    missing = _missing(encoder, sorted(by_hash), place, force)
+    stored = _stored(missing, by_hash, raw, settings)
+    chunks = ((part, [stored[content].read_bytes() for content in part]) for part in _chunks(list(stored), "image"))
+    _encode("image", encoder, chunks, len(stored), place, settings)
+    broken = set(missing) - set(stored)
     if by_hash:
         reused = len(by_hash) - len(missing)
-        tell(Counted("image", encoder_name(settings, "image"), len(readable), reused, len(broken)))
+        tell(Counted("image", encoder, len(stored), reused, len(broken)))
     distinct = sorted(set(by_hash) - broken)
     row = {content: number for number, content in enumerate(distinct)}
     row_I = np.array([row.get(content, -1) for content in hashes], np.int64)
-    return _spread(row_I, _load("image", distinct, place, settings)), row_I >= 0
+    return _spread(row_I, _load(encoder, distinct, place)), row_I >= 0
 
 
-def _readable(missing: list[str], by_hash: dict[str, Path], settings: Settings) -> list[str]:
-    """Return what decodes; the rest counts as no photo, and is told."""
-    kept, wrong = [], []
+def _stored(missing: list[str], by_hash: dict[str, Path], raw: RawData, settings: Settings) -> dict[str, Path]:
+    """Return the stored picture of each photo that is one; the rest counts as no photo, and is told."""
+    stored, wrong = {}, []
     for content in missing:
         try:
-            normalise(by_hash[content].read_bytes(), settings.image_side, settings.image_max_pixels)
-            kept.append(content)
+            stored[content] = take_in(by_hash[content], raw, settings)
         except NoImage as error:
             wrong.append(f"{by_hash[content]} ({error})")
     if wrong:
         log.warning("%d photos cannot be read and count as none: %s", len(wrong), ", ".join(wrong[:3]))
-    return kept
+    return stored
 
 
 def _file_hash(path: Path) -> str:
@@ -144,33 +140,38 @@ def _file_hash(path: Path) -> str:
         return ""
 
 
-def _missing(modality: str, hashes: list[str], place: Path, settings: Settings, force: bool) -> list[str]:
+def _missing(encoder: str, hashes: list[str], place: Path, force: bool) -> list[str]:
     """Return which contents have no vector; all of them, their vectors dropped, with `force`."""
     if force and hashes:
-        ours = (pc.field("encoder") == encoder_name(settings, modality)) & pc.field("content_hash").isin(hashes)
+        ours = (pc.field("encoder") == encoder) & pc.field("content_hash").isin(hashes)
         with lake.alone("embeddings", place):
             lake.remove_rows(EMBEDDINGS, ours, place)
-    known = store.known_hashes(encoder_name(settings, modality), hashes, place) if hashes else set()
+    known = store.known_hashes(encoder, hashes, place) if hashes else set()
     return [content for content in hashes if content not in known]
 
 
 def _encode(
-    modality: str, chunks: Iterator[tuple[list[str], list[Any]]], total: int, place: Path, settings: Settings
+    modality: str,
+    encoder: str,
+    chunks: Iterator[tuple[list[str], list[Any]]],
+    total: int,
+    place: Path,
+    settings: Settings,
 ) -> None:
     if total:
         progress = tqdm(total=total, desc=modality, unit=modality)
         encode: Callable[[list[Any]], np.ndarray] = load_encoder(settings, modality)
-        encode_all(chunks, encode, encoder_name(settings, modality), progress, place)
+        encode_all(chunks, encode, encoder, progress, place)
 
 
 def _chunks(hashes: list[str], modality: str) -> Iterator[list[str]]:
     return (hashes[start : start + CHUNK[modality]] for start in range(0, len(hashes), CHUNK[modality]))
 
 
-def _load(modality: str, hashes: list[str], place: Path, settings: Settings) -> Floats:
+def _load(encoder: str, hashes: list[str], place: Path) -> Floats:
     if not hashes:
         return np.zeros((0, 0), np.float32)
-    return store.load_vectors(encoder_name(settings, modality), hashes, place)
+    return store.load_vectors(encoder, hashes, place)
 
 
 def _spread(row_I: Ints, vector_RD: Floats) -> Floats:

@@ -1,7 +1,8 @@
-"""Image files in the landing zone: `<landing>/<dataset>/images/<item_id>.jpg`, .jpeg or .png."""
+"""Image files in the landing zone: `<landing>/<dataset>/images/<item_id>.jpg`, or another of `SUFFIXES`."""
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -10,20 +11,32 @@ from pathlib import Path
 from recsys_jobs.images.outcome import BLOCKED, MISSING, TOO_LARGE, UNREACHABLE, NoImage
 
 SAFE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-SUFFIXES = {".jpg", ".jpeg", ".png"}
+SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif"}  # in capitals, too; the bytes say which it is
+log = logging.getLogger(__name__)
 
 
 def files(landing: Path) -> Iterator[tuple[str, str]]:
-    """Item id and path relative to the landing zone of each image file, in no order."""
+    """Item id and path relative to the landing zone of each image file, in no order; the others' names are logged."""
     for folder in sorted(landing.glob("*/images")):
         dataset = folder.parent.name
         if not dataset.isprintable() or dataset.startswith(".") or not folder.is_dir():
             continue
+        left = []
         with os.scandir(folder) as entries:
             for entry in entries:
                 stem, suffix = os.path.splitext(entry.name)  # noqa: PTH122 - a Path each would double the time
                 if suffix.lower() in SUFFIXES and SAFE_ID.fullmatch(stem):
                     yield stem, f"{dataset}/images/{entry.name}"
+                elif not entry.name.startswith((".", "_")):
+                    left.append(entry.name)
+        if left:
+            log.warning(
+                "%d entries of %s/images are left alone, such as %s: an image is called ITEM_ID and ends in %s",
+                len(left),
+                dataset,
+                ascii(min(left)),
+                ", ".join(sorted(SUFFIXES)),
+            )
 
 
 def read(landing: Path, source: str, max_bytes: int) -> bytes:

@@ -13,6 +13,7 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from recsys_jobs.images.outcome import CORRUPT, MISSING, TOO_LARGE, NoImage
@@ -51,7 +52,7 @@ class Picture:
 def normalise(data: bytes, side: int, max_pixels: int) -> Picture:
     """Decode a JPEG, PNG, WebP or GIF (its first frame) and encode it anew.
 
-    The result is RGB, upright (EXIF orientation applied), on white where it was transparent, shrunk
+    The result is RGB of 8 bits, upright (EXIF orientation applied), on white where it was transparent, shrunk
     to fit a square of `side` pixels, without metadata. Raises NoImage: corrupt, too_large, or missing
     for the 1 x 1 pixel that shops send in place of a picture.
     """
@@ -93,6 +94,7 @@ def _measure(data: bytes, max_pixels: int) -> tuple[int, int]:
 
 def _shrink(image: Image.Image, side: int) -> Image.Image:
     """Fit into the square, then turn upright; only the pixels are kept, on white."""
+    image = _of_eight_bits(image)
     mode = "RGBA" if image.has_transparency_data else "RGB"
     image = image if image.mode == mode else image.convert(mode)
     image.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
@@ -101,6 +103,18 @@ def _shrink(image: Image.Image, side: int) -> Image.Image:
     canvas = Image.new("RGB", image.size, "white")
     canvas.paste(image, mask=image if image.mode == "RGBA" else None)
     return canvas
+
+
+def _of_eight_bits(image: Image.Image) -> Image.Image:
+    """A grey picture of 16 bits a pixel in 8: Pillow would make white of all that is above 255."""
+    if not image.mode.startswith("I"):
+        return image
+    level_HW = np.asarray(image).clip(0, 65_535)
+    grey = Image.fromarray((level_HW >> 8).astype(np.uint8))
+    if (clear := image.info.get("transparency")) is not None:
+        grey.putalpha(Image.fromarray(np.where(level_HW == clear, 0, 255).astype(np.uint8)))
+    grey.info = {name: value for name, value in image.info.items() if name != "transparency"}
+    return grey
 
 
 def _encode(image: Image.Image) -> bytes:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -23,6 +25,7 @@ from recsys_jobs.images import local
 from recsys_jobs.images.outcome import Outcome
 from recsys_jobs.tables import ITEM_IMAGES, ITEMS, REVIEWS, URLS_PER_ITEM
 
+log = logging.getLogger(__name__)
 FILES_SCHEMA = pa.schema([("item_id", pa.string()), ("source", pa.string())])
 CONFIG: dict[str, Any] = {
     "memory_limit": "1GB",
@@ -128,9 +131,12 @@ def wanted(day: date, landing: Path, lake: Path) -> Iterator[Wanted]:
     with tempfile.TemporaryDirectory() as spill, duckdb.connect(config={**CONFIG, "temp_directory": spill}) as db:
         for table in (REVIEWS, ITEMS, ITEM_IMAGES):
             db.register(table.name, delta.scan(table, lake))
-        db.register("files", pa.RecordBatchReader.from_batches(FILES_SCHEMA, _file_batches(landing)))
+        listed: Counter[str] = Counter()
+        db.register("files", pa.RecordBatchReader.from_batches(FILES_SCHEMA, _file_batches(landing, listed)))
         db.execute(ELIGIBLE, {"end": end, "day": day})
         db.execute(SOURCES, {"day": day})
+        if listed and not _count(db, "select count(*) from sources where version = 0"):
+            log.warning("none of the %d image files in %s is called by the id of an item", listed.total(), landing)
         yield Wanted(
             _count(db, "select count(*) from eligible"),
             _count(db, "select count(distinct item_id) from sources"),
@@ -138,9 +144,11 @@ def wanted(day: date, landing: Path, lake: Path) -> Iterator[Wanted]:
         )
 
 
-def _file_batches(landing: Path) -> Iterator[pa.RecordBatch]:
-    listed = local.files(landing)
-    while rows := list(itertools.islice(listed, 10_000)):
+def _file_batches(landing: Path, listed: Counter[str]) -> Iterator[pa.RecordBatch]:
+    """The image files; how many there are is put into `listed` as they come."""
+    files = local.files(landing)
+    while rows := list(itertools.islice(files, 10_000)):
+        listed["files"] += len(rows)
         yield pa.RecordBatch.from_pylist([{"item_id": i, "source": s} for i, s in rows], FILES_SCHEMA)
 
 

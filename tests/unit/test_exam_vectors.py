@@ -5,6 +5,7 @@ The store is the real one; the encoder is a sum of bytes, so that the answer is 
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +15,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from recsys_jobs.embed import store
 from recsys_jobs.exam_data.raw import Item, Log, RawData, assemble
 from recsys_jobs.exams import vectors
 from recsys_jobs.exams.vectors import Contents, load_contents
+from recsys_jobs.images.validate import normalise
 from recsys_jobs.settings import Settings
 
 
@@ -68,14 +71,17 @@ def test_nothing_to_encode_loads_no_encoder(tmp_path: Path, encoded: list[Any]) 
 
 
 def test_photos(tmp_path: Path, encoded: list[Any], caplog: pytest.LogCaptureFixture) -> None:
-    """One photo for two items, one file that is no photo, one that is not there."""
+    """One photo for two items, one file that is no photo, one that is not there: taken in as a night does."""
     file = io.BytesIO()
-    Image.new("RGB", (20, 30), "red").save(file, "JPEG")
+    Image.new("RGBA", (20, 30), (255, 0, 0, 0)).save(file, "PNG")
     for name in ("a", "b"):
         (tmp_path / f"{name}.jpg").write_bytes(file.getvalue())
     (tmp_path / "c.jpg").write_bytes(b"no photo")
     found = contents(tmp_path, {name: Item(image=tmp_path / f"{name}.jpg") for name in "abcd"})
     assert found.image_present_I.tolist() == [True, True, False, False]
-    assert found.image_IV[0].tolist() == [len(file.getvalue()), 1]
-    assert encoded == [file.getvalue()]
+    picture = normalise(file.getvalue(), Settings().image_side, Settings().image_max_pixels).jpeg
+    assert found.image_IV[0].tolist() == [len(picture), 1]
+    assert encoded == [picture]
+    sha256 = hashlib.sha256(file.getvalue()).hexdigest()
+    assert store.known_hashes("image-lengths/taken-in", [sha256], tmp_path / "var" / "exams" / "lake") == {sha256}
     assert "1 photos cannot be read and count as none" in caplog.text

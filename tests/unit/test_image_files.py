@@ -25,8 +25,20 @@ def state_of(landing: Path, source: str, max_bytes: int = 100) -> str:
     return caught.value.state
 
 
-def test_image_files_are_listed_by_item(tmp_path: Path) -> None:
-    for name in ("A1.jpg", "B_2.jpeg", "C-3.PNG", "D4.gif", "E 5.jpg", "..F.jpg", "x" * 65 + ".jpg", ".jpg"):
+def test_image_files_are_listed_by_item(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in (
+        "A1.jpg",
+        "B_2.jpeg",
+        "C-3.PNG",
+        "D4.gif",
+        "D5.WebP",
+        "D6.jfif",
+        "D7.bmp",
+        "E 5.jpg",
+        "..F.jpg",
+        "x" * 65 + ".jpg",
+        ".jpg",
+    ):
         landed(tmp_path, f"shop/images/{name}")
     landed(tmp_path, "other/images/A1.jpg")
     landed(tmp_path, "other/reviews/A1.jpg")
@@ -35,7 +47,14 @@ def test_image_files_are_listed_by_item(tmp_path: Path) -> None:
         ("A1", "shop/images/A1.jpg"),
         ("B_2", "shop/images/B_2.jpeg"),
         ("C-3", "shop/images/C-3.PNG"),
+        ("D4", "shop/images/D4.gif"),
+        ("D5", "shop/images/D5.WebP"),
+        ("D6", "shop/images/D6.jfif"),
     ]
+    assert (
+        "3 entries of shop/images are left alone, such as 'D7.bmp': an image is called ITEM_ID and ends in"
+        in caplog.text
+    )
 
 
 def test_a_landing_zone_that_is_not_there_has_no_files(tmp_path: Path) -> None:

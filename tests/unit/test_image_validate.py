@@ -6,6 +6,7 @@ import io
 import struct
 import zlib
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,10 +78,11 @@ def test_a_small_image_is_not_enlarged() -> None:
     assert small(encoded(photo(20, 10), "PNG")).size == (20, 10)
 
 
-def test_the_orientation_is_applied() -> None:
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_the_orientation_is_applied(kind: str) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees clockwise
-    image = small(encoded(photo(), "JPEG", exif=exif))
+    image = small(encoded(photo(), kind, exif=exif))
     assert image.size == (32, 64)
     assert is_near(image.getpixel((16, 5)), (255, 0, 0))
     assert is_near(image.getpixel((16, 58)), (0, 0, 255))
@@ -90,9 +92,36 @@ def test_nonsense_in_exif_does_not_cost_the_picture() -> None:
     assert small(encoded(photo(), "JPEG", exif=b"Exif\0\0nonsense")).size == (64, 32)
 
 
-def test_what_was_transparent_becomes_white() -> None:
-    image = small(encoded(Image.new("RGBA", (50, 50), (255, 0, 0, 0)), "PNG"))
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_what_was_transparent_becomes_white(kind: str, mode: str) -> None:
+    clear = (0, 0) if mode == "LA" else (255, 0, 0, 0)
+    image = small(encoded(Image.new(mode, (50, 50), clear), kind))
     assert is_near(image.getpixel((25, 25)), (255, 255, 255))
+
+
+@pytest.mark.parametrize(("mode", "kind"), [("P", "PNG"), ("P", "GIF"), ("L", "PNG"), ("I;16", "PNG")])
+def test_a_colour_that_stands_for_nothing_becomes_white(mode: str, kind: str) -> None:
+    image = Image.new(mode, (50, 50), 7)
+    if mode == "P":
+        image.putpalette(bytes(3 * 256))
+    assert is_near(small(encoded(image, kind, transparency=7)).getpixel((25, 25)), (255, 255, 255))
+
+
+@given(st.integers(0, 255))
+def test_grey_of_16_bits_looks_like_its_8_bits(level: int) -> None:
+    deep = small(encoded(Image.new("I;16", (16, 16), level * 257), "PNG"))
+    flat = small(encoded(Image.new("L", (16, 16), level), "PNG"))
+    assert deep.tobytes() == flat.tobytes()
+
+
+def test_a_turned_picture_of_16_bits_is_upright() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    ramp = Image.fromarray(np.tile(np.arange(64, dtype=np.uint16) * 1000, (32, 1)))
+    image = small(encoded(ramp, "PNG", exif=exif))
+    assert image.size == (32, 64)
+    assert is_near(image.getpixel((16, 60)), (60_000 >> 8,) * 3)
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "CMYK", "I;16", "1"])
