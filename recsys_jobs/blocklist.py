@@ -2,15 +2,19 @@
 
 The file is `blocklist.csv` in the lake's folder, or the one `RECSYS_BLOCKLIST` names. Its first line is
 `kind,value` or `kind,value,reason`; each line after it blocks one item (`item,B00000016W,recalled`) or all
-items of a brand (`brand,Acme`), whatever its case. Blank lines, and lines that start with #, are notes.
+items of a brand (`brand,Acme`), as a person would type it: case, entities, kinds of dashes, quotes and blanks
+do not count. Blank lines, and lines that start with #, are notes.
 A file with a bad line blocks nothing and stops the step: half a blocklist is none. I items.
 """
 
 from __future__ import annotations
 
 import csv
+import difflib
 import logging
 import os
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -22,17 +26,20 @@ import pyarrow.compute as pc
 from recsys_jobs import lake
 from recsys_jobs.dataset import Bools
 from recsys_jobs.errors import JobError
+from recsys_jobs.parsing.plain_text import plain_text
 from recsys_jobs.settings import lake_root
 from recsys_jobs.tables import ITEMS
 
 KINDS = ("item", "brand")
 HEADERS = (["kind", "value"], ["kind", "value", "reason"])
+_UNSEEN = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"  # soft hyphens, joiners, marks of direction
+_PLAIN = str.maketrans("‘’‚‛′`´“”„‟″‐‑‒–—―−", "'" * 7 + '"' * 5 + "-" * 7, _UNSEEN)
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Blocklist:
-    """Item ids as they are, brands in lower case without outer blanks."""
+    """Item ids as they are, brands as `brand_key` makes them."""
 
     items: frozenset[str] = frozenset()
     brands: frozenset[str] = frozenset()
@@ -71,8 +78,14 @@ def parse(text: str, path: Path) -> Blocklist:
             width = len(cells)
             continue
         kind, value = _entry(cells, width, where)
-        found[kind].add(value.lower() if kind == "brand" else value)
-    return Blocklist(frozenset(found["item"]), frozenset(found["brand"]))
+        found[kind].add(value)
+    return Blocklist(frozenset(found["item"]), frozenset(map(brand_key, found["brand"])))
+
+
+def brand_key(brand: str) -> str:
+    """Return what two spellings of one brand have in common."""
+    text = plain_text(brand).translate(_PLAIN)
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def _cells(line: str, where: str) -> list[str]:
@@ -88,7 +101,7 @@ def _entry(cells: list[str], width: int, where: str) -> tuple[str, str]:
     kind, value = cells[0].lower(), cells[1]
     if kind not in KINDS:
         raise JobError(f"{where}{cells[0]!r} is no kind: write item or brand")
-    if not value:
+    if not (brand_key(value) if kind == "brand" else value):
         raise JobError(f"{where}no {kind} is named")
     return kind, value
 
@@ -101,10 +114,11 @@ def blocked(run_date: date, items: list[str]) -> Bools:
     """
     listed = load_blocklist()
     ids = pa.array(items, pa.string())
-    unknown = sorted(listed.items - set(items))
-    if unknown:
+    in_any_case = {item.casefold() for item in listed.items}
+    wanted = [item for item in items if item.casefold() in in_any_case]
+    if unknown := [item for item in listed.items if item.casefold() not in {other.casefold() for other in wanted}]:
         log.warning("%s names %d items that are not eligible on %s: %s", *_some(unknown, run_date))
-    blocked_I = np.asarray(pc.is_in(ids, pa.array(sorted(listed.items), pa.string())), dtype=np.bool_)
+    blocked_I = np.asarray(pc.is_in(ids, pa.array(wanted, pa.string())), dtype=np.bool_)
     if listed.brands:
         blocked_I |= np.asarray(pc.is_in(ids, _of_brands(listed.brands, run_date)), dtype=np.bool_)
     if blocked_I.any():
@@ -115,12 +129,22 @@ def blocked(run_date: date, items: list[str]) -> Bools:
 def _of_brands(brands: frozenset[str], run_date: date) -> pa.Array:
     landed = pc.field("landed_on").is_null() | (pc.field("landed_on") <= pa.scalar(run_date))
     rows = lake.read(ITEMS, landed & pc.field("brand").is_valid(), ["item_id", "brand"])
-    names = pc.utf8_lower(pc.utf8_trim_whitespace(rows["brand"]))
-    theirs = rows.filter(pc.is_in(names, pa.array(sorted(brands), pa.string())))
-    if absent := sorted(brands - set(names.to_pylist())):
+    key_of = {brand: brand_key(brand) for brand in pc.unique(rows["brand"]).to_pylist()}
+    spellings = pa.array([brand for brand, key in key_of.items() if key in brands], pa.string())
+    if absent := brands - set(key_of.values()):
         log.warning("%s names %d brands that no item has on %s: %s", *_some(absent, run_date))
-    return pc.unique(theirs["item_id"])
+        _log_alike(absent, key_of)
+    return pc.unique(rows.filter(pc.is_in(rows["brand"], spellings))["item_id"])
 
 
-def _some(names: list[str], run_date: date) -> tuple[Path, int, date, str]:
-    return blocklist_file(), len(names), run_date, ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
+def _log_alike(absent: frozenset[str], key_of: dict[str, str]) -> None:
+    """Name the brands of the catalogue that one may have meant."""
+    brand_of = {key: brand for brand, key in key_of.items()}
+    for name in sorted(absent)[:5]:
+        if alike := difflib.get_close_matches(name, brand_of, cutoff=0.8):
+            log.warning("brand %r: items are shown of %s", name, ", ".join(repr(brand_of[key]) for key in alike))
+
+
+def _some(names: Iterable[str], run_date: date) -> tuple[Path, int, date, str]:
+    ordered = sorted(names)
+    return blocklist_file(), len(ordered), run_date, ", ".join(ordered[:5]) + (", …" if len(ordered) > 5 else "")
