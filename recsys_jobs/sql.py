@@ -10,10 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import duckdb
+from duckdb import FunctionExpression, SQLExpression
 
 from recsys_jobs import lake
 from recsys_jobs.errors import UsageError
 from recsys_jobs.tables import RECOMMENDATIONS, RECOMMENDATIONS_LATEST, TABLES
+
+_NESTED = {"list", "array", "struct", "map", "union"}
 
 
 def connect() -> duckdb.DuckDBPyConnection:
@@ -57,6 +60,27 @@ def show(text: str, as_csv: bool = False) -> None:
     with _told():
         relation = query(text)
         if as_csv:
-            relation.to_df().to_csv(sys.stdout, index=False)
+            print_csv(relation)
         else:
             relation.show(max_width=sys.maxsize if not sys.stdout.isatty() else None, max_rows=200)
+
+
+def print_csv(relation: duckdb.DuckDBPyRelation) -> None:
+    """Print the rows as they come, each digit kept, lists and records as JSON; null is blank, an empty text is ""."""
+    columns = [_as_text(place, type_.id in _NESTED) for place, type_ in enumerate(relation.types, 1)]
+    print(",".join(map(_cell, relation.columns)))
+    for row in relation.select(*columns).iter_rows():
+        print(",".join(map(_cell, row)) or '""')  # a line of nothing would be no row
+
+
+def _as_text(place: int, is_nested: bool) -> duckdb.Expression:
+    """A column as text, by its place from 1: two may have one name."""
+    column = SQLExpression(f"#{place}")
+    return (FunctionExpression("to_json", column) if is_nested else column).cast(duckdb.sqltypes.VARCHAR)
+
+
+def _cell(text: str | None) -> str:
+    if text is None:
+        return ""
+    is_plain = text and not any(mark in text for mark in ',"\r\n')
+    return text if is_plain else '"' + text.replace('"', '""') + '"'

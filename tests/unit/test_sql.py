@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
+import io
+import json
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from recsys_jobs import lake
 from recsys_jobs.errors import UsageError
-from recsys_jobs.sql import query, show
+from recsys_jobs.sql import print_csv, query, show
 from recsys_jobs.tables import ITEM_IMAGES, RECOMMENDATIONS, TABLES
 
 OLD, NEW = date(2024, 1, 1), date(2024, 1, 2)
@@ -39,6 +46,71 @@ def test_every_published_table_answers_even_before_it_is_written() -> None:
 def test_csv(capsys: pytest.CaptureFixture[str]) -> None:
     show("select user_id, rank, item_id from recommendations_latest order by rank", as_csv=True)
     assert capsys.readouterr().out == "user_id,rank,item_id\nann,1,i1\nann,2,i2\n"
+
+
+def printed_csv(text: str, capsys: pytest.CaptureFixture[str]) -> list[list[str]]:
+    show(text, as_csv=True)
+    return list(csv.reader(io.StringIO(capsys.readouterr().out)))
+
+
+@pytest.mark.parametrize(
+    ("value", "cell"),
+    [
+        ("sum(9007199254740993) from range(2)", "18014398509481986"),
+        ("case when false then 20 end", ""),
+        ("count(*) from range(20)", "20"),
+        ("9007199254740993::decimal(18, 0)", "9007199254740993"),
+        ("12345678901234567.89::decimal(20, 2)", "12345678901234567.89"),
+        ("170141183460469231731687303715884105727::hugeint", "170141183460469231731687303715884105727"),
+        ("0.1::float", "0.1"),
+        ("true", "true"),
+        ("date '2014-03-01'", "2014-03-01"),
+        ("timestamp '2014-03-01 10:00:00.5'", "2014-03-01 10:00:00.5"),
+        ("''", ""),
+        ("'a, \"b\"\nc'", 'a, "b"\nc'),
+    ],
+)
+def test_a_cell_keeps_what_it_holds(value: str, cell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert printed_csv(f"select {value}", capsys)[1:] == [[cell]]  # noqa: S608
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("['a, b', null, 'c\"d']", ["a, b", None, 'c"d']),
+        ("[]::int[]", []),
+        ("list(i) from range(1440) t(i)", list(range(1440))),
+        ("[[1], [2, 3]]", [[1], [2, 3]]),
+        ("{'a': 1, 'b': ['x']}", {"a": 1, "b": ["x"]}),
+        ("map {'k': 9007199254740993}", {"k": 9007199254740993}),
+        ("[{'day': date '2014-03-01'}]", [{"day": "2014-03-01"}]),
+        ("array_value(1, 2)", [1, 2]),
+    ],
+)
+def test_what_is_nested_is_json(value: str, expected: object, capsys: pytest.CaptureFixture[str]) -> None:
+    ((cell,),) = printed_csv(f"select {value}", capsys)[1:]  # noqa: S608
+    assert json.loads(cell) == expected
+
+
+def test_whole_numbers_beside_nulls_stay_whole_and_a_blank_text_is_no_null(capsys: pytest.CaptureFixture[str]) -> None:
+    show("select * from (values (1, ''), (null, null)) t(n, s)", as_csv=True)
+    assert capsys.readouterr().out == 'n,s\n1,""\n,\n'
+
+
+def test_two_columns_of_one_name_keep_their_own_values(capsys: pytest.CaptureFixture[str]) -> None:
+    assert printed_csv("select 1 as a, [2] as a", capsys) == [["a", "a"], ["1", "[2]"]]
+
+
+@given(st.lists(st.tuples(st.none() | st.integers(-(2**63), 2**63 - 1), st.none() | st.lists(st.text()))))
+def test_any_rows_are_read_back(rows: list[tuple[int | None, list[str] | None]]) -> None:
+    numbers = pa.array([n for n, _ in rows], pa.int64())
+    table = pa.table({"n": numbers, "l": pa.array([texts for _, texts in rows], pa.list_(pa.string()))})
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), duckdb.connect() as connection:
+        print_csv(connection.from_arrow(table))
+    _, *cells = csv.reader(io.StringIO(out.getvalue()))
+    read = [(int(n) if n else None, json.loads(texts) if texts else None) for n, texts in cells]
+    assert read == rows
 
 
 @pytest.mark.parametrize(
