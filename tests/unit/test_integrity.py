@@ -8,7 +8,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from spark import integrity
@@ -123,6 +123,7 @@ def test_any_text_is_counted_the_same_zipped_or_not(
 ) -> None:
     folder = tmp_path_factory.mktemp("any")
     text = b"\n".join(parts)
+    assume(not text.startswith(integrity.GZIP))  # which says that it is packed
     plain = _inspect(folder, "a.json", text)
     zipped = _inspect(folder, "a.json.gz", gzip.compress(text, compresslevel=level))
     assert zipped.problem is None
