@@ -98,9 +98,9 @@ def test_quotes_that_are_doubled_are_read_back_or_refused(rows: list[tuple[str, 
     """Never a cell under another's name; leading blanks of a cell do not count, nor does a record of blanks."""
     assume(not any('\\"' in cell for row in rows for cell in row))
     try:
-        assert read(written(rows, DOUBLED), "id") == [
-            [cell.lstrip(" ") if '"' not in cell and "," not in cell and "\n" not in cell else cell for cell in row]
-            for row in rows
+        found = read(written(rows, DOUBLED), "id")
+        assert [[cell.lstrip(" ") for cell in row] for row in found] == [
+            [cell.lstrip(" ") for cell in row] for row in rows
         ]
     except JobError as error:
         assert "closes on a later line" in str(error)

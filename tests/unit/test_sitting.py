@@ -36,7 +36,7 @@ EVENTS = [
 def raw_data(events: list[tuple[str, str, int]], core: tuple[int, int] = (0, 0), **more: object) -> RawData:
     users, items, _ = zip(*events, strict=True)
     log = Log(users, items, ordered=True, **more)  # type: ignore[arg-type]
-    return assemble(Path("shop"), "sequences", log, {"e": Item("never had")}, core=core)
+    return assemble(Path("shop"), "sequences", log, {"a": Item(), "e": Item("never had")}, core=core)
 
 
 def parts(events: list[tuple[str, str, int]]) -> Parts:
