@@ -81,6 +81,12 @@ def gate_decision(run_date: date, recipe: str) -> Row:
     return max(current, key=lambda row: (row["decided_at"], row["decision_id"]))
 
 
+def last_floor() -> str:
+    """The floor of the last gate that judged; empty where none did."""
+    gates = [row for row in everything() if row["kind"] == "gate"]
+    return str(gates[-1]["floor"]) if gates else ""
+
+
 def judged_recipe(run_date: date) -> str:
     """The recipe that the gate judged last on this night; JobError where it judged none."""
     judged = [row for row in everything() if row["kind"] == "gate" and row["effective_date"] == run_date]

@@ -21,8 +21,8 @@ from recsys_jobs.code_version import code_version
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.evaluation.bootstrap import paired_difference
 from recsys_jobs.evaluation.exam import ExamResult, Holdout, examine
-from recsys_jobs.families import floor_recipe
 from recsys_jobs.fits import Fit, exam_fit
+from recsys_jobs.floor import strongest_floor, validation
 from recsys_jobs.gate import Decision, Difference, Measured, decide
 from recsys_jobs.lake_lock import run_step
 from recsys_jobs.recipes import recipe as recipe_called
@@ -34,12 +34,20 @@ log = logging.getLogger(__name__)
 
 
 def evaluate(step: Step) -> Decision:
-    """Measure the recipe, the floor and popularity on the same users; record and return the decision."""
+    """Measure the recipe, the floor and popularity on the same users; record and return the decision.
+
+    The floor was chosen on validation: of what the holdout says of it nothing is chosen.
+    """
     cut, _ = exam_cut(step.run_date)
     dataset = load_dataset(cut, step.settings)
     holdout = load_holdout(step.run_date, cut, dataset)
-    recipes = [recipe_called(step.recipe), floor_recipe(step.settings, len(dataset.items)), recipe_called("popularity")]
-    fits = [exam_fit(dataset, recipe, step.settings.seed, step.tags(cut)) for recipe in recipes]
+    floor = strongest_floor(dataset, step.settings, step.tags(cut))
+    names = dict.fromkeys(["popularity", "popularity_recent"])
+    shown = [name for name in names if name not in (step.recipe, floor.recipe.name)]
+    ours, *others = (
+        exam_fit(dataset, recipe_called(name), step.settings.seed, step.tags(cut)) for name in [step.recipe, *shown]
+    )
+    fits = [ours, floor, *others]
     results = [examined(fit, dataset, holdout, step.settings) for fit in fits]
     difference = ndcg_difference(results[0], results[1], step.settings)
     decision = _decided(fits, results, difference, step.settings)
@@ -104,6 +112,7 @@ def _promotion(step: Step, fits: list[Fit], difference: Difference, decision: De
     model, floor = fits[0], fits[1]
     made_from = {
         "exam_runs": {fit.recipe.name: fit.run_id for fit in fits},
+        "floor_validation_ndcg": validation(floor),
         "delta_versions": lineage.input_versions(),
         "code_version": code_version(),
         "seed": step.settings.seed,

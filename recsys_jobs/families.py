@@ -19,7 +19,7 @@ from torch import Tensor
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.epochs import Epochs
 from recsys_jobs.models.contract import Model
-from recsys_jobs.recipes import BlendRecipe, Recipe, SequenceRecipe, TrainedRecipe, recipe
+from recsys_jobs.recipes import BlendRecipe, EaseTextRecipe, RecentRecipe, Recipe, SequenceRecipe, TrainedRecipe, recipe
 from recsys_jobs.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ _FIT = {
     "user_knn": "recsys_jobs.models.user_knn",
     "popularity": "recsys_jobs.models.popularity",
     "random": "recsys_jobs.models.random_scores",
+    "recent": "recsys_jobs.models.recent",
     "blend": "recsys_jobs.models.blend",
 }
 _LOAD = _FIT | {"sage_fm": "recsys_jobs.models.fitted_sage_fm"}
@@ -59,12 +60,20 @@ class Fitted:
     history: list[dict[str, float]] = field(default_factory=list)
 
 
-def floor_recipe(settings: Settings, items: int) -> Recipe:
-    """The floor of a catalogue of this size: the configured one, or a sparse one above `floor_max_items`."""
+def floor_recipes(settings: Settings, items: int) -> list[Recipe]:
+    """The floors of a catalogue of this size: the configured ones, sparse ones alone above `floor_max_items`."""
+    floors = [recipe(name) for name in settings.floors]
     if items <= settings.floor_max_items:
-        return recipe(settings.floor)
-    log.info("the floor is text_knn: %d items are more than floor_max_items = %d", items, settings.floor_max_items)
-    return recipe("text_knn")
+        return floors
+    sparse = [floor for floor in floors if not is_dense(floor)] or [recipe("text_knn_recent")]
+    left = ", ".join(floor.name for floor in floors if floor not in sparse)
+    log.info("no floor: %s, for %d items are more than floor_max_items = %d", left, items, settings.floor_max_items)
+    return sparse
+
+
+def is_dense(recipe: Any) -> bool:
+    """Whether fitting takes a dense matrix of all pairs of items."""
+    return isinstance(recipe, EaseTextRecipe) or any(is_dense(part) for part in _parts(recipe))
 
 
 def fit(
@@ -104,7 +113,7 @@ def source_modules(recipe: Any) -> tuple[str, ...]:
 
 
 def _parts(recipe: Any) -> tuple[Recipe, ...]:
-    return tuple(part for _, part in recipe.parts) if isinstance(recipe, BlendRecipe) else ()
+    return tuple(part for _, part in recipe.parts) if isinstance(recipe, BlendRecipe | RecentRecipe) else ()
 
 
 def sequence_family(recipe: SequenceRecipe) -> Family:

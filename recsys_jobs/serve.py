@@ -17,20 +17,18 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from scipy import sparse
 
 from recsys_jobs import checkpoints, decisions, tracking
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.decisions import gate_decision
 from recsys_jobs.epochs import read
 from recsys_jobs.errors import JobError
-from recsys_jobs.families import floor_recipe
 from recsys_jobs.faults import point
 from recsys_jobs.fits import EXAM, Fit, exam_fit, fit_of_run, serving_fit
 from recsys_jobs.lake_lock import run_step
 from recsys_jobs.models.contract import Factors, Model
 from recsys_jobs.models.item_to_item import csr_tensors
-from recsys_jobs.models.served import terms
+from recsys_jobs.models.served import Rows, terms
 from recsys_jobs.overlap import demand_overlap
 from recsys_jobs.promotion import log as promotions
 from recsys_jobs.ranking import owned_items
@@ -74,7 +72,7 @@ def night_fit(step: Step, dataset: Dataset) -> Fit:
 
 
 def _floor_fit(step: Step, dataset: Dataset, decision: dict[str, Any]) -> Fit:
-    return _serving_fit(step, dataset, floor_recipe(step.settings, len(dataset.items)), decision["floor_fingerprint"])
+    return _serving_fit(step, dataset, recipe_called(decision["floor"]), decision["floor_fingerprint"])
 
 
 def _serving_fit(step: Step, dataset: Dataset, recipe: Recipe, exam_fingerprint: str) -> Fit:
@@ -137,10 +135,15 @@ def write_model(folder: Path, model: Model, dataset: Dataset) -> None:
     (folder / "ids.json").write_text(json.dumps(told), encoding="utf-8")
 
 
-def _tensors(form: Factors | sparse.csr_matrix) -> dict[str, torch.Tensor]:
+def _tensors(form: Factors | Rows) -> dict[str, torch.Tensor]:
     if isinstance(form, Factors):
         return {"user_UF": form.user_UF.contiguous(), "item_IF": form.item_IF.contiguous()}
-    return csr_tensors(form)
+    tensors = csr_tensors(form.weight_II)
+    if form.history_UI is not None:  # in the order of the owned items
+        tensors["left"] = torch.from_numpy(form.history_UI.data)
+    if form.bias_I is not None:
+        tensors["bias"] = torch.from_numpy(form.bias_I)
+    return tensors
 
 
 def main() -> None:

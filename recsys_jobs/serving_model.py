@@ -2,8 +2,9 @@
 
 Its folder holds `ids.json` (users, items in eligible order, the weight of each part) and `model.safetensors`:
 of part n either `n.user_UF` and `n.item_IF`, whose inner product ranks the items, or `n.pointers`, `n.columns`
-and `n.values`, an item-to-item matrix whose rows of the owned items are added up; and each user's owned items
-as `owned.pointers` and `owned.items`. Of several parts each is standardised over the items before it is weighed.
+and `n.values`, an item-to-item matrix whose rows of the owned items are added up, as much of each as `n.left` says
+where it is there, and `n.bias` with them; and each user's owned items as `owned.pointers` and `owned.items`. Of several
+parts each is standardised over the items before it is weighed.
 """
 
 from __future__ import annotations
@@ -69,9 +70,12 @@ class Recommender(PythonModel):
     def _part(self, number: int, index: int, owned: torch.Tensor) -> torch.Tensor:
         if number not in self.matrices:
             return self.tensors[f"{number}.item_IF"] @ self.tensors[f"{number}.user_UF"][index]
-        row = np.ones(len(owned), np.float32), owned.numpy(), [0, len(owned)]
-        history = sparse.csr_matrix(row, shape=(1, len(self.items)))
-        return torch.from_numpy((history @ self.matrices[number]).toarray()[0])
+        start, end = self.tensors["owned.pointers"][index : index + 2].tolist()
+        left = self.tensors.get(f"{number}.left")
+        left_N = np.ones(len(owned), np.float32) if left is None else left[start:end].numpy()
+        history = sparse.csr_matrix((left_N, owned.numpy(), [0, len(owned)]), shape=(1, len(self.items)))
+        scores_I = torch.from_numpy((history @ self.matrices[number]).toarray()[0])
+        return scores_I + self.tensors.get(f"{number}.bias", torch.zeros(()))
 
     def _matrix(self, number: int) -> sparse.csr_matrix:
         csr = [self.tensors[f"{number}.{name}"].numpy() for name in ("values", "columns", "pointers")]

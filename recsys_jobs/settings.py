@@ -60,18 +60,25 @@ class Settings:
     bakeoff_recipes: tuple[str, ...] = (  # what the weekly bake-off measures beside the recipe in force
         "sage_fm",
         "sage_fm_text_graph",
-        "ease_text",
-        "item_knn",
+        "multimodal_knn_recent",
+        "ease_text_recent",
+        "item_knn_recent",
         "lightgcn",
         "ease_lightgcn_sage",
         "attention_contrastive",
         "gated_sequence",
         "temporal_gpt2",
         "ncf_rating",
-        "popularity",
+        "popularity_recent",
     )
-    floor: str = "ease_text"
-    floor_max_items: int = 20_000
+    floors: tuple[str, ...] = (  # the strongest of these on validation is what the recipe is held against
+        "multimodal_knn_recent",
+        "ease_text_recent",
+        "text_knn_recent",
+        "item_knn_recent",
+        "popularity_recent",
+    )
+    floor_max_items: int = 20_000  # above it, none that needs a dense matrix of all pairs of items
     seed: int = 0
     k: int = 20  # published slate length
     similar_k: int = 20

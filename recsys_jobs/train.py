@@ -1,4 +1,4 @@
-"""Exam fits: fit the recipe in force, or the floor, on the cut H.
+"""Exam fits: fit the recipe in force, or the floors, on the cut H.
 
 `python -m recsys_jobs.train --run-date D [--recipe NAME | --floor]`. The fit stops early on the last
 part of the cut, and never sees the holdout. The recipe's fit comes first in a night, so it also finishes what
@@ -10,8 +10,8 @@ from __future__ import annotations
 import logging
 
 from recsys_jobs.epochs import write
-from recsys_jobs.families import floor_recipe
 from recsys_jobs.fits import exam_fit
+from recsys_jobs.floor import strongest_floor
 from recsys_jobs.lake_lock import run_step
 from recsys_jobs.promotion.moves import at_start
 from recsys_jobs.recipes import recipe as recipe_called
@@ -28,11 +28,13 @@ def main() -> None:
         step = parse_step(__doc__ or "", with_floor=True)  # another recipe may be in force now
     cut, _ = exam_cut(step.run_date)
     dataset = load_dataset(cut, step.settings)
-    recipe = floor_recipe(step.settings, len(dataset.items)) if step.floor else recipe_called(step.recipe)
-    fit = exam_fit(dataset, recipe, step.settings.seed, step.tags(cut))
+    if step.floor:
+        fit = strongest_floor(dataset, step.settings, step.tags(cut))
+    else:
+        fit = exam_fit(dataset, recipe_called(step.recipe), step.settings.seed, step.tags(cut))
     log.info(
         "exam fit of %s as of %s: %s, %s epochs, run %s",
-        recipe.name,
+        fit.recipe.name,
         cut,
         fit.fingerprint,
         write(fit.epochs),

@@ -17,7 +17,6 @@ from recsys_jobs.decisions import recipe_in_force
 from recsys_jobs.errors import JobError, UsageError
 from recsys_jobs.evaluate import examined
 from recsys_jobs.evaluation.exam import ExamResult, Holdout
-from recsys_jobs.families import floor_recipe
 from recsys_jobs.fingerprint import model_fingerprint
 from recsys_jobs.fits import EXAM, Fit, exam_fit
 from recsys_jobs.models.served import terms
@@ -91,8 +90,7 @@ def sit(names: Iterable[str], night: Night) -> tuple[list[Entrant], list[Skipped
 
 def _examined(fit: Fit, night: Night, holdout: Holdout) -> Entrant:
     result = examined(fit, night.dataset, holdout, night.step.settings)
-    floor = floor_recipe(night.step.settings, len(night.dataset.items)).name
-    registers = fit.recipe.name == floor or bool(terms(fit.model))
+    registers = fit.recipe.name in night.step.settings.floors or bool(terms(fit.model))
     return Entrant(fit, result, result.finite and registers)
 
 

@@ -164,9 +164,11 @@ def _without_row(tensors: dict[str, Tensor], row: int) -> dict[str, Tensor]:
     others = [other for other in range(len(pointers) - 1) if other != row]
     left = np.concatenate([pointers[: row + 1], pointers[row + 2 :] - (end - start)])
     factors = {name: t[others].contiguous() for name, t in tensors.items() if name.endswith("user_UF")}
+    faded = {name: torch.cat([t[:start], t[end:]]) for name, t in tensors.items() if name.endswith(".left")}
     return (
         tensors
         | factors
+        | faded
         | {
             f"owned{dot}pointers": torch.from_numpy(left.copy()),
             f"owned{dot}items": torch.from_numpy(np.concatenate([owned[:start], owned[end:]])),

@@ -89,6 +89,22 @@ class SplitsByHistory(Protocol):
 
 
 @runtime_checkable
+class KnowsTheDate(Protocol):
+    """What a model offers besides whose score has a term that is the same for everyone: what is popular of late."""
+
+    def prior_term(self, item: int, /) -> float:
+        """Return what an item's recent popularity adds to its score, beside the terms of a history."""
+        ...
+
+
+@runtime_checkable
+class Validated(Protocol):
+    """What a closed form offers besides that learned a few numbers on the last windows before its cut."""
+
+    validation: float  # NDCG there; below 0 where there was no window
+
+
+@runtime_checkable
 class Rater(Protocol):
     """What a model that was fitted on ratings offers besides."""
 

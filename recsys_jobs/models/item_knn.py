@@ -1,9 +1,11 @@
 """Item-kNN: items that the same people had (Sarwar et al. 2001), by cosine with shrinkage.
 
-scores = X_all W        W_ij = the cosine of items i and j, if i is among the nearest `neighbours` of j
+scores = X_all W        W_ij = sum_u x_ui x_uj d_u^-a / ((d_i d_j)^(1/2) + shrinkage)
 
-The cosine is that of the columns of X, each user's last `history` events of the core; X_all has every
-event. What stood at no one's side scores 0. U users, I items, B block of items.
+W_ij stays if i is among the nearest `neighbours` of j. X has each user's last `history` events of the core, d are
+degrees in it, at least 1; X_all has every event. What stood at no one's side scores 0.
+
+U users, I items, B block of items.
 """
 
 from __future__ import annotations
@@ -21,10 +23,12 @@ __all__ = ["fit", "load"]
 
 def fit(dataset: Dataset, recipe: ItemKnnRecipe) -> ItemToItemModel:
     """Return the model of a dataset, a block of items at a time."""
-    train_IU = events_matrix(dataset, last_events(dataset, dataset.in_core_E, recipe.history)).T.tocsr()
-    item_I = np.arange(len(dataset.items))
+    train_UI = events_matrix(dataset, last_events(dataset, dataset.in_core_E, recipe.history))
+    degree_U = np.maximum(np.diff(train_UI.indptr), 1)
+    query_IU, item_I = train_UI.T.tocsr(), np.arange(len(dataset.items))
+    among_IU = (sparse.diags_array(degree_U**-recipe.user_exponent) @ train_UI).T.tocsr()
     columns = [
-        cosine_neighbours(train_IU, train_IU[block], item_I[block], recipe.neighbours, recipe.shrinkage)
+        cosine_neighbours(among_IU, query_IU[block], item_I[block], recipe.neighbours, recipe.shrinkage)
         for block in query_blocks(len(item_I), len(item_I))
     ]
     weight_II = sparse.hstack(columns, format="csr")

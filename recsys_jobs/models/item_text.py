@@ -1,4 +1,4 @@
-"""What stands for each item as text, for models that compare items: unit vectors around zero.
+"""What stands for each item as text, or as a picture, for models that compare items: unit vectors around zero.
 
 I items, E events, R reviews, T and D width.
 """
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from recsys_jobs.dataset import Dataset, Floats
+from recsys_jobs.dataset import Bools, Dataset, Floats
 from recsys_jobs.models.world import last_reviews
 
 
@@ -24,12 +24,20 @@ def unit_item_texts(dataset: Dataset) -> Tensor:
     title_I = dataset.text_present_I.astype(np.float32)
     review_I = (reviews_I > 0).astype(np.float32)
     total_IT = dataset.text_IT * title_I[:, None] + review_IT * review_I[:, None]
-    present_I = title_I + review_I > 0
-    text_ID = torch.from_numpy(total_IT / np.maximum(title_I + review_I, 1)[:, None])
+    return _unit(total_IT / np.maximum(title_I + review_I, 1)[:, None], title_I + review_I > 0)
+
+
+def unit_item_images(dataset: Dataset) -> Tensor:
+    """Return item image vectors [I, D], centred, then of length one; zero rows where an item has no picture."""
+    return _unit(dataset.image_IV, dataset.image_present_I)
+
+
+def _unit(vector_ID: Floats, present_I: Bools) -> Tensor:
+    """Return the vectors of what is there around zero and of length one, zeros for the rest."""
     if not present_I.any():
-        return torch.zeros_like(text_ID)
-    there_I = torch.from_numpy(present_I)
-    centred_ID = (text_ID - text_ID[there_I].mean(0)) * there_I[:, None]
+        return torch.zeros(vector_ID.shape)
+    there_I, vectors = torch.from_numpy(present_I), torch.from_numpy(vector_ID)
+    centred_ID = (vectors - vectors[there_I].mean(0)) * there_I[:, None]
     return functional.normalize(centred_ID, dim=1, eps=1e-6)
 
 

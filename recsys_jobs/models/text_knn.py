@@ -4,7 +4,7 @@ W = C + beta N        C_ij = sum_u x_ui x_uj d_u^-a / (d_i d_j)^(1/2)        N_i
 W_ij is scaled by d_j^b        scores = X_all W
 
 X has the last `history` core events of each user, d are degrees in it, at least 1; m are the items'
-text vectors (see item_text). Of each column of C and of N the `neighbours` largest entries stay, and
+text vectors, or their images' (see item_text). Of each column of C and of N the `neighbours` largest entries stay, and
 beta makes their sums stand in the ratio `text_weight`. Memory is that of I * neighbours entries and one
 block of columns; time that of the users' squared histories and of one nearest-neighbour search by text.
 
@@ -19,7 +19,7 @@ from scipy import sparse
 
 from recsys_jobs.dataset import Bools, Dataset
 from recsys_jobs.faiss_search import neighbour_index, search
-from recsys_jobs.models.item_text import unit_item_texts
+from recsys_jobs.models.item_text import unit_item_images, unit_item_texts
 from recsys_jobs.models.item_to_item import ItemToItemModel, events_matrix, last_events, load
 from recsys_jobs.models.neighbours import largest_of_columns
 from recsys_jobs.recipes import TextKnnRecipe
@@ -34,7 +34,8 @@ def fit(dataset: Dataset, recipe: TextKnnRecipe, *, train_E: Bools | None = None
     train_UI = events_matrix(dataset, last_events(dataset, train_E, recipe.history))
     items = len(dataset.items)
     together_II = co_review_neighbours(train_UI, recipe) if recipe.co_reviews else sparse.csc_matrix((items, items))
-    alike_II = text_neighbours(unit_item_texts(dataset), recipe.neighbours, recipe.text_power)
+    unit_ID = unit_item_images(dataset) if recipe.modality == "image" else unit_item_texts(dataset)
+    alike_II = text_neighbours(unit_ID, recipe.neighbours, recipe.text_power)
     if together_II.sum() > 0 and alike_II.sum() > 0:
         alike_II *= recipe.text_weight * together_II.sum() / alike_II.sum()
     degree_I = np.maximum(np.bincount(train_UI.indices, minlength=train_UI.shape[1]), 1)
@@ -60,6 +61,8 @@ def co_review_neighbours(train_UI: sparse.csr_matrix, recipe: TextKnnRecipe) -> 
 def text_neighbours(unit_ID: torch.Tensor, neighbours: int, power: float) -> sparse.csc_matrix:
     """Return N with the largest entries of each column; FAISS finds them."""
     items = len(unit_ID)
+    if not unit_ID.any():
+        return sparse.csc_matrix((items, items), dtype=np.float32)
     index = neighbour_index(unit_ID.numpy())
     blocks = []
     for start in range(0, items, _BLOCK):

@@ -23,7 +23,6 @@ from recsys_jobs.errors import UsageError
 from recsys_jobs.evaluate import examined, ndcg_difference
 from recsys_jobs.evaluation.bootstrap import resampled_means
 from recsys_jobs.evaluation.exam import ExamResult, Holdout
-from recsys_jobs.families import floor_recipe
 from recsys_jobs.fits import Fit, exam_fit
 from recsys_jobs.gate import Difference
 from recsys_jobs.models.served import terms
@@ -69,7 +68,7 @@ def challenge(recipes: list[str], run_date: date | None, settings: Settings) -> 
     step = Step(night, settings, in_force)
     champion = _sat(in_force, step, cut, dataset, holdout)
     challengers = [_sat(name, step, cut, dataset, holdout, champion.result) for name in names]
-    verdicts = judge(champion, challengers, settings, floor_recipe(settings, len(dataset.items)).name)
+    verdicts = judge(champion, challengers, settings)
     for verdict in verdicts:
         decisions.record(_row(night, champion, verdict, settings))
         log.info("%s", verdict.reason)
@@ -101,7 +100,7 @@ def p_value(result: ExamResult, against: ExamResult, settings: Settings) -> floa
     return min(1.0, 2 * float(np.mean(means_R <= 0)))
 
 
-def judge(champion: Challenger, challengers: list[Challenger], settings: Settings, floor: str) -> list[Verdict]:
+def judge(champion: Challenger, challengers: list[Challenger], settings: Settings) -> list[Verdict]:
     """The verdict on each challenger, the most convincing first.
 
     Holm: the i-th of m, from 0, is held to the level alpha / (m - i), and nobody passes after one that failed.
@@ -112,7 +111,7 @@ def judge(champion: Challenger, challengers: list[Challenger], settings: Setting
     for turn, one in enumerate(ranked):
         level = 1 - _ALPHA / (len(ranked) - turn)
         difference = ndcg_difference(one.result, champion.result, settings, level)
-        decision, why = _judged(one, difference, settings, floor, len(ranked), stopped)
+        decision, why = _judged(one, difference, settings, len(ranked), stopped)
         stopped = stopped or decision == "failed"
         told = f"NDCG differs by {difference.value:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
         reason = f"{one.fit.recipe.name} against {champion.fit.recipe.name} {decision}: {told}"
@@ -127,9 +126,7 @@ def _mean(one: Challenger, settings: Settings) -> float:
     return float(values_U.mean()) if len(values_U) else 0.0
 
 
-def _judged(
-    one: Challenger, difference: Difference, settings: Settings, floor: str, among: int, stopped: bool
-) -> tuple[str, str]:
+def _judged(one: Challenger, difference: Difference, settings: Settings, among: int, stopped: bool) -> tuple[str, str]:
     name = one.fit.recipe.name
     if difference.users < settings.min_users:
         return "undecided", f"too few users to judge by ({settings.min_users} needed)"
@@ -140,7 +137,7 @@ def _judged(
             "failed",
             "the interval does not lie above zero" if difference.low <= 0 else "one before it failed (Holm)",
         )
-    if name != floor and not terms(one.fit.model):
+    if name not in settings.floors and not terms(one.fit.model):
         return "failed", "it is ahead, but is neither factors nor item-to-item, and cannot be registered"
     if among > 1:
         return "undecided", f"ahead among {among} on this holdout; confirm it on a later one: recsys challenge {name}"

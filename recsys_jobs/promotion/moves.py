@@ -88,7 +88,7 @@ def _ready(settings: Settings) -> date:
 
 
 def _row(kind: str, effective: date, version: int | None, reason: str, settings: Settings) -> Row:
-    tags = tracking.nights_version(version).tags if version else {"recipe": settings.floor, "fingerprint": ""}
+    tags = tracking.nights_version(version).tags if version else {"recipe": decisions.last_floor(), "fingerprint": ""}
     return {
         "kind": kind,
         "effective_date": effective,

@@ -29,7 +29,8 @@ class TextKnnRecipe(Recipe):
     user_exponent: float = 0.5
     item_exponent: float = 0.3
     history: int = 50  # last events of a user that count as co-occurring
-    co_reviews: bool = True  # without them it is a kernel of the text alone
+    co_reviews: bool = True  # without them it is a kernel of the contents alone
+    modality: str = "text"  # which contents: text or image
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class ItemKnnRecipe(Recipe):
     neighbours: int = 200  # kept an item
     shrinkage: float = 100.0  # added to the cosine's denominator; events are few, and a cosine of few is chance
     history: int = 200  # last events of a user that count as co-occurring: cost, not meaning
+    user_exponent: float = 0.0  # of a user's events: 1/2 lets those who had a thousand things say less of any two
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,19 @@ def text_kernel() -> TextKnnRecipe:
     return TextKnnRecipe(name="text_kernel", family="text_knn", neighbours=500, co_reviews=False)
 
 
+def image_kernel() -> TextKnnRecipe:
+    """Items of alike pictures."""
+    return TextKnnRecipe(name="image_kernel", family="text_knn", neighbours=500, co_reviews=False, modality="image")
+
+
 def item_knn() -> ItemKnnRecipe:
     """Items that the same people had."""
     return ItemKnnRecipe(name="item_knn", family="item_knn")
+
+
+def item_cosine() -> ItemKnnRecipe:
+    """Item-kNN as it is best on real nights: no shrinkage, more neighbours, people with many events say less."""
+    return ItemKnnRecipe(name="item_cosine", family="item_knn", neighbours=500, shrinkage=0.0, user_exponent=0.5)
 
 
 def user_knn() -> UserKnnRecipe:

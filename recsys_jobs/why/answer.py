@@ -24,7 +24,7 @@ from recsys_jobs.dataset import Dataset
 from recsys_jobs.errors import JobError
 from recsys_jobs.fits import kept_weights
 from recsys_jobs.lineage import Publication
-from recsys_jobs.models.contract import ModalityTerms, Model, SplitsByHistory, SplitsByModality
+from recsys_jobs.models.contract import KnowsTheDate, ModalityTerms, Model, SplitsByHistory, SplitsByModality
 from recsys_jobs.models.folded_model import unfold
 from recsys_jobs.ranking import top_k
 from recsys_jobs.recipes import recipe as recipe_called
@@ -51,6 +51,7 @@ class Answer:
     titles: dict[str, str]  # of the slate's and the history's items
     modalities: ModalityTerms | None
     events: dict[str, float] | None  # what each item of the history adds
+    of_late: float | None  # what the item's recent popularity adds, whoever is asked
     nearest: list[tuple[str, float]]  # items of the history by cosine with the item, most alike first
 
     @property
@@ -58,7 +59,7 @@ class Answer:
         """What the terms sum to; None where this model's score does not split."""
         if self.modalities is not None:
             return float(self.modalities.across_MN.sum() + self.modalities.alone_N.sum())
-        return None if self.events is None else sum(self.events.values())
+        return None if self.events is None else sum(self.events.values()) + (self.of_late or 0.0)
 
 
 def answer(user: str, item: str, run_date: date | None = None) -> Answer:
@@ -103,6 +104,7 @@ def _explained(made_from: Publication, dataset: Dataset, user: int, item: int) -
         "rebuilt": [dataset.items[i] for i in slates.item_BK[0] if i >= 0],
         "modalities": model.modality_terms(user, item) if isinstance(model, SplitsByModality) else None,
         "events": _by_event(model, dataset, user, item),
+        "of_late": model.prior_term(item) if isinstance(model, KnowsTheDate) else None,
         "nearest": [(dataset.items[owned[n]], float(cosine)) for n, cosine in _nearest(model, item, owned)],
     }
 

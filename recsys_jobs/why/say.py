@@ -22,6 +22,8 @@ def lines(answer: Answer) -> Iterator[str]:
         yield from _modalities(answer.modalities)
     if answer.events is not None:
         yield from _events(answer, answer.events)
+    if answer.of_late is not None:
+        yield f"  {answer.of_late:>12.6f}  recent popularity, whoever it is"
     yield from _sum(answer)
     if answer.nearest:
         yield "nearest items of the history, by cosine of the model's item vectors"

@@ -44,10 +44,11 @@ min_users = 1
 gate_margin = 100.0
 min_coverage_ratio = 0.0
 min_overlap = 0.0
+floors = ["ease_text_recent"]
 """
 
 
-@pytest.fixture(scope="module", params=["sage_fm_debug", "ease_text"])
+@pytest.fixture(scope="module", params=["sage_fm_debug", "ease_text_recent"])
 def recipe(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """One night of a recipe, published; afterwards its tables were written to again."""
     home = tmp_path_factory.mktemp(request.param)
@@ -160,7 +161,7 @@ def test_the_terms_sum_to_the_published_score(recipe: str) -> None:
         assert found.explained == pytest.approx(found.score, abs=1e-5)
         assert (found.rank, found.rebuilt, found.slate) == (place + 1, found.slate, slates()["u07"])
         assert (found.modalities is None, found.events is None) == (
-            (True, False) if recipe == "ease_text" else (False, True)
+            (True, False) if recipe == "ease_text_recent" else (False, True)
         )
 
 
@@ -168,7 +169,7 @@ def test_the_history_is_that_of_the_cut(recipe: str) -> None:
     found = why()
     expected = [str(pair(7, turn, shift=0)["item_id"]) for turn in range(EACH)]
     assert [event[2] for event in found.history] == expected
-    assert {item for item, _ in found.nearest} == (set() if recipe == "ease_text" else set(expected))
+    assert {item for item, _ in found.nearest} == (set() if recipe == "ease_text_recent" else set(expected))
 
 
 def test_what_is_printed_names_model_run_and_versions_and_cannot_move_a_cursor(recipe: str) -> None:

@@ -18,6 +18,7 @@ from recsys_jobs.errors import JobError
 from recsys_jobs.night import Night, run_night
 from recsys_jobs.sample.dates import FIRST_NIGHT, SECOND_NIGHT
 from recsys_jobs.sample.landing import DATASET, write
+from recsys_jobs.settings import Settings
 from recsys_jobs.sql import query
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -91,13 +92,18 @@ def test_the_exam_has_the_model_the_floor_and_popularity(first_night: Night) -> 
         "select recipe, low <= value and value <= high from model_metrics "
         "where slice = 'all' and metric = 'ndcg' and k = 5"
     )
-    assert sorted(found) == [("ease_text", True), ("popularity", True), ("sage_fm", True)]
+    [(floor,)] = rows("select distinct floor from promotions where kind = 'gate'")
+    assert floor in Settings().floors
+    names = {"sage_fm", floor, "popularity", "popularity_recent"}
+    assert sorted(found) == [(name, True) for name in sorted(names)]
+    assert said(first_night, f"the floor is {floor}, of multimodal_knn_recent, ease_text_recent")
 
 
 def test_the_decision_and_what_was_published_agree(first_night: Night) -> None:
-    [(decision, publishes, reason)] = rows("select decision, publishes, reason from promotions where kind = 'gate'")
+    gate = "select decision, publishes, reason, floor from promotions where kind = 'gate'"
+    [(decision, publishes, reason, floor)] = rows(gate)
     [(name,)] = rows("select distinct model_name from recommendations")
-    assert name == ("shop-recommender" if publishes == "sage_fm" else "ease_text")
+    assert name == ("shop-recommender" if publishes == "sage_fm" else floor)
     assert (decision == "passed") == (publishes == "sage_fm")
     assert reason in " ".join(said(first_night, "NDCG differs"))
     assert said(first_night, "of the exam fit's places are filled alike")
@@ -111,7 +117,7 @@ def test_the_registered_model_answers_as_the_table_does(first_night: Night) -> N
     champion = tracking.aliased(tracking.CHAMPION)
     published = slates(FIRST_NIGHT)
     if champion is None:  # the gate kept the model out, and says so
-        assert rows("select distinct publishes from promotions") == [("ease_text",)]
+        assert rows("select distinct publishes = floor from promotions") == [(True,)]
         return
     model = mlflow.pyfunc.load_model(f"models:/{tracking.registered_name()}@champion")
     users = sorted(published["user_id"].unique())[:20]
@@ -123,7 +129,7 @@ def test_the_registered_model_answers_as_the_table_does(first_night: Night) -> N
 
 def test_the_report_and_the_data_docs_are_where_people_look(first_night: Night, home: Path) -> None:
     page = (home / "reports" / f"night-{FIRST_NIGHT}.html").read_text(encoding="utf-8")
-    assert "ease_text" in page and "data:image/png;base64" in page
+    assert "popularity_recent" in page and "data:image/png;base64" in page
     assert (home / "data_docs" / "index.html").exists()
 
 

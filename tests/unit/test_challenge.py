@@ -14,7 +14,7 @@ from recsys_jobs.recipes import Recipe
 from recsys_jobs.settings import Settings
 
 USERS = 400
-SETTINGS = Settings(min_users=200, k=20)
+SETTINGS = Settings(min_users=200, k=20, floors=("floor",))
 FOLDED = FoldedModel({USER: torch.zeros(1, 1), ITEM: torch.zeros(1, 1)})
 HALF = np.arange(USERS) % 2 == 0
 
@@ -40,7 +40,7 @@ def champion(users: int = USERS) -> Challenger:
 
 
 def verdicts(*challengers: Challenger, users: int = USERS) -> dict[str, Verdict]:
-    found = judge(champion(users), list(challengers), SETTINGS, "floor")
+    found = judge(champion(users), list(challengers), SETTINGS)
     return {one.challenger.fit.recipe.name: one for one in found}
 
 

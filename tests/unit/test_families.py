@@ -29,7 +29,14 @@ SEQUENCE = {"width": 8, "feed_width": 8, "dropout": 0.1, "batch": 64, "learning_
 TINY: dict[str, dict[str, Any]] = {
     "random": {},
     "popularity": {},
+    "popularity_recent": {},
     "item_knn": {},
+    "item_cosine": {},
+    "item_knn_recent": {},
+    "text_knn_recent": {},
+    "multimodal_knn_recent": {},
+    "image_kernel": {},
+    "ease_text_recent": {},
     "user_knn": {},
     "text_knn": {},
     "text_kernel": {},
@@ -58,7 +65,7 @@ TINY: dict[str, dict[str, Any]] = {
 RATERS = ("ncf_rating",)  # which learn from stars alone, and so need what people did not like
 BLENDS = [name for name in TINY if isinstance(recipe(name), BlendRecipe)]
 UNFOLDED = ("ncf_rating", "attention_contrastive", *BLENDS)  # between user and item stands more than an inner product
-IMPERSONAL = ("random", "popularity", "text_kernel")  # the same for everyone, noise, or of texts that are not there
+IMPERSONAL = ("random", "popularity", "popularity_recent", "text_kernel", "image_kernel")
 NEURAL = [name for name in TINY if is_iterative(recipe(name))]
 # mean NDCG at 10 of random slates: one of 35 items is wanted; who knows the taste has 15 to guess from
 NOISE = sum(1 / np.log2(rank + 1) for rank in range(1, 11)) / 35

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.torch import load_file, save_file
 
 from recsys_jobs import families
+from recsys_jobs.erasure.models import _without_row
 from recsys_jobs.errors import JobError
 from recsys_jobs.models.contract import Factors, Model
 from recsys_jobs.models.served import terms
 from recsys_jobs.ranking import top_k
-from recsys_jobs.recipes import Recipe, ease_text, item_knn, user_knn
+from recsys_jobs.recipes import Recipe, ease_text, item_knn, item_knn_recent, user_knn
 from recsys_jobs.serve import write_model
 from recsys_jobs.serving_model import Recommender
 from tests.unit.test_blend import TRAINED, blend_of
+from tests.unit.test_recency import shop
 from tests.unit.worlds import with_everything
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -40,6 +45,33 @@ def test_the_registered_model_gives_the_slates_of_the_model(recipe: Recipe, tmp_
     wanted = [(data.users[user], data.items[item]) for user, item_K in slates for item in item_K if item >= 0]
     assert list(zip(answer["user_id"], answer["item_id"], strict=True)) == wanted
     assert answer["rank"].between(1, 5).all() and np.isfinite(answer["score"]).all()
+
+
+def test_what_knows_the_date_answers_alike_when_registered_and_when_somebody_is_forgotten(tmp_path: Path) -> None:
+    """Fading histories and the prior go along; with a person's go their shares, and the others' stay theirs."""
+    data = shop()
+    model = families.fit(data, replace(item_knn_recent(), window_users=8, window_share=0.5), seed=0).model
+    write_model(tmp_path, model, data)
+
+    def answers() -> dict[str, list[tuple[str, float]]]:
+        served = Recommender()
+        served.load_context(SimpleNamespace(artifacts={"model": str(tmp_path)}))
+        rows = served.predict(None, pd.DataFrame({"user_id": data.users}), {"k": 5})
+        return {
+            user: list(zip(of["item_id"], of["score"].round(5), strict=True)) for user, of in rows.groupby("user_id")
+        }
+
+    blocks = top_k(model, data, 5)
+    slates = {data.users[u]: row for block in blocks for u, row in zip(block.user_B, block.item_BK, strict=True)}
+    before = answers()
+    assert {user: [item for item, _ in slate] for user, slate in before.items()} == {
+        user: [data.items[item] for item in row if item >= 0] for user, row in slates.items()
+    }
+    gone = data.users[3]
+    ids = json.loads((tmp_path / "ids.json").read_text())
+    (tmp_path / "ids.json").write_text(json.dumps(ids | {"users": [user for user in ids["users"] if user != gone]}))
+    save_file(_without_row(load_file(tmp_path / "model.safetensors"), 3), tmp_path / "model.safetensors")
+    assert answers() == {user: slate for user, slate in before.items() if user != gone}
 
 
 def test_a_blend_has_a_term_a_part_and_one_model_has_one() -> None:
