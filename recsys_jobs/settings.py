@@ -56,8 +56,9 @@ class Settings:
     reviews_per_user: int = 5  # last reviews that stand for a user
     reviews_per_item: int = 5  # last reviews that stand for an item without a description
     # training, gate, publishing
-    recipe: str = "sage_fm"
+    recipe: str = "recent_sage"
     bakeoff_recipes: tuple[str, ...] = (  # what the weekly bake-off measures beside the recipe in force
+        "recent_sage",
         "sage_fm",
         "sage_fm_text_graph",
         "multimodal_knn_recent",

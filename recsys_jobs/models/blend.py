@@ -5,7 +5,7 @@ score(u, i) = sum_p w_p z_p(u, i)        z_p = (s_p - mean_i s_p) / std_i s_p, o
 A sparse local model (EASE) and a smooth global one (a graph's vectors) err differently, so that their sum
 is worth more than any change of either. Weights are the recipe's; they were chosen on validation users.
 Each part that trains stops early by itself, and a serving fit takes as many epochs of each; a closed form is
-fitted on what those may see, without the validation events of an exam fit.
+fitted on what those may see, without the validation events of an exam fit, but for one that lives by the last days.
 Each part keeps its own form, dense vectors or sparse rows; only a block of users' scores is ever whole.
 
 B block of users or items, I items.
@@ -28,7 +28,7 @@ from recsys_jobs.errors import UsageError
 from recsys_jobs.learner import EpochLog
 from recsys_jobs.models.contract import Factors, ItemToItem, Model
 from recsys_jobs.models.past import without
-from recsys_jobs.recipes import BlendRecipe, Recipe
+from recsys_jobs.recipes import BlendRecipe, RecentRecipe, Recipe
 
 
 class BlendModel:
@@ -48,6 +48,13 @@ class BlendModel:
         for weight, model in self.parts:
             total_BI += standardised(model.score_block(user_B)).mul_(weight)
         return total_BI
+
+    def part_terms(self, user: int, item: int) -> list[float]:
+        """Return what each part adds to the score of the user and item with these indices: weighed, standardised."""
+        user_1 = torch.tensor([user])
+        return [
+            weight * float(standardised(model.score_block(user_1).clone())[0, item]) for weight, model in self.parts
+        ]
 
     def similar_block(self, item_B: Tensor) -> Tensor:
         """Return what the heaviest part that compares items says [B, I]; zeros where none does."""
@@ -124,8 +131,11 @@ def _plain(numbers: tuple[int, ...]) -> Epochs:
 
 
 def _closed_form(dataset: Dataset, part: Recipe, seed: int, whole: bool) -> Model:
-    """Return a part over all of the dataset, fitted on the whole of it or without its validation events."""
-    if whole or not dataset.validation_E.any():
+    """Return a part over all of the dataset, fitted on the whole of it or without its validation events.
+
+    What knows the date is nothing without the last days, which are the validation's.
+    """
+    if whole or isinstance(part, RecentRecipe) or not dataset.validation_E.any():
         return families.fit(dataset, part, seed=seed).model
     fitted = families.fit(without(dataset, dataset.validation_E), part, seed=seed)
     return families.load(fitted.model.weights(), dataset, part)

@@ -89,6 +89,15 @@ class SplitsByHistory(Protocol):
 
 
 @runtime_checkable
+class SplitsByPart(Protocol):
+    """What a blend offers besides: its score is a sum over its parts."""
+
+    def part_terms(self, user: int, item: int, /) -> list[float]:
+        """Return the terms, in the order of the recipe's parts; they sum to the score."""
+        ...
+
+
+@runtime_checkable
 class KnowsTheDate(Protocol):
     """What a model offers besides whose score has a term that is the same for everyone: what is popular of late."""
 

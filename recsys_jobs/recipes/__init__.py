@@ -27,6 +27,7 @@ from recsys_jobs.recipes.blends import (
     ease_lightgcn,
     ease_lightgcn_sage,
     ease_sage,
+    recent_sage,
     sequence_kernel,
     sequence_sage,
 )
@@ -120,6 +121,7 @@ __all__ = [
     "popularity",
     "popularity_recent",
     "random_scores",
+    "recent_sage",
     "recipe",
     "restored",
     "sage_fm",
@@ -163,6 +165,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "item_knn": item_knn,
     "item_cosine": item_cosine,
     "user_knn": user_knn,
+    "recent_sage": recent_sage,
     "ease_sage": ease_sage,
     "ease_kernel_sage": ease_kernel_sage,
     "ease_kernel": ease_kernel,
@@ -222,7 +225,7 @@ _BEST = {
     "sequences": "sequence_sage",
     "csv_folder": "sage_fm",
     "movielens": "sage_fm",
-    "lake": "sage_fm",
+    "lake": "recent_sage",
 }
 
 

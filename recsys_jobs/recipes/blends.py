@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from recsys_jobs.recipes.base import Recipe
 from recsys_jobs.recipes.closed import ease_text, text_kernel
-from recsys_jobs.recipes.graphs import lightgcn, sage_fm_softmax
+from recsys_jobs.recipes.graphs import lightgcn, sage_fm, sage_fm_softmax
+from recsys_jobs.recipes.recent import multimodal_knn_recent
 from recsys_jobs.recipes.sequences import sasrec, temporal_gpt2
 
 
@@ -44,6 +45,11 @@ def ease_lightgcn_sage() -> BlendRecipe:
 def ease_lightgcn() -> BlendRecipe:
     """`ease_lightgcn_sage` without SAGE, which shows what that is worth."""
     return _blend("ease_lightgcn", (0.3, ease_text()), (0.7, lightgcn()))
+
+
+def recent_sage() -> BlendRecipe:
+    """What nights fit: the main model, and neighbours who know which day it is; weighed on the sample and on Beauty."""
+    return _blend("recent_sage", (0.2, multimodal_knn_recent()), (0.8, sage_fm()))
 
 
 def sequence_sage() -> BlendRecipe:

@@ -24,7 +24,14 @@ from recsys_jobs.dataset import Dataset
 from recsys_jobs.errors import JobError
 from recsys_jobs.fits import kept_weights
 from recsys_jobs.lineage import Publication
-from recsys_jobs.models.contract import KnowsTheDate, ModalityTerms, Model, SplitsByHistory, SplitsByModality
+from recsys_jobs.models.contract import (
+    KnowsTheDate,
+    ModalityTerms,
+    Model,
+    SplitsByHistory,
+    SplitsByModality,
+    SplitsByPart,
+)
 from recsys_jobs.models.folded_model import unfold
 from recsys_jobs.ranking import top_k
 from recsys_jobs.recipes import recipe as recipe_called
@@ -52,6 +59,7 @@ class Answer:
     modalities: ModalityTerms | None
     events: dict[str, float] | None  # what each item of the history adds
     of_late: float | None  # what the item's recent popularity adds, whoever is asked
+    parts: dict[str, float] | None  # what each part of a blend adds
     nearest: list[tuple[str, float]]  # items of the history by cosine with the item, most alike first
 
     @property
@@ -59,6 +67,8 @@ class Answer:
         """What the terms sum to; None where this model's score does not split."""
         if self.modalities is not None:
             return float(self.modalities.across_MN.sum() + self.modalities.alone_N.sum())
+        if self.parts is not None:
+            return sum(self.parts.values())
         return None if self.events is None else sum(self.events.values()) + (self.of_late or 0.0)
 
 
@@ -105,6 +115,7 @@ def _explained(made_from: Publication, dataset: Dataset, user: int, item: int) -
         "modalities": model.modality_terms(user, item) if isinstance(model, SplitsByModality) else None,
         "events": _by_event(model, dataset, user, item),
         "of_late": model.prior_term(item) if isinstance(model, KnowsTheDate) else None,
+        "parts": _by_part(model, recipe, user, item),
         "nearest": [(dataset.items[owned[n]], float(cosine)) for n, cosine in _nearest(model, item, owned)],
     }
 
@@ -113,6 +124,12 @@ def _by_event(model: Model, dataset: Dataset, user: int, item: int) -> dict[str,
     if not isinstance(model, SplitsByHistory):
         return None
     return {dataset.items[had]: value for had, value in model.history_terms(user, item).items()}
+
+
+def _by_part(model: Model, recipe: Any, user: int, item: int) -> dict[str, float] | None:
+    if not isinstance(model, SplitsByPart):
+        return None
+    return {part.name: term for (_, part), term in zip(recipe.parts, model.part_terms(user, item), strict=True)}
 
 
 def _nearest(model: Model, item: int, owned: np.ndarray) -> list[tuple[int, Tensor]]:

@@ -22,6 +22,9 @@ def lines(answer: Answer) -> Iterator[str]:
         yield from _modalities(answer.modalities)
     if answer.events is not None:
         yield from _events(answer, answer.events)
+    if answer.parts is not None:
+        yield "what each part of the blend adds, standardised over the items of this person and weighed"
+        yield from (f"  {value:>12.6f}  {name}" for name, value in answer.parts.items())
     if answer.of_late is not None:
         yield f"  {answer.of_late:>12.6f}  recent popularity, whoever it is"
     yield from _sum(answer)

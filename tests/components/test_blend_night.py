@@ -14,6 +14,8 @@ from recsys_jobs.promotion import moves
 from recsys_jobs.settings import load_settings
 from recsys_jobs.snapshot import load_dataset
 from recsys_jobs.tables import RECOMMENDATIONS
+from recsys_jobs.why.answer import answer
+from recsys_jobs.why.say import lines
 from tests.components import shop_nights as shop
 from tests.components.shop_nights import NIGHTS
 
@@ -54,3 +56,11 @@ def test_an_older_version_of_a_blend_serves_a_later_night() -> None:
     moves.rollback("to see it", load_settings())
     shop.run_night(NIGHTS[2], "--recipe", BLEND)
     assert shop.shown(NIGHTS[2])[1] == 1
+
+
+def test_the_terms_of_its_parts_sum_to_the_published_score() -> None:
+    row = lake.read_date(RECOMMENDATIONS, NIGHTS[1]).to_pylist()[0]
+    found = answer(row["user_id"], row["item_id"], NIGHTS[1])
+    assert found.parts is not None and list(found.parts) == ["ease_text", "lightgcn"]
+    assert found.explained == pytest.approx(row["score"], abs=1e-4)
+    assert any("what each part of the blend adds" in line for line in lines(found))

@@ -94,7 +94,7 @@ def test_the_exam_has_the_model_the_floor_and_popularity(first_night: Night) -> 
     )
     [(floor,)] = rows("select distinct floor from promotions where kind = 'gate'")
     assert floor in Settings().floors
-    names = {"sage_fm", floor, "popularity", "popularity_recent"}
+    names = {"recent_sage", floor, "popularity", "popularity_recent"}
     assert sorted(found) == [(name, True) for name in sorted(names)]
     assert said(first_night, f"the floor is {floor}, of multimodal_knn_recent, ease_text_recent")
 
@@ -103,8 +103,8 @@ def test_the_decision_and_what_was_published_agree(first_night: Night) -> None:
     gate = "select decision, publishes, reason, floor from promotions where kind = 'gate'"
     [(decision, publishes, reason, floor)] = rows(gate)
     [(name,)] = rows("select distinct model_name from recommendations")
-    assert name == ("shop-recommender" if publishes == "sage_fm" else floor)
-    assert (decision == "passed") == (publishes == "sage_fm")
+    assert name == ("shop-recommender" if publishes == "recent_sage" else floor)
+    assert (decision == "passed") == (publishes == "recent_sage")
     assert reason in " ".join(said(first_night, "NDCG differs"))
     assert said(first_night, "of the exam fit's places are filled alike")
 

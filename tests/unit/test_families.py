@@ -54,6 +54,7 @@ TINY: dict[str, dict[str, Any]] = {
     "sage_fm_seed": SAGE,
     "sage_fm": SAGE,
     "sage_fm_text_graph": SAGE,
+    "recent_sage": {},
     "ease_sage": {},
     "ease_kernel_sage": {},
     "ease_kernel": {},
