@@ -95,12 +95,8 @@ def stage(spark: SparkSession, kind: str, sources: list[Source], folder: Path) -
 def quarantine(rejected: DataFrame, fingerprints: DataFrame) -> DataFrame:
     """Rejected lines as rows of the table, broken ones with what breaks them; `fingerprints` has file, fingerprint."""
     broken = F.when((F.col("reason") == INVALID_JSON) & (F.length("raw") < MAX_RAW), F.col("raw"))
-    described = F.coalesce("detail", F.udf(_describe, "string")(broken))
+    described = F.coalesce("detail", F.udf(lambda line: line and describe_line(line), "string")(broken))
     return rejected.withColumn("detail", described).join(F.broadcast(fingerprints), "file").select(QUARANTINE.names)
-
-
-def _describe(line: str | None) -> str | None:
-    return None if line is None else describe_line(line)
 
 
 def _count_blocks(lines: DataFrame) -> list[Row]:
