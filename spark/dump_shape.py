@@ -113,6 +113,13 @@ def _run_together(text: bytes) -> str | None:
     return None
 
 
+def _comma_behind(text: bytes) -> str | None:
+    line = text.split(b"\n", 1)[0].rstrip()
+    if line.endswith(b"},") and _object_or_none(line[:-1]) is not None:
+        return "objects with a comma behind each, as an array has them: `sed 's/,\\s*$//'`"
+    return None
+
+
 def _delimited(text: bytes) -> str | None:
     header = text.split(b"\n", 1)[0].decode("utf-8", "replace")
     cells = {cell.strip().strip("\"'") for cell in re.split(r"[,;|\t]", header)}
@@ -150,6 +157,7 @@ _SHAPES: tuple[Callable[[bytes], str | None], ...] = (
     _carriage_returns,
     _several_lines,
     _run_together,
+    _comma_behind,
     _delimited,
     _other_encoding,
 )

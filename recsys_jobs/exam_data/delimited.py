@@ -65,6 +65,9 @@ def read_delimited(path: Path, text: str, needs: tuple[str, ...], separator: str
         raise JobError(f"{path}: no column {absent[0]}: its header is {', '.join(names)}")
     if twice := [name for name in names if name and names.count(name) > 1]:
         raise JobError(f"{path}: two columns are called {twice[0]}: its header is {', '.join(names)}")
+    for line, cells in zip(records.line_R[1:], records.cells_R[1:], strict=True):
+        if [cell.strip() for cell in cells] == names:
+            raise JobError(f"{path}, line {line}: the header again, as where two files were joined: remove the line")
     columns = {name: [cells[place] for cells in records.cells_R[1:]] for place, name in enumerate(names) if name}
     return pd.DataFrame(columns, index=pd.Index(records.line_R[1:], dtype=int), dtype=object)
 

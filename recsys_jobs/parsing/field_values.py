@@ -27,6 +27,7 @@ _PRICE = re.compile(rf"(?:{_MONEY})?\s*([0-9][0-9.,'’ \u00a0\u202f]*)\s*(?:{_M
 _SPACES = "'’ \u00a0\u202f"
 _THOUSANDS = r"[1-9][0-9]{0,2}(?P<mark>[%s])[0-9]{3}(?:(?P=mark)[0-9]{3})*"
 _POINT = re.compile(r"[0-9]+(?:\.[0-9]+)?|" + _THOUSANDS % f",{_SPACES}" + r"(?:\.[0-9]+)?")
+_DOUBTFUL = re.compile(r"[1-9][0-9]{0,2}\.[0-9]{3}")  # 1.299: thousands in one half of the world
 _COMMA = re.compile(
     r"[0-9]+,[0-9]{1,2}|" + _THOUSANDS % f".{_SPACES}" + r",[0-9]{1,2}|[1-9][0-9]{0,2}(?:\.[0-9]{3}){2,}"
 )
@@ -84,6 +85,8 @@ def as_price(value: Any) -> float | None:
     if match is None:
         return None
     digits = match[1].strip()
+    if _DOUBTFUL.fullmatch(digits):
+        return None
     if _POINT.fullmatch(digits):
         return _known_price(float(re.sub(r"[^0-9.]", "", digits)))
     if _COMMA.fullmatch(digits):

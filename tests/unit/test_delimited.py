@@ -67,6 +67,7 @@ def test_each_cell_is_under_its_name(text: str, rows: list[list[str]]) -> None:
         ('id,title\na,"5 inch\nb,8"\nc,d\n', "line 2: the quote that opens a cell here closes on a later line"),
         ("title,name\na,b\n", "no column id: its header is title, name"),
         ("id,title,title\na,b,c\n", "two columns are called title"),
+        ("id,title\na,b\n id,title\nc,d\n", "line 3: the header again, as where two files were joined"),
         ("", "item_info.csv: empty"),
         ("\n\n", "item_info.csv: empty"),
     ],

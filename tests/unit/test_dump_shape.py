@@ -40,6 +40,7 @@ def _zip(text: str) -> bytes:
         (json.dumps({"data": ROWS}).encode(), "one object that wraps a list, not one object a line: `jq"),
         (LINES.replace("\n", "").encode(), "several objects on one line"),
         (LINES.replace("\n", ", ").encode(), "several objects on one line"),
+        (LINES.replace("\n", ",\n").encode(), "objects with a comma behind each, as an array has them: `sed"),
         (LINES.replace("\n", "\r").encode(), "lines that end in a carriage return alone"),
         (LINES.encode("utf-16"), "UTF-16 text, not UTF-8: `iconv -f UTF-16 -t UTF-8`"),
         (LINES.encode("utf-16-le"), "UTF-16 text"),
