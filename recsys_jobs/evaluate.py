@@ -42,8 +42,7 @@ def evaluate(step: Step) -> Decision:
     dataset = load_dataset(cut, step.settings)
     holdout = load_holdout(step.run_date, cut, dataset)
     floor = strongest_floor(dataset, step.settings, step.tags(cut))
-    names = dict.fromkeys(["popularity", "popularity_recent"])
-    shown = [name for name in names if name not in (step.recipe, floor.recipe.name)]
+    shown = [name for name in ("popularity", "popularity_recent") if name not in (step.recipe, floor.recipe.name)]
     ours, *others = (
         exam_fit(dataset, recipe_called(name), step.settings.seed, step.tags(cut)) for name in [step.recipe, *shown]
     )

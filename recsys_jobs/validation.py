@@ -48,13 +48,14 @@ def watch_users(dataset: Dataset, recipe: TrainedRecipe, seed: int, validate: bo
     relevant_E = dataset.validation_E if validate else np.zeros_like(dataset.validation_E)
     return Watch(
         torch.from_numpy(users),
-        _rows(dataset, relevant_E, users),
-        _rows(dataset, ~dataset.validation_E, users),
+        rows_of_users(dataset, relevant_E, users),
+        rows_of_users(dataset, ~dataset.validation_E, users),
         recipe.validation_k,
     )
 
 
-def _rows(dataset: Dataset, chosen_E: np.ndarray, users: np.ndarray) -> sparse.csr_matrix:
+def rows_of_users(dataset: Dataset, chosen_E: np.ndarray, users: np.ndarray) -> sparse.csr_matrix:
+    """Return which items each of these users had in the chosen events [B, I]."""
     pairs = dataset.event_user_E[chosen_E], dataset.event_item_E[chosen_E]
     shape = len(dataset.users), len(dataset.items)
     return sparse.csr_matrix((np.ones(len(pairs[0]), np.float32), pairs), shape=shape)[users]

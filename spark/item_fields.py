@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from recsys_jobs.parsing.field_values import as_ids, as_object, as_price, as_text, as_texts, as_urls
+from recsys_jobs.parsing.field_values import as_ids, as_labels, as_object, as_plain_text, as_price, as_texts, as_urls
 from recsys_jobs.parsing.object_line import LineError, read_object
-from recsys_jobs.parsing.plain_text import is_page_code, plain_text
+from recsys_jobs.parsing.plain_text import is_page_code
 
 ITEM_ID = ("parent_asin", "asin")
 REVIEW_FIELDS = (
@@ -27,10 +27,10 @@ def item_columns(fields: Mapping[str, Any]) -> dict[str, Any]:
     paragraphs = (text for text in as_texts(fields.get("description")) if not is_page_code(text))
     return {
         "item_id": next((fields[name] for name in ITEM_ID if fields.get(name) is not None), None),
-        "title": _plain(fields.get("title")),
+        "title": as_plain_text(fields.get("title")) or None,
         "description": "\n".join(paragraphs).strip() or None,
-        "brand": _plain(fields.get("brand")) or _plain(fields.get("store")),
-        "categories": _labels(fields.get("category")) or _labels(fields.get("categories")),
+        "brand": as_plain_text(fields.get("brand")) or as_plain_text(fields.get("store")) or None,
+        "categories": list(dict.fromkeys(as_labels(fields.get("category")) or as_labels(fields.get("categories")))),
         "price": as_price(fields.get("price")),
         "image_urls": as_urls(*pictures),
         "also_bought": as_ids(fields.get("also_buy"), related.get("also_bought")),
@@ -54,11 +54,3 @@ def review_json(line: str) -> str | None:
     except LineError:
         return None
     return json.dumps({name: fields[name] for name in REVIEW_FIELDS if name in fields}, ensure_ascii=False)
-
-
-def _plain(value: Any) -> str | None:
-    return plain_text(as_text(value) or "") or None
-
-
-def _labels(value: Any) -> list[str]:
-    return list(dict.fromkeys(label for text in as_texts(value) if (label := plain_text(text))))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from recsys_jobs.parsing.field_values import ID_PATTERN
+
 NOT_UTF8 = "not_utf8"
 TOO_LONG = "too_long"
 INVALID_JSON = "invalid_json"
@@ -16,7 +18,6 @@ BAD_RATING = "bad_rating"
 
 MAX_LINE = 10_000_000  # bytes; a whole book is a tenth of it
 MAX_RAW = 1_000_000  # characters of a rejected line that are kept
-ID_PATTERN = "[A-Za-z0-9_-]{1,64}"  # items' ids become file names (images), so no dots or slashes
 USER_PATTERN = f"#?{ID_PATTERN}"  # the Fine Foods reviews have users such as #oc-R103C0QSV1DF5E
 AMAZON_OPENS = "1995-07-01"  # no review is older
 

@@ -12,8 +12,7 @@ from typing import Any
 from recsys_jobs.errors import JobError
 from recsys_jobs.exam_data.files import json_lines
 from recsys_jobs.exam_data.raw import Item
-from recsys_jobs.parsing.field_values import as_price, as_text, as_texts
-from recsys_jobs.parsing.plain_text import plain_text
+from recsys_jobs.parsing.field_values import as_labels, as_plain_text, as_price, as_text
 
 NUMBERS = ("price",)
 
@@ -33,8 +32,8 @@ def read(path: Path) -> dict[str, Item]:
 
 def _item(fields: dict[str, Any]) -> Item:
     title, brand, keywords = (_known(fields.get(name)) for name in ("title", "brand", "keywords"))
-    categories = _labels(_bracketed(fields.get("categories")))
-    attributes = _labels(fields.get("attributes"))
+    categories = as_labels(_bracketed(fields.get("categories")))
+    attributes = as_labels(fields.get("attributes"))
     if title:
         text = f"{title}\n{'. '.join(filter(None, [brand, ', '.join(categories)]))}"
     else:
@@ -42,10 +41,6 @@ def _item(fields: dict[str, Any]) -> Item:
     labels = tuple(filter(None, [brand, *categories, *attributes]))
     price = as_price(fields.get("price"))
     return Item(text=text, labels=labels, numbers=(float("nan") if price is None else price,))
-
-
-def _labels(value: Any) -> list[str]:
-    return [label for text in as_texts(value) if (label := plain_text(text))]
 
 
 def _bracketed(value: Any) -> Any:
@@ -56,5 +51,5 @@ def _bracketed(value: Any) -> Any:
 
 def _known(value: Any) -> str:
     """A value as plain text; empty for what says that nothing is known."""
-    text = plain_text(as_text(value) or "")
+    text = as_plain_text(value)
     return "" if text == "Unknown" else text

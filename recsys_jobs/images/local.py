@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from recsys_jobs.images.outcome import BLOCKED, MISSING, TOO_LARGE, UNREACHABLE, NoImage
+from recsys_jobs.parsing.field_values import ID
 
-SAFE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif"}  # in capitals, too; the bytes say which it is
 log = logging.getLogger(__name__)
 
@@ -25,7 +24,7 @@ def files(landing: Path) -> Iterator[tuple[str, str]]:
         with os.scandir(folder) as entries:
             for entry in entries:
                 stem, suffix = os.path.splitext(entry.name)  # noqa: PTH122 - a Path each would double the time
-                if suffix.lower() in SUFFIXES and SAFE_ID.fullmatch(stem):
+                if suffix.lower() in SUFFIXES and ID.fullmatch(stem):
                     yield stem, f"{dataset}/images/{entry.name}"
                 elif not entry.name.startswith((".", "_")):
                     left.append(entry.name)

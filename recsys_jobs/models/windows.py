@@ -10,12 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy import sparse
 
 from recsys_jobs.dataset import Bools, Dataset
 from recsys_jobs.models.past import without
 from recsys_jobs.models.recency import DAY
-from recsys_jobs.validation import Watch
+from recsys_jobs.validation import Watch, rows_of_users
 
 
 class Window(NamedTuple):
@@ -49,14 +48,13 @@ def last_windows(dataset: Dataset, count: int, people: int, share: float, most: 
 
 def _begin(dataset: Dataset, day_E: np.ndarray, earliest: int, end: int, people: int) -> int | None:
     """The latest day from which, until `end`, enough people with a history have new pairs; None before `earliest`."""
-    first_U = np.full(len(dataset.users), np.iinfo(np.int64).max)
-    np.minimum.at(first_U, dataset.event_user_E, day_E)
-    asked: set[int] = set()
-    for begin in range(end - 1, earliest - 1, -1):
-        asked.update(dataset.event_user_E[day_E == begin].tolist())
-        if len(asked) >= people and sum(first_U[user] < begin for user in asked) >= people:
-            return begin
-    return None
+    before_E = day_E < end
+    first_U = np.full(len(dataset.users), end)
+    last_U = np.full(len(dataset.users), earliest - 1)
+    np.minimum.at(first_U, dataset.event_user_E[before_E], day_E[before_E])
+    np.maximum.at(last_U, dataset.event_user_E[before_E], day_E[before_E])
+    days = range(end - 1, earliest - 1, -1)
+    return next((begin for begin in days if ((first_U < begin) & (last_U >= begin)).sum() >= people), None)
 
 
 def _window(dataset: Dataset, later_E: Bools, before_end_E: Bools, most: int, k: int) -> Window:
@@ -64,11 +62,7 @@ def _window(dataset: Dataset, later_E: Bools, before_end_E: Bools, most: int, k:
     new_E = later_E & before_end_E & np.isin(dataset.event_user_E, past.event_user_E)
     users = np.unique(dataset.event_user_E[new_E])
     users = np.sort(np.random.default_rng(0).choice(users, min(len(users), most), replace=False))
-    watch = Watch(torch.from_numpy(users), _rows(dataset, new_E, users), _rows(dataset, ~later_E, users), k)
+    watch = Watch(
+        torch.from_numpy(users), rows_of_users(dataset, new_E, users), rows_of_users(dataset, ~later_E, users), k
+    )
     return Window(past, watch)
-
-
-def _rows(dataset: Dataset, chosen_E: Bools, users: np.ndarray) -> sparse.csr_matrix:
-    pairs = dataset.event_user_E[chosen_E], dataset.event_item_E[chosen_E]
-    shape = len(dataset.users), len(dataset.items)
-    return sparse.csr_matrix((np.ones(len(pairs[0]), np.float32), pairs), shape=shape)[users]

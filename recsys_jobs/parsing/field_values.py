@@ -13,9 +13,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from recsys_jobs.parsing.object_line import STRING, read_value
+from recsys_jobs.parsing.plain_text import plain_text
 
 ABSENT = ("", "nan", "NaN", "None", "null", "NULL")  # what says that nothing is known
-ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+ID_PATTERN = "[A-Za-z0-9_-]{1,64}"  # items' ids become file names (images), so no dots or slashes
+ID = re.compile(ID_PATTERN)
 SIZES = ("large", "hi_res", "thumb")  # of a picture in the dumps of 2023, best first
 _URL = re.compile(r"https?://\S.*", re.IGNORECASE)
 _GAP = re.compile(rf"({STRING})|([\]}}])\s+(?=[\[{{])", re.DOTALL)
@@ -57,6 +59,16 @@ def as_texts(value: Any) -> list[str]:
     return [text for part in _parts(opened if isinstance(opened, list) else value) if (text := as_text(part))]
 
 
+def as_plain_text(value: Any) -> str:
+    """Return a value as one line of plain text; empty where nothing is known."""
+    return plain_text(as_text(value) or "")
+
+
+def as_labels(value: Any) -> list[str]:
+    """Return the texts of a list as plain text, without those that are mark-up alone."""
+    return [label for text in as_texts(value) if (label := plain_text(text))]
+
+
 def as_object(value: Any) -> dict[str, Any]:
     """Return an object, or the one that a text holds; an empty one where there is none."""
     opened = _opened(value)
@@ -71,7 +83,7 @@ def as_ids(*values: Any) -> list[str]:
 
 def as_urls(*values: Any) -> list[str]:
     """Return the http(s) URLs of pictures, each once, in order: texts, objects by size, or one object of columns."""
-    urls = [url for value in values for picture in _pictures(_opened(value)) if (url := _best_url(picture))]
+    urls = [url for value in values for picture in _pictures(value) if (url := _best_url(picture))]
     return list(dict.fromkeys(urls))
 
 
@@ -140,21 +152,15 @@ def _ids_of(text: str) -> Iterable[str]:
 
 def _pictures(value: Any) -> Iterator[Any]:
     """The pictures of a list, one after the other; of an object whose sizes are lists, place by place."""
-    if not isinstance(value, dict):
-        yield from (picture for part in _parts(value) for picture in _held_in(part))
-        return
-    columns = {size: _opened(value.get(size)) for size in SIZES}
-    columns = {size: column if isinstance(column, list) else [column] for size, column in columns.items()}
-    for place in range(max(map(len, columns.values()))):
-        yield {size: column[place] for size, column in columns.items() if place < len(column)}
-
-
-def _held_in(part: Any) -> Iterator[Any]:
-    opened = _opened(part)
+    opened = _opened(value)
     if isinstance(opened, list):
-        yield from _parts(opened)
+        for part in opened:
+            yield from _pictures(part)
     elif isinstance(opened, dict):
-        yield from _pictures(opened)
+        columns = {size: _opened(opened.get(size)) for size in SIZES}
+        columns = {size: column if isinstance(column, list) else [column] for size, column in columns.items()}
+        for place in range(max(map(len, columns.values()))):
+            yield {size: column[place] for size, column in columns.items() if place < len(column)}
     else:
         yield opened
 
