@@ -33,6 +33,7 @@ _FIT = {
     "sage_fm": "recsys_jobs.models.sage_fm_training",
     "sage_fm_end_to_end": "recsys_jobs.models.sage_fm_end_to_end",
     "sage_fm_softmax": "recsys_jobs.models.sage_fm_softmax",
+    "sage_fm_recent": "recsys_jobs.models.sage_fm_recent",
     "lightgcn": "recsys_jobs.models.lightgcn",
     "sasrec": "recsys_jobs.models.sasrec",
     "gated_sequence": "recsys_jobs.models.gated_sequence",

@@ -41,7 +41,7 @@ def fading_history(dataset: Dataset, half_life: float) -> sparse.csr_matrix:
     age_E, user_E = ages(dataset), dataset.event_user_E
     newest_U = np.full(len(dataset.users), np.inf)
     np.minimum.at(newest_U, user_E, age_E)
-    left_E = _left(age_E - newest_U[user_E], half_life)  # of the user's newest event all is left, whatever its age
+    left_E = left(age_E - newest_U[user_E], half_life)  # of the user's newest event all is left, whatever its age
     left_E /= np.bincount(user_E, weights=left_E, minlength=len(dataset.users))[user_E]
     shape = len(dataset.users), len(dataset.items)
     history_UI = sparse.csr_matrix((left_E.astype(np.float32), (user_E, dataset.event_item_E)), shape=shape)
@@ -51,7 +51,7 @@ def fading_history(dataset: Dataset, half_life: float) -> sparse.csr_matrix:
 
 def recent_popularity(dataset: Dataset, half_life: float) -> NDArray[np.float64]:
     """Return pop [I]."""
-    left_E = _left(ages(dataset), half_life)
+    left_E = left(ages(dataset), half_life)
     return np.bincount(dataset.event_item_E, left_E, minlength=len(dataset.items)).astype(np.float64)
 
 
@@ -60,5 +60,6 @@ def prior(dataset: Dataset, recency: Recency) -> NDArray[np.float64]:
     return (recent_popularity(dataset, recency.popularity) + _SEEN) ** recency.exponent
 
 
-def _left(age_N: NDArray[np.float64], half_life: float) -> NDArray[np.float64]:
+def left(age_N: NDArray[np.float64], half_life: float) -> NDArray[np.float64]:
+    """Return what is left of events of these ages [N]: all of one of today, half of one a half-life old."""
     return np.exp2(-age_N / half_life) if half_life else np.ones_like(age_N)

@@ -39,7 +39,7 @@ from recsys_jobs.models.item_to_item import events_matrix
 from recsys_jobs.models.restore import packed, restored, unpacked
 from recsys_jobs.models.sparse import Sparse, multiply, pair
 from recsys_jobs.models.vector_model import VectorModel
-from recsys_jobs.recipes import SageSoftmaxRecipe
+from recsys_jobs.recipes import SageGraphRecipe, SageSoftmaxRecipe
 from recsys_jobs.sampling import batches, held_out
 
 _FREE, _BIAS = "free_ID", "bias_I"
@@ -56,7 +56,7 @@ class Step(NamedTuple):
 class SageSoftmax(nn.Module):
     """What is learned: free rows of items that were met, terms, the contents' projection, biases."""
 
-    def __init__(self, recipe: SageSoftmaxRecipe, met_I: Tensor, terms: int, content_width: int) -> None:
+    def __init__(self, recipe: SageGraphRecipe, met_I: Tensor, terms: int, content_width: int) -> None:
         super().__init__()
         self.recipe = recipe
         start = partial(torch.normal, 0.0, recipe.start_scale)
@@ -186,15 +186,20 @@ def load(weights: dict[str, Tensor], dataset: Dataset, recipe: SageSoftmaxRecipe
     An item that training did not meet is what its contents and the people who had it say.
     """
     state, known, term_G = unpacked(weights), names.unpack(weights["items.names"]), weights["terms"].numpy()
-    new_I = torch.from_numpy(names.rows_of(known, dataset.items) < 0)
-    unsold = state[_BIAS][~state[_FREE].any(1)]
-    state[_FREE] = names.rows_for(state[_FREE], known, dataset.items)
-    state[_BIAS] = names.rows_for(state[_BIAS][:, None], known, dataset.items)[:, 0]
-    state[_BIAS][new_I] = unsold.mean() if len(unsold) else 0.0  # else the newest would rank above all the unsold
+    state = for_items(state, known, dataset.items)
     inputs = item_inputs(dataset, term_G, recipe.text_neighbours, torch.device("cpu"))
     sizes = torch.zeros(len(dataset.items)), len(term_G), inputs.content_IC.shape[1]
     network = restored(lambda: SageSoftmax(recipe, *sizes), state, recipe.name)
     return _model(network, inputs, dataset, term_G, int(weights["epochs"]), [])
+
+
+def for_items(state: dict[str, Tensor], known: list[str], ids: list[str]) -> dict[str, Tensor]:
+    """Return a network's state for other items: no row of their own for those that it does not know."""
+    new_I = torch.from_numpy(names.rows_of(known, ids) < 0)
+    unsold = state[_BIAS][~state[_FREE].any(1)]
+    bias_I = names.rows_for(state[_BIAS][:, None], known, ids)[:, 0]
+    bias_I[new_I] = unsold.mean() if len(unsold) else 0.0  # else the newest would rank above all the unsold
+    return state | {_FREE: names.rows_for(state[_FREE], known, ids), _BIAS: bias_I}
 
 
 fit = partial(training.fit, SageSoftmaxLearner)

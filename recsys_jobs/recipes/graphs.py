@@ -108,18 +108,36 @@ def sage_fm_debug() -> SageFMRecipe:
 
 
 @dataclass(frozen=True)
-class SageSoftmaxRecipe(TrainedRecipe):
-    """Configuration of the graph model that learns from a softmax over all items (models/sage_fm_softmax.py)."""
+class SageGraphRecipe(TrainedRecipe):
+    """What the graph models that learn from a softmax over all items have in common."""
 
     width: int = 128
     layers: int = 1  # over the co-review graph
     text_neighbours: int = 10  # of each item in the graph of alike texts; 0 is none
     temperature: float = 0.12
-    held_out: float = 0.3  # share of a user's items that a step asks for and hides at once
     start_scale: float = 0.02  # standard deviation at the start of all that is learned
-    whole_catalogue: bool = False  # the softmax is over all items, not over those alone that somebody had
     steps_per_epoch: int = 70
+
+
+@dataclass(frozen=True)
+class SageSoftmaxRecipe(SageGraphRecipe):
+    """Configuration of the graph model whose steps hide items at random (models/sage_fm_softmax.py)."""
+
+    held_out: float = 0.3  # share of a user's items that a step asks for and hides at once
+    whole_catalogue: bool = False  # the softmax is over all items, not over those alone that somebody had
     min_batch: int = 64  # users; small data takes fewer steps
+
+
+@dataclass(frozen=True)
+class SageRecentRecipe(SageGraphRecipe):
+    """Configuration of the graph model whose steps stand on past days (models/sage_fm_recent.py); days throughout."""
+
+    history_half_lives: tuple[float, ...] = (3.0, 14.0, 60.0, 0.0)  # mixed as learned; 0: events do not age
+    popularity_half_lives: tuple[float, ...] = (1.0, 3.0, 7.0, 14.0, 30.0, 90.0, 0.0)  # weighed as learned
+    time_learning_rate: float = 0.05  # of these weights
+    recent_share: float = 0.4  # of all events, the last, which are asked for
+    history_dropout: float = 0.3  # share of a history that a step does not see
+    most_users: int = 1_500  # that one step asks
 
 
 def sage_fm_softmax() -> SageSoftmaxRecipe:
@@ -133,6 +151,21 @@ def sage_fm_softmax() -> SageSoftmaxRecipe:
         clip_norm=10.0,
         whole_catalogue=True,
         max_epochs=6,
+        validation_users=6_000,
+    )
+
+
+def sage_fm_recent() -> SageRecentRecipe:
+    """The graph model that knows which day it is."""
+    return SageRecentRecipe(
+        name="sage_fm_recent",
+        family="sage_fm_recent",
+        learning_rate=1e-2,
+        schedule="linear",
+        clip_norm=10.0,
+        steps_per_epoch=36,
+        max_epochs=5,
+        patience=3,
         validation_users=6_000,
     )
 

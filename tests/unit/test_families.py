@@ -45,6 +45,8 @@ TINY: dict[str, dict[str, Any]] = {
     "bpr_mf": FEW | {"learning_rate": 0.05, "l2": 0.01},
     "lightgcn": FEW | {"learning_rate": 0.02},
     "sage_fm_softmax": FEW | {"learning_rate": 0.02, "min_batch": 16},
+    "sage_fm_recent": {key: value for key, value in FEW.items() if key != "min_batch"}
+    | {"learning_rate": 0.02, "recent_share": 0.7},
     "sasrec": SEQUENCE,
     "gated_sequence": SEQUENCE,
     "temporal_gpt2": SEQUENCE,
@@ -55,6 +57,7 @@ TINY: dict[str, dict[str, Any]] = {
     "sage_fm": SAGE,
     "sage_fm_text_graph": SAGE,
     "recent_sage": {},
+    "knn_sage_recent": {},
     "ease_sage": {},
     "ease_kernel_sage": {},
     "ease_kernel": {},
