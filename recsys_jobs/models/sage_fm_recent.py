@@ -34,7 +34,7 @@ from recsys_jobs.models.as_of import Events, events_in_time
 from recsys_jobs.models.contract import Trained
 from recsys_jobs.models.item_inputs import ItemInputs, item_inputs
 from recsys_jobs.models.restore import packed, restored, unpacked
-from recsys_jobs.models.sage_fm_softmax import SageSoftmax, for_items, scaled, unit
+from recsys_jobs.models.sage_fm_softmax import SageSoftmax, for_items, keep_unmet_empty, met, scaled, unit
 from recsys_jobs.models.sparse import multiply, pair
 from recsys_jobs.models.vector_model import VectorModel
 from recsys_jobs.recipes import SageRecentRecipe
@@ -94,11 +94,9 @@ class SageRecentLearner:
             )
         self.term_G = np.unique(dataset.term_P)
         self.inputs = item_inputs(dataset, self.term_G, recipe.text_neighbours, device)
-        met_I = torch.zeros(len(dataset.items))
-        met_I[dataset.event_item_E[dataset.in_core_E]] = 1
+        met_I = met(dataset)
         self.network = SageRecent(recipe, met_I, len(self.term_G), self.inputs.content_IC.shape[1]).to(device)
-        mask_I1 = met_I[:, None].to(device)
-        self.network.free_ID.register_hook(lambda gradient_ID: gradient_ID * mask_I1)
+        keep_unmet_empty(self.network, met_I)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return the weights of half-lives, which have a rate of their own, and the rest."""
@@ -130,11 +128,12 @@ class SageRecentLearner:
 
     def loss(self, step: Step) -> Tensor:
         """Return the softmax loss over all items that the users did not have."""
-        item_ID = unit(self.network(self.inputs, pair(scaled(as_of.matrix(step.known)), self.device)))
+        had_UI = as_of.matrix(step.known)
+        item_ID = unit(self.network(self.inputs, pair(scaled(had_UI), self.device)))
         user_BD, _ = self.network.mixed(item_ID, step.histories)
         score_BI = user_BD @ item_ID.T * self.network.sharpness.exp() + self.network.prior(step.known)
         row_T, item_T = (to_device(a, self.device) for a in (step.row_T, step.item_T))
-        owned_BI = torch.from_numpy(as_of.matrix(step.known)[step.user_B].toarray() > 0)
+        owned_BI = torch.from_numpy(had_UI[step.user_B].toarray() > 0)
         return losses.held_out_softmax(score_BI, row_T, item_T, owned_BI.to(self.device))
 
     def look(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
@@ -233,10 +232,10 @@ def fit(
     on everything, for what lives by the last days is nothing without them.
     """
     stages = [checkpoints.of_part(checkpoint, number) if checkpoint else None for number in range(2)]
-    again = partial(training.fit, SageRecentLearner, dataset, recipe, seed=seed, device=device)
+    train = partial(training.fit, SageRecentLearner, dataset, recipe, seed=seed, device=device)
     if epochs is not None:
-        return again(epochs=epochs, checkpoint=checkpoint, on_epoch=on_epoch)
-    first = again(checkpoint=stages[0], on_epoch=on_epoch)
-    model = again(epochs=first.epochs, checkpoint=stages[1])
+        return train(epochs=epochs, checkpoint=checkpoint, on_epoch=on_epoch)
+    first = train(checkpoint=stages[0], on_epoch=on_epoch)
+    model = train(epochs=first.epochs, checkpoint=stages[1])
     model.history = first.history
     return model

@@ -89,12 +89,10 @@ class SageSoftmaxLearner:
         self.scaled_UI = scaled(self.seen_UI)
         self.term_G = np.unique(dataset.term_P)
         self.inputs = item_inputs(dataset, self.term_G, recipe.text_neighbours, device)
-        met_I = torch.zeros(len(dataset.items))
-        met_I[dataset.event_item_E[dataset.in_core_E]] = 1
+        met_I = met(dataset)
         self.outside_I = (met_I == 0) & (not recipe.whole_catalogue)
         self.network = SageSoftmax(recipe, met_I, len(self.term_G), self.inputs.content_IC.shape[1]).to(device)
-        mask_I1 = met_I[:, None].to(device)  # what nobody had has no row of its own: its contents and a bias say it all
-        self.network.free_ID.register_hook(lambda gradient_ID: gradient_ID * mask_I1)
+        keep_unmet_empty(self.network, met_I)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return all of them at one rate."""
@@ -125,6 +123,19 @@ class SageSoftmaxLearner:
     def fitted(self, epochs: int, history: list[EpochLog]) -> VectorModel:
         """Return the model over the whole dataset."""
         return _model(self.network, self.inputs, self.dataset, self.term_G, epochs, history)
+
+
+def met(dataset: Dataset) -> Tensor:
+    """Return 1.0 for the items of the core, which training meets, 0.0 for the others [I]."""
+    met_I = torch.zeros(len(dataset.items))
+    met_I[dataset.event_item_E[dataset.in_core_E]] = 1
+    return met_I
+
+
+def keep_unmet_empty(network: SageSoftmax, met_I: Tensor) -> None:
+    """Leave what nobody had without a row of its own: its contents and a bias say it all."""
+    mask_I1 = met_I[:, None].to(network.free_ID.device)
+    network.free_ID.register_hook(lambda gradient_ID: gradient_ID * mask_I1)
 
 
 def users_to_ask(target_UI: sparse.csr_matrix, seen_U: Ints) -> Ints:
