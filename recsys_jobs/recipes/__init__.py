@@ -205,19 +205,22 @@ def restored(name: str, values: Mapping[str, str]) -> Recipe:
     now = recipe(name)
     logged = {field.name: values[field.name] for field in fields(now) if field.name in values}
     changes: dict[str, Any] = {key: _parsed(text, getattr(now, key)) for key, text in logged.items()}
-    if "parts" in changes:
-        changes["parts"] = tuple((weight, _part(values)) for weight, values in changes["parts"])
-    return replace(now, **changes)
+    return replace(now, **_with_parts(changes))
 
 
-def _part(values: dict[str, Any]) -> Recipe:
-    """Return a blend's part out of its logged fields: JSON knows lists where a recipe has tuples."""
+def _part(values: Mapping[str, Any]) -> Recipe:
+    """Return a recipe out of its fields as JSON gave them back: it knows lists where a recipe has tuples."""
     now = recipe(values["name"])
     known = {field.name for field in fields(now)}
-    plain: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if key in known
-    }
-    return replace(now, **plain)
+    plain = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if key in known}
+    return replace(now, **_with_parts(plain))
+
+
+def _with_parts(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields with recipes for parts; a part may have parts of its own."""
+    if "parts" not in values:
+        return values
+    return values | {"parts": tuple((weight, _part(part)) for weight, part in values["parts"])}
 
 
 def _parsed(text: str, like: Any) -> Any:

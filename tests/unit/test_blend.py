@@ -14,7 +14,7 @@ from recsys_jobs.epochs import read, write
 from recsys_jobs.errors import UsageError
 from recsys_jobs.models.blend import BlendModel, standardised
 from recsys_jobs.models.past import without
-from recsys_jobs.recipes import BlendRecipe, Recipe, bpr_mf, ease_text, item_knn, popularity, restored
+from recsys_jobs.recipes import RECIPES, BlendRecipe, Recipe, bpr_mf, ease_text, item_knn, popularity, restored
 from tests.unit.worlds import with_everything, without_validation
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -142,3 +142,11 @@ def test_a_blend_comes_back_as_its_fit_logged_it() -> None:
     then = blend_of((0.3, replace(ease_text(), ridge=7.0)), (0.7, replace(bpr_mf(), width=4)))
     logged = {"name": "ease_sage", "family": "blend", "parts": json.dumps(asdict(then)["parts"])}
     assert restored("ease_sage", logged) == replace(then, name="ease_sage")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_comes_back_as_its_fit_logged_it(name: str) -> None:
+    """Parts of parts too: a blend of neighbours in time has them."""
+    now = RECIPES[name]()
+    logged = {key: json.dumps(value) if isinstance(value, tuple) else str(value) for key, value in asdict(now).items()}
+    assert restored(name, logged) == now
