@@ -82,6 +82,7 @@ from recsys_jobs.recipes.sequences import (
     sasrec,
     temporal_gpt2,
 )
+from recsys_jobs.recipes.tuned import is_tuned, kept
 
 __all__ = [
     "AttentionRecipe",
@@ -194,7 +195,9 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
 
 
 def recipe(name: str) -> Recipe:
-    """Return the recipe called `name`; UsageError for an unknown one."""
+    """Return the recipe called `name`, one that a search found too; UsageError for an unknown one."""
+    if is_tuned(name):
+        return replace(_part(kept(name)), name=name)
     if name not in RECIPES:
         raise UsageError(f"unknown recipe {name!r}: name one of {', '.join(sorted(RECIPES))}")
     return RECIPES[name]()
