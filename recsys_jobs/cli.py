@@ -17,6 +17,7 @@ from recsys_jobs.sample.dates import DEFAULT_USERS, SECOND_NIGHT
 from recsys_jobs.settings import parse_date
 from recsys_jobs.stored import checkpoint_command
 from recsys_jobs.stored import command as stored_command
+from recsys_jobs.tuning import call as tuning_call
 from recsys_jobs.why import command as why_command
 
 _EPILOG = """\
@@ -57,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
     for name, (what, add_arguments, run) in promotion_call.COMMANDS.items():
         add_arguments(_command(commands, name, what, run))
     bakeoff_call.add_arguments(_command(commands, "bakeoff", bakeoff_call.WHAT, bakeoff_call.run, bakeoff_call.MORE))
+    tuning_call.add_arguments(_command(commands, "tune", tuning_call.WHAT, tuning_call.run, tuning_call.MORE))
     operations.add_to(commands, _command)
     return top
 

@@ -7,6 +7,7 @@ import matplotlib
 matplotlib.use("Agg")
 
 from collections.abc import Mapping, Sequence  # noqa: E402
+from itertools import accumulate  # noqa: E402
 
 import matplotlib.pyplot as plt  # noqa: E402
 import mlflow  # noqa: E402
@@ -91,6 +92,18 @@ def trade_off(lines: Mapping[str, Sequence[tuple[float, ...]]], title: str) -> F
         for weight, diversity, ndcg in points:
             panel.annotate(f"{weight:g}", (diversity, ndcg), xytext=(3, 4), textcoords="offset points", fontsize=7)
     panel.set(title=title, xlabel="diversity of a slate, 1 - mean cosine", ylabel="NDCG", ylim=(0, None))
+    panel.legend(frameon=False)
+    return figure
+
+
+def search_history(values: Sequence[float | None], title: str) -> Figure:
+    """What each trial of a search was worth on validation (None: its fit failed), and the best until then."""
+    figure, panel = plt.subplots(figsize=_SIZE)
+    known = [(number, value) for number, value in enumerate(values) if value is not None]
+    number, value = zip(*known, strict=True)
+    panel.scatter(number, value, color=COLOURS[0], label="trial")
+    panel.step(number, list(accumulate(value, max)), where="post", color=COLOURS[1], label="best so far")
+    panel.set(title=title, xlabel="trial", ylabel="NDCG on validation")
     panel.legend(frameon=False)
     return figure
 

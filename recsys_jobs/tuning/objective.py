@@ -1,0 +1,53 @@
+"""What a trial is worth: NDCG on what the recipe's fit validates itself by, all of it before the cut.
+
+A trained recipe: the validation events that its early stopping looks at. A recipe in time: the last windows that it
+learned on. Another closed form, which has neither: the same validation events, by a fit that never saw them. Nothing
+here can reach the lake: what a search is given is one dataset.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from recsys_jobs import families
+from recsys_jobs.dataset import Dataset
+from recsys_jobs.devices import choose_device
+from recsys_jobs.epochs import total
+from recsys_jobs.errors import JobError
+from recsys_jobs.models.contract import Validated
+from recsys_jobs.models.past import without
+from recsys_jobs.recipes import RecentRecipe, Recipe, TrainedRecipe
+from recsys_jobs.validation import watch_users
+
+
+class Worth(NamedTuple):
+    """NDCG on validation, and the epochs that early stopping kept (0 for a closed form)."""
+
+    ndcg: float
+    epochs: int = 0
+
+
+def worth(dataset: Dataset, recipe: Recipe, seed: int) -> Worth:
+    """Fit a recipe and return its worth; JobError where the dataset has nothing to validate it by."""
+    if isinstance(recipe, RecentRecipe):
+        return Worth(_on_windows(dataset, recipe, seed))
+    if not dataset.validation_E.any():
+        raise JobError(f"no event of the cut is of its validation part: nothing to search {recipe.name} by")
+    if not families.is_iterative(recipe):
+        return Worth(_on_later_events(dataset, recipe, seed))
+    fitted = families.fit(dataset, recipe, seed=seed, device=choose_device())
+    kept = total(fitted.epochs)
+    return Worth(fitted.history[kept - 1]["validation_ndcg"], kept)
+
+
+def _on_windows(dataset: Dataset, recipe: RecentRecipe, seed: int) -> float:
+    model = families.fit(dataset, recipe, seed=seed).model
+    if not isinstance(model, Validated) or model.validation < 0:
+        raise JobError(f"{recipe.name} found no window before the cut: too few events, or events without a time")
+    return model.validation
+
+
+def _on_later_events(dataset: Dataset, recipe: Recipe, seed: int) -> float:
+    model = families.fit(without(dataset, dataset.validation_E), recipe, seed=seed).model
+    watch = watch_users(dataset, TrainedRecipe(recipe.name, recipe.family), seed, validate=True)
+    return watch.ndcg(model.score_block(watch.users))

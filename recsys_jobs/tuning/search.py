@@ -1,0 +1,101 @@
+"""The search itself: Optuna's TPE (Bergstra et al. 2011) asks for values, a fit's worth on validation answers.
+
+A study is a SQLite file of its own: each trial is a transaction, so that a kill leaves whole trials, where a journal's
+last line could be half a line, behind which nothing is read again. The sampler is seeded by the finished trials before
+each one, so that a search that was killed asks again for what it was at, and ends as it would have.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import optuna
+from optuna.samplers import TPESampler
+from optuna.storages import RDBStorage
+from optuna.study import Study
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from recsys_jobs.errors import JobError, UsageError
+from recsys_jobs.recipes import Recipe
+from recsys_jobs.settings import var_dir
+from recsys_jobs.tuning.objective import Worth
+from recsys_jobs.tuning.space import own_values, space, varied
+
+FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)  # pruned: its fit failed, which is a result; killed ones are FAIL
+EPOCHS, SECONDS, REASON = "epochs", "seconds", "reason"
+
+
+class Budget(NamedTuple):
+    """When no trial is started any more: seconds from now, or so many finished ones, earlier calls' included."""
+
+    seconds: float
+    trials: float = math.inf
+
+
+def open_study(name: str) -> Study:
+    """Return the study of this name under `var/tuning`, made where there is none."""
+    path = var_dir() / "tuning" / f"{name}.db"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    storage = RDBStorage(f"sqlite:///{path}")
+    return optuna.create_study(study_name=name, storage=storage, direction="maximize", load_if_exists=True)
+
+
+def search(
+    study: Study,
+    recipe: Recipe,
+    worth: Callable[[Recipe], Worth],
+    seed: int,
+    budget: Budget,
+    on_trial: Callable[[FrozenTrial], None],
+) -> None:
+    """Run trials until the budget is used up; the first, the recipe itself, is run whatever is left of it.
+
+    `on_trial` gets each one when it has finished. A variation whose fit fails is a bad trial; JobError or
+    UsageError where the recipe's own does.
+    """
+    for killed in study.get_trials(states=(TrialState.RUNNING,)):
+        study.tell(killed.number, state=TrialState.FAIL)
+    ends = time.monotonic() + budget.seconds
+    while not finished(study) or (time.monotonic() < ends and len(finished(study)) < budget.trials):
+        _run(study, recipe, worth, seed)
+        on_trial(finished(study)[-1])
+
+
+def finished(study: Study) -> list[FrozenTrial]:
+    """Return the trials that have a result, in their order."""
+    return study.get_trials(states=FINISHED)
+
+
+def best(study: Study) -> FrozenTrial:
+    """Return the trial of most NDCG on validation, of equal ones the first."""
+    return max(study.get_trials(states=(TrialState.COMPLETE,)), key=lambda trial: trial.value or 0.0)
+
+
+def _run(study: Study, recipe: Recipe, worth: Callable[[Recipe], Worth], seed: int) -> None:
+    trial, began = _asked(study, recipe, seed), time.monotonic()
+    try:
+        found = worth(varied(recipe, trial.params))
+    except (JobError, UsageError) as error:
+        if not finished(study):
+            raise
+        trial.set_user_attr(REASON, str(error))
+        study.tell(trial, state=TrialState.PRUNED)
+        return
+    trial.set_user_attr(EPOCHS, found.epochs)
+    trial.set_user_attr(SECONDS, time.monotonic() - began)
+    study.tell(trial, found.ndcg)
+
+
+def _asked(study: Study, recipe: Recipe, seed: int) -> Trial:
+    done = len(finished(study))
+    study.sampler = TPESampler(seed=int(np.random.SeedSequence((seed, done)).generate_state(1)[0]))
+    if not done and not study.get_trials(states=(TrialState.WAITING,)):
+        study.enqueue_trial(own_values(recipe))
+    return study.ask(space(recipe))
