@@ -108,6 +108,7 @@ def test_the_first_trial_is_the_recipe_itself_and_the_best_is_no_worse() -> None
     fits = Fits()
     study = searched("a", fits, trials=15)
     assert fits.seen[0] == ease_text()
+    assert len(set(fits.seen)) == 15
     assert (best(study).value or 0) > finished(study)[0].value
     limits = space(ease_text())
     for trial in finished(study):
