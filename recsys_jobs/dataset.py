@@ -25,8 +25,8 @@ class Dataset:
     """One cut. Modalities may be absent: zero-width arrays, or nothing marked present.
 
     `users` has everyone with an event before the cut, `items` every eligible item. A user owns the
-    items of all its events; `in_core_E` and `validation_E` limit fitting only. `review_E` is the
-    event's row of `review_RT`, or -1. Where `text_from_reviews_I` an item's own reviews stand beside
+    items of all its events; `in_core_E` and `validation_E` limit fitting only, and training's positives are those of
+    the core outside the validation. `review_E` is the event's row of `review_RT`, or -1. Where `text_from_reviews_I` an item's own reviews stand beside
     its title (the description is missing). Each undirected edge stands once, in either direction.
     The last seven fields are empty where the source has nothing of the kind: `rating_E` is stars, NaN where
     a pair has none; `time_E` seconds since 1970, UTC, -1 where unknown; `numeric_IN` has NaN where unknown;
@@ -111,8 +111,6 @@ class Dataset:
     def _check_pairs(self) -> None:
         keys = self.pair_keys()
         _require(bool((keys[1:] != keys[:-1]).all()), "a user and item pair stands twice among the events")
-        stray = self.validation_E & ~self.in_core_E
-        _require(not stray.any(), "a validation event is outside the core")
 
     def _check_edges(self) -> None:
         _check_range("edge_src_K", self.edge_src_K, 0, len(self.items))

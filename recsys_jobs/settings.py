@@ -59,6 +59,7 @@ class Settings:
     recipe: str = "recent_sage"
     bakeoff_recipes: tuple[str, ...] = (  # what the weekly bake-off measures beside the recipe in force
         "recent_sage",
+        "sage_fm_recent",
         "sage_fm",
         "sage_fm_text_graph",
         "multimodal_knn_recent",

@@ -37,6 +37,7 @@ from recsys_jobs.models.restore import packed, restored, unpacked
 from recsys_jobs.models.sage_fm_softmax import SageSoftmax, for_items, keep_unmet_empty, met, scaled, unit
 from recsys_jobs.models.sparse import multiply, pair
 from recsys_jobs.models.vector_model import VectorModel
+from recsys_jobs.models.windows import validated_by_last_windows
 from recsys_jobs.recipes import SageRecentRecipe
 
 
@@ -85,11 +86,12 @@ class SageRecentLearner:
         self.asked_E = np.isin(self.events.keys(), events_in_time(dataset, parts.target_E).keys())
         self.first_U = np.full(len(dataset.users), len(self.events.user_E))
         np.minimum.at(self.first_U, self.events.user_E, np.arange(len(self.events.user_E)))
-        spans = as_of.chunks(self.events, recipe.recent_share, recipe.steps_per_epoch)
+        share = asked_share(recipe, len(self.events.user_E))
+        spans = as_of.chunks(self.events, share, recipe.steps_per_epoch)
         self.spans = [span for span in spans if len(self._targets(*span))]
         if not self.spans:
             raise JobError(
-                f"nothing to train on: nobody with a history had a new item among the last {recipe.recent_share:.0%} "
+                f"nothing to train on: nobody with a history had a new item among the last {share:.0%} "
                 "of the training events; lower user_core and item_core, or take a later date"
             )
         self.term_G = np.unique(dataset.term_P)
@@ -147,6 +149,11 @@ class SageRecentLearner:
     def fitted(self, epochs: int, history: list[EpochLog]) -> SageRecentModel:
         """Return the model at the end of the whole dataset."""
         return _model(self.network, self.inputs, self.dataset, self.term_G, epochs, history)
+
+
+def asked_share(recipe: SageRecentRecipe, events: int) -> float:
+    """Return which share of so many events is asked for: of a small shop's more, for it has few to learn from."""
+    return max(recipe.recent_share, min(recipe.most_recent_share, recipe.least_recent / max(events, 1)))
 
 
 class Served(NamedTuple):
@@ -226,16 +233,17 @@ def fit(
     device: torch.device | None = None,
     on_epoch: Callable[[EpochLog], None] | None = None,
 ) -> Trained:
-    """Return the model fitted on a dataset (see training.py), in an exam fit twice: validation is its last days.
+    """Return the model fitted on a dataset (see training.py), in an exam fit twice: validation is its last windows.
 
     The first, which does not see these, says how many epochs are best and has the curves; the second takes as many
     on everything, for what lives by the last days is nothing without them.
     """
     stages = [checkpoints.of_part(checkpoint, number) if checkpoint else None for number in range(2)]
-    train = partial(training.fit, SageRecentLearner, dataset, recipe, seed=seed, device=device)
+    train = partial(training.fit, SageRecentLearner, recipe=recipe, seed=seed, device=device)
     if epochs is not None:
-        return train(epochs=epochs, checkpoint=checkpoint, on_epoch=on_epoch)
-    first = train(checkpoint=stages[0], on_epoch=on_epoch)
-    model = train(epochs=first.epochs, checkpoint=stages[1])
+        return train(dataset, epochs=epochs, checkpoint=checkpoint, on_epoch=on_epoch)
+    validated = validated_by_last_windows(dataset, recipe.windows, recipe.window_users, recipe.window_share)
+    first = train(validated, checkpoint=stages[0], on_epoch=on_epoch)
+    model = train(dataset, epochs=first.epochs, checkpoint=stages[1])
     model.history = first.history
     return model

@@ -6,6 +6,7 @@ chosen on them knows nothing of what follows the cut. U users, B people asked ab
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -44,6 +45,22 @@ def last_windows(dataset: Dataset, count: int, people: int, share: float, most: 
         windows.append(_window(dataset, day_E >= begin, day_E < end, most, k))
         end = begin
     return [window for window in windows if len(window.watch.users)]
+
+
+def validated_by_last_windows(dataset: Dataset, count: int, people: int, share: float) -> Dataset:
+    """Return the dataset with the last windows' events for its validation; as it is where there is no window.
+
+    What a night is asked is what its people had in a few days, whoever they are: a validation of the core's last events
+    has other people, and weeks. Who came first after the windows had begun is left out, as in a holdout.
+    """
+    windows = last_windows(dataset, count, people, share, most=1, k=1)
+    if not windows:
+        return dataset
+    past = windows[-1].past
+    known_E = np.isin(dataset.event_user_E, past.event_user_E)
+    begin = past.time_E.max() // DAY
+    known = without(dataset, ~known_E)
+    return replace(known, validation_E=known.time_E // DAY > begin)
 
 
 def _begin(dataset: Dataset, day_E: np.ndarray, earliest: int, end: int, people: int) -> int | None:

@@ -35,10 +35,6 @@ BROKEN = {
     "review_E does not have one value per event": {"review_E": np.array([-1], np.int64)},
     "event_user_E holds int32": {"event_user_E": np.array([0, 0], np.int32)},
     "text_IT has a value that is not finite": {"text_IT": np.full((3, 6), np.nan, np.float32)},
-    "a validation event is outside the core": {
-        "in_core_E": np.zeros(2, np.bool_),
-        "validation_E": np.ones(2, np.bool_),
-    },
     "an edge joins an item to itself": {"edge_src_K": np.array([1]), "edge_dst_K": np.array([1])},
     "an edge's weight is not above 0": {"edge_weight_K": np.zeros(1, np.float32)},
     "rating_E does not have one value per event": {"rating_E": np.ones(1, np.float32)},

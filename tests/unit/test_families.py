@@ -57,7 +57,6 @@ TINY: dict[str, dict[str, Any]] = {
     "sage_fm": SAGE,
     "sage_fm_text_graph": SAGE,
     "recent_sage": {},
-    "knn_sage_recent": {},
     "ease_sage": {},
     "ease_kernel_sage": {},
     "ease_kernel": {},

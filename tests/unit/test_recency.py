@@ -16,10 +16,10 @@ from recsys_jobs.models import recent
 from recsys_jobs.models.contract import KnowsTheDate, Validated
 from recsys_jobs.models.recency import DAY, Recency, ages, fading_history, prior, recent_popularity
 from recsys_jobs.models.recent import Learned, RecentModel
-from recsys_jobs.models.windows import last_windows
+from recsys_jobs.models.windows import last_windows, validated_by_last_windows
 from recsys_jobs.recipes import item_knn_recent, multimodal_knn_recent, popularity_recent
 from recsys_jobs.settings import Settings
-from tests.unit.worlds import dataset
+from tests.unit.worlds import dataset, with_everything
 
 PAIRS = [(0, 0), (0, 1), (1, 1), (1, 2), (2, 0)]
 DAYS = [0, 10, 4, 10, 7]
@@ -90,6 +90,23 @@ def test_windows_are_the_last_whole_days_with_enough_people() -> None:
         assert window.watch.owned.sum() == np.isin(window.past.event_user_E, users).sum()
         assert len(users) >= 8
         ends.append(begin)
+
+
+def test_a_validation_of_the_last_windows_asks_their_people_and_hides_the_days() -> None:
+    made = dataclasses.replace(shop(), in_core_E=np.arange(len(shop().event_user_E)) % 2 == 0)
+    first = last_windows(made, 2, people=8, share=0.9, most=100, k=5)[-1].past
+    found = validated_by_last_windows(made, 2, people=8, share=0.9)
+    seen_E = ~found.validation_E
+    assert np.array_equal(found.event_user_E[seen_E], first.event_user_E)
+    assert np.array_equal(found.event_item_E[seen_E], first.event_item_E)
+    later_E = np.isin(made.event_user_E, first.event_user_E) & (made.time_E > first.time_E.max())
+    assert np.array_equal(found.event_user_E[found.validation_E], made.event_user_E[later_E])
+    assert (~found.in_core_E[found.validation_E]).any()  # people of few events are asked like the others
+
+
+def test_a_dataset_without_times_keeps_the_validation_that_it_has() -> None:
+    made = with_everything()
+    assert validated_by_last_windows(made, 2, people=1, share=0.9) is made
 
 
 def test_windows_are_never_more_than_a_share_of_the_events() -> None:

@@ -140,7 +140,7 @@ def test_a_score_is_the_sum_of_what_the_history_and_recent_popularity_add() -> N
 
 def test_without_anyone_who_came_back_there_is_nothing_to_train_on() -> None:
     rows = [(user, user % 4, user) for user in range(12)]
-    with pytest.raises(JobError, match="nobody with a history had a new item among the last 40%"):
+    with pytest.raises(JobError, match="nobody with a history had a new item among the last 90%"):
         learner(timed(rows))
 
 

@@ -257,7 +257,7 @@ def test_a_tuned_recipe_that_was_changed_or_lost_is_refused() -> None:
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("knn_sage_recent", "one at a time: recsys tune multimodal_knn_recent or sage_fm_recent"),
+        ("recent_sage", "one at a time: recsys tune multimodal_knn_recent or sage_fm_recent"),
         ("popularity", "popularity has nothing to tune"),
     ],
 )
