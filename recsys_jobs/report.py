@@ -14,6 +14,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from recsys_jobs import plots
+from recsys_jobs.evaluation.slices import NOTES
 
 _SHOWN = ("ndcg", "recall", "hit_rate", "mrr", "coverage")
 
@@ -87,6 +88,9 @@ img { max-width: 100% }
 {% endfor %}
 {% for slice, table in slices.items() %}
 <h2>The exam: {{ slice }}</h2>
+{% if table.note %}
+<p>{{ table.note }}</p>
+{% endif %}
 <table>
 <tr><th>model</th>{% for name in table.columns %}<th>{{ name }}</th>{% endfor %}<th>users</th></tr>
 {% for row in table.rows %}
@@ -117,7 +121,8 @@ def render(
     """The report as HTML. `rows` are rows of `model_metrics`; those at `k` are shown, by slice, then the sections."""
     shown = [row for row in rows if row["k"] == k]
     slices = {
-        name: _table([r for r in shown if r["slice"] == name]) for name in dict.fromkeys(r["slice"] for r in shown)
+        name: _table([r for r in shown if r["slice"] == name]) | {"note": NOTES.get(name, "")}
+        for name in dict.fromkeys(r["slice"] for r in shown)
     }
     return _PAGE.render(
         title=title,

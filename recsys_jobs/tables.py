@@ -250,7 +250,11 @@ MODEL_METRICS = Table(
         _key("recipe"),
         _key("model_fingerprint"),
         _key("protocol", note="global_time: the night's full ranking, history masked; bakeoff, bakeoff_confirmation"),
-        _key("slice", note="all, core, cold_users, cold_items, …"),
+        _key(
+            "slice",
+            note="all, core, cold_users, few_events (at most two), cold_items, new_items (no event before the last"
+            " 30 days), …; among_new_items: the users of new_items, ranked among new items alone",
+        ),
         _key("metric", note="ndcg, recall, …; ndcg_difference: from the recipe in force, with Holm's interval"),
         _key("k", "int"),
         _key("value", "double"),

@@ -7,19 +7,21 @@ after. U examined users, T targets (held-out pairs), I items, K places, M metric
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from recsys_jobs.dataset import Bools, Dataset, Floats, Ints
+from recsys_jobs.dataset import Dataset, Floats, Ints
 from recsys_jobs.diversity import centred, content_vectors, pool, reranked
 from recsys_jobs.evaluation import metrics
 from recsys_jobs.evaluation.bootstrap import Values, mean_intervals
 from recsys_jobs.evaluation.sampled import Negatives, draw, sampled_slates
+from recsys_jobs.evaluation.slices import AMONG_NEW_ITEMS, new_items, slices
 from recsys_jobs.models.contract import Model
 from recsys_jobs.ranking import Slates, top_k
 
@@ -82,21 +84,19 @@ def examine(
 
     A slice of users has those users' targets; a slice of items has the users with a target among
     them, and those targets alone. `hidden_UI` [U, I], bool, are pairs that are masked besides what
-    users had. What slates are like is told of full rankings only. `variety` above 0 chooses them by
-    maximal marginal relevance.
+    users had. Of full rankings alone it is told what slates are like, and how new items rank among
+    themselves. `variety` above 0 chooses slates by maximal marginal relevance.
     """
     user_T, item_T = targets(dataset, holdout)
     user_U, row_T = np.unique(user_T, return_inverse=True)
+    items = len(dataset.items)
+    ranked = partial(_ranked, model, dataset, k=max(k_values), hidden_UI=hidden_UI, variety=variety)
     if negatives is None:
-        length = pool(max(k_values)) if variety else max(k_values)
-        blocks = top_k(model, dataset, length, users=user_U, blocked_items=blocked_items, hidden_UI=hidden_UI)
-        if variety:
-            blocks = reranked(blocks, content_vectors(dataset), variety, max(k_values))
+        slate_UK, finite = ranked(user_U, blocked_items)
     else:
         candidate_UC = draw(dataset, user_U, row_T, item_T, hidden_UI, negatives)
-        blocks = sampled_slates(model, user_U, candidate_UC, len(dataset.items), max(k_values))
-    slate_UK, finite = _collected(blocks, len(user_U), min(max(k_values), len(dataset.items)))
-    items = len(dataset.items)
+        blocks = sampled_slates(model, user_U, candidate_UC, items, max(k_values))
+        slate_UK, finite = _collected(blocks, len(user_U), min(max(k_values), items))
     rows: list[MetricRow] = []
     values: dict[tuple[str, int], Values] = {}
     for name, in_slice_T in slices(dataset, user_T, item_T).items():
@@ -104,6 +104,8 @@ def examine(
         values = values or found
         rows += mean_rows(name, found, seed)
     if negatives is None:
+        found = _among_new_items(ranked, dataset, user_T, item_T, blocked_items, k_values)
+        rows += mean_rows(AMONG_NEW_ITEMS, found, seed)
         rows += _slate_rows(slate_UK, dataset, k_values, seed)
     return ExamResult(user_U, values, rows, finite, len(user_T), holdout.dropped)
 
@@ -113,6 +115,24 @@ def targets(dataset: Dataset, holdout: Holdout) -> tuple[Ints, Ints]:
     items = len(dataset.items)
     key_T = np.setdiff1d(holdout.user_T * items + holdout.item_T, dataset.pair_keys())
     return key_T // items, key_T % items
+
+
+def _ranked(
+    model: Model,
+    dataset: Dataset,
+    user_U: Ints,
+    blocked_items: Ints | None,
+    *,
+    k: int,
+    hidden_UI: sparse.csr_matrix | None,
+    variety: float,
+) -> tuple[Ints, bool]:
+    """Return the slates [U, K] of a full ranking, and whether all their scores are finite."""
+    length = pool(k) if variety else k
+    blocks = top_k(model, dataset, length, users=user_U, blocked_items=blocked_items, hidden_UI=hidden_UI)
+    if variety:
+        blocks = reranked(blocks, content_vectors(dataset), variety, k)
+    return _collected(blocks, len(user_U), min(k, len(dataset.items)))
 
 
 def _collected(blocks: Iterable[Slates], users: int, k: int) -> tuple[Ints, bool]:
@@ -127,22 +147,6 @@ def _collected(blocks: Iterable[Slates], users: int, k: int) -> tuple[Ints, bool
     return slate_UK, finite
 
 
-def slices(dataset: Dataset, user_T: Ints, item_T: Ints) -> dict[str, Bools]:
-    """Return which targets belong to each slice; `all` comes first."""
-    core_U = np.zeros(len(dataset.users), dtype=bool)
-    core_I = np.zeros(len(dataset.items), dtype=bool)
-    core_U[dataset.event_user_E[dataset.in_core_E]] = True
-    core_I[dataset.event_item_E[dataset.in_core_E]] = True
-    return {
-        "all": np.ones(len(user_T), dtype=bool),
-        "core": core_U[user_T],
-        "cold_users": ~core_U[user_T],
-        "cold_items": ~core_I[item_T],
-        "no_image": ~dataset.image_present_I[item_T],
-        "no_text": dataset.text_from_reviews_I[item_T] | ~dataset.text_present_I[item_T],  # no description
-    }
-
-
 def _per_user(
     slate_UK: Ints, row_T: Ints, item_T: Ints, items: int, k_values: list[int]
 ) -> dict[tuple[str, int], Values]:
@@ -150,6 +154,23 @@ def _per_user(
     asked_U, targets_U = np.unique(row_T, return_counts=True)
     hit_UK = metrics.hits(slate_UK, row_T, item_T, items)[asked_U]
     return {(name, k): metric(hit_UK, targets_U, k) for name, metric in metrics.PER_USER.items() for k in k_values}
+
+
+def _among_new_items(
+    ranked: Callable[[Ints, Ints], tuple[Ints, bool]],
+    dataset: Dataset,
+    user_T: Ints,
+    item_T: Ints,
+    blocked_items: Ints | None,
+    k_values: list[int],
+) -> dict[tuple[str, int], Values]:
+    """Return each ranking metric of the users with a new target, where only new items are ranked."""
+    new_I = new_items(dataset)
+    new_T = new_I[item_T]
+    user_U, row_T = np.unique(user_T[new_T], return_inverse=True)
+    others = np.flatnonzero(~new_I)
+    slate_UK, _ = ranked(user_U, others if blocked_items is None else np.union1d(others, blocked_items))
+    return _per_user(slate_UK, row_T, item_T[new_T], len(dataset.items), k_values)
 
 
 def mean_rows(name: str, values: dict[tuple[str, int], Values], seed: int) -> list[MetricRow]:
