@@ -26,8 +26,9 @@ class Dataset:
 
     `users` has everyone with an event before the cut, `items` every eligible item. A user owns the
     items of all its events; `in_core_E` and `validation_E` limit fitting only, and training's positives are those of
-    the core outside the validation. `review_E` is the event's row of `review_RT`, or -1. Where `text_from_reviews_I` an item's own reviews stand beside
-    its title (the description is missing). Each undirected edge stands once, in either direction.
+    the core outside the validation. `review_E` is the event's row of `review_RT`, or -1. Where
+    `text_from_reviews_I` an item's own reviews stand beside its title (the description is missing). Each undirected
+    edge stands once, in either direction.
     The last seven fields are empty where the source has nothing of the kind: `rating_E` is stars, NaN where
     a pair has none; `time_E` seconds since 1970, UTC, -1 where unknown; `numeric_IN` has NaN where unknown;
     `location_E` is a number of the place that an event was made from, the same in every dataset, -1 where unknown;
