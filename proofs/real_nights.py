@@ -1,0 +1,140 @@
+"""Nights of a lake again, recipe by recipe, and pooled: `python -m proofs.real_nights LAKE DATE … [--models a,b]`.
+
+Each night's question as the night asked it (fitted on the cut H, asked of (H, D]), its floor the one that validation
+chose; fits that the night made are found in MLflow, others are made and kept there. A person may stand in several
+nights: pooled intervals resample people, with all the nights of each. Differences are paired, by NDCG at the lake's K.
+Besides everyone: people with one or two events against the floor, and new items ranked among themselves against both
+popularities.
+
+U people of a night, N pairs of a person and a night.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from proofs.pooled import means
+from recsys_jobs.dataset import Bools, Dataset, Ints
+from recsys_jobs.evaluation.bootstrap import Values
+from recsys_jobs.evaluation.exam import Holdout, examine
+from recsys_jobs.evaluation.slices import FEW_EVENTS, new_items
+from recsys_jobs.fits import Fit, exam_fit
+from recsys_jobs.floor import strongest_floor
+from recsys_jobs.recipes import recipe as recipe_called
+from recsys_jobs.settings import Settings, load_settings, parse_date
+from recsys_jobs.snapshot import exam_cut, load_dataset, load_holdout
+from recsys_jobs.step import Step
+
+POPULARITIES = ("popularity", "popularity_recent")
+FLOOR = "the floor"
+
+
+class Question(NamedTuple):
+    """One slice of a night: whom it asks for what, what it leaves out of the ranking, what it is held against."""
+
+    holdout: Holdout
+    blocked_items: Ints | None
+    against: tuple[str, ...]
+
+
+class Asked(NamedTuple):
+    """One slice, asked: who each person is [N], each model's NDCG [N], and what it is held against."""
+
+    person_N: list[str]
+    ndcg: dict[str, Values]
+    against: tuple[str, ...]
+
+
+def questions(dataset: Dataset, holdout: Holdout) -> dict[str, Question]:
+    """Return a night's slices by name."""
+    events_U = np.bincount(dataset.event_user_E, minlength=len(dataset.users))
+    new_I = new_items(dataset)
+    few_T, new_T = events_U[holdout.user_T] <= FEW_EVENTS, new_I[holdout.item_T]
+    return {
+        "everyone": Question(holdout, None, (FLOOR,)),
+        "few events": Question(_some(holdout, few_T), None, (FLOOR, *POPULARITIES)),
+        "among new items": Question(_some(holdout, new_T), np.flatnonzero(~new_I), POPULARITIES),
+    }
+
+
+def _some(holdout: Holdout, kept_T: Bools) -> Holdout:
+    return replace(holdout, user_T=holdout.user_T[kept_T], item_T=holdout.item_T[kept_T], rating_T=None)
+
+
+def night(run_date: date, names: list[str], settings: Settings) -> dict[str, Asked]:
+    """Return what the models and the night's floor reach in each slice of one night."""
+    cut, _ = exam_cut(run_date)
+    dataset = load_dataset(cut, settings)
+    tags = Step(run_date, settings, settings.recipe).tags(cut)
+    floor = strongest_floor(dataset, settings, tags)
+    fits = {FLOOR: floor} | {name: exam_fit(dataset, recipe_called(name), settings.seed, tags) for name in names}
+    print(f"{run_date}: the floor is {floor.recipe.name}", flush=True)
+    asked = questions(dataset, load_holdout(run_date, cut, dataset))
+    return {name: _asked(question, fits, dataset, settings.k) for name, question in asked.items()}
+
+
+def _asked(question: Question, fits: dict[str, Fit], dataset: Dataset, k: int) -> Asked:
+    results = {
+        name: examine(fit.model, dataset, question.holdout, k_values=[k], blocked_items=question.blocked_items)
+        for name, fit in fits.items()
+        if len(question.holdout.user_T)
+    }
+    users = next(iter(results.values())).user_U.tolist() if results else []
+    ndcg = {name: result.per_user("ndcg", k) for name, result in results.items()}
+    return Asked([dataset.users[user] for user in users], ndcg, question.against)
+
+
+def pooled(nights: list[Asked]) -> Asked:
+    """Return a slice's people of several nights, one night after the other; a night without any adds nothing."""
+    there = [night for night in nights if night.person_N]
+    persons = [person for night in there for person in night.person_N]
+    models = there[0].ndcg if there else {}
+    ndcg = {name: np.concatenate([night.ndcg[name] for night in there]) for name in models}
+    return Asked(persons, ndcg, nights[0].against)
+
+
+def rows(label: str, asked: Asked) -> list[str]:
+    """Return a slice as lines of a table: each model, its NDCG, and what it is ahead by, with intervals."""
+    lines = []
+    for name, ndcg_N in asked.ndcg.items():
+        others = [other for other in asked.against if other != name]
+        ahead = [f"{_interval(asked.person_N, ndcg_N - asked.ndcg[other], '+')} {other}" for other in others]
+        figures = f"{len(ndcg_N)} | `{name}` | {_interval(asked.person_N, ndcg_N)}"
+        lines.append(f"| {label} | {figures} | {'; '.join(ahead)} |")
+    return lines
+
+
+def _interval(persons: list[str], value_N: Values, sign: str = "") -> str:
+    _, person_N = np.unique(persons, return_inverse=True)
+    mean_1, drawn_R1 = means(person_N, value_N[:, None])
+    low, high = np.quantile(drawn_R1[:, 0], [0.025, 0.975])
+    return f"{mean_1[0]:{sign}.4f} [{low:{sign}.4f}, {high:{sign}.4f}]"
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("lake", type=Path, metavar="LAKE")
+    parser.add_argument("dates", type=parse_date, nargs="+", metavar="DATE")
+    parser.add_argument("--models", default="", help="recipes, comma-separated; else what nights fit")
+    asked = parser.parse_args()
+    os.environ["RECSYS_LAKE"] = str(asked.lake.absolute())
+    settings = load_settings()
+    names = list(dict.fromkeys([*(asked.models or settings.recipe).split(","), *POPULARITIES]))
+    nights = {day: night(day, names, settings) for day in asked.dates}
+    print(f"| slice, night | people | model | NDCG@{settings.k} | ahead of |\n|---|---|---|---|---|")
+    for slice_name in next(iter(nights.values())):
+        for day, found in nights.items():
+            print("\n".join(rows(f"{slice_name}, {day}", found[slice_name])))
+        print("\n".join(rows(f"{slice_name}, pooled", pooled([found[slice_name] for found in nights.values()]))))
+
+
+if __name__ == "__main__":
+    main()
