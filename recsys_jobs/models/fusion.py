@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 class Part(NamedTuple):
@@ -19,6 +20,18 @@ class Part(NamedTuple):
 
     vector_BD: Tensor
     present_B: Tensor  # bool
+
+
+def of_length_one(parts: dict[str, Part]) -> dict[str, Part]:
+    """Return the parts with vectors of length one, so that none outweighs another but by its attention.
+
+    A mean over a history is the shorter the more its items differ, and a part whose gradients come first grows: either
+    decides what a modality is worth before attention has learned anything.
+    """
+    return {
+        name: Part(functional.normalize(part.vector_BD, dim=1, eps=1e-6), part.present_B)
+        for name, part in parts.items()
+    }
 
 
 class Fused(NamedTuple):

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from recsys_jobs.models.fm import FactorizationMachine
-from recsys_jobs.models.fusion import Attention, Fused, Part
+from recsys_jobs.models.fusion import Attention, Fused, Part, of_length_one
 from recsys_jobs.models.projections import start_centred
 from recsys_jobs.models.sage import GraphEncoder, View
 from recsys_jobs.models.sparse import multiply, pair
@@ -151,6 +151,7 @@ class SageFM(nn.Module):
 
     def weighted(self, attention: Attention, parts: dict[str, Part]) -> tuple[list[str], Tensor]:
         """Return the names of one row's modalities, and what each adds to its vector [M, D], in float64."""
+        parts = self._fused_parts(parts)
         fused = attention(parts)
         used = [(m, name) for m, name in enumerate(attention.modalities) if name in parts]
         added = [fused.attention_BM[0, m].double() * parts[name].vector_BD[0].double() for m, name in used]
@@ -160,7 +161,10 @@ class SageFM(nn.Module):
         return [name for _, name in used], added_MD
 
     def _fuse(self, attention: Attention, parts: dict[str, Part]) -> Fused:
-        fused: Fused = attention(parts)
+        fused: Fused = attention(self._fused_parts(parts))
         if not self.recipe.normalise:
             return fused
         return fused._replace(vector_BD=functional.normalize(fused.vector_BD, dim=1, eps=1e-6))
+
+    def _fused_parts(self, parts: dict[str, Part]) -> dict[str, Part]:
+        return of_length_one(parts) if self.recipe.unit_parts else parts

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import fields, replace
+from dataclasses import MISSING, fields, replace
 from typing import Any
 
 from recsys_jobs.errors import UsageError
@@ -204,8 +204,7 @@ def restored(name: str, values: Mapping[str, str]) -> Recipe:
     """Return the recipe as it was when its fit logged these values: what its name means may have changed since."""
     now = recipe(name)
     logged = {field.name: values[field.name] for field in fields(now) if field.name in values}
-    changes: dict[str, Any] = {key: _parsed(text, getattr(now, key)) for key, text in logged.items()}
-    return replace(now, **_with_parts(changes))
+    return _as_logged(now, {key: _parsed(text, getattr(now, key)) for key, text in logged.items()})
 
 
 def _part(values: Mapping[str, Any]) -> Recipe:
@@ -213,7 +212,13 @@ def _part(values: Mapping[str, Any]) -> Recipe:
     now = recipe(values["name"])
     known = {field.name for field in fields(now)}
     plain = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if key in known}
-    return replace(now, **_with_parts(plain))
+    return _as_logged(now, plain)
+
+
+def _as_logged(now: Recipe, logged: dict[str, Any]) -> Recipe:
+    """Return the recipe with what was logged; a field that came later is off, which is what its default says."""
+    later = {field.name: field.default for field in fields(now) if field.default is not MISSING}
+    return replace(now, **(later | _with_parts(logged)))
 
 
 def _with_parts(values: dict[str, Any]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ class SageFMRecipe(TrainedRecipe):
     node_features: bool = False  # a node starts from its learned input plus its projected text and image
     text_neighbours: int = 0  # of each item in the graph of alike titles, through which starts spread; 0 is none
     history_text: bool = False  # the texts of the items a user had are a fourth modality of the user
+    unit_parts: bool = False  # modalities have length one before attention, which alone says what each is worth
     normalise: bool = False  # user and item vectors have length one; the FM starts as cosine / temperature
     temperature: float = 0.12  # of that start
     # what a training pair may not see
@@ -83,6 +84,7 @@ def sage_fm() -> SageFMRecipe:
         weighted_edges=True,
         node_features=True,
         history_text=True,
+        unit_parts=True,
         normalise=True,
         hold_out_edges=True,
         loss="softmax",
@@ -170,7 +172,7 @@ def sage_fm_recent() -> SageRecentRecipe:
         clip_norm=10.0,
         steps_per_epoch=36,
         max_epochs=10,
-        patience=3,
+        patience=10,  # a validation of some hundred people is flat for epochs after which the model still gains
         validation_users=6_000,
     )
 

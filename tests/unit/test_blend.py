@@ -14,7 +14,17 @@ from recsys_jobs.epochs import read, write
 from recsys_jobs.errors import UsageError
 from recsys_jobs.models.blend import BlendModel, standardised
 from recsys_jobs.models.past import without
-from recsys_jobs.recipes import RECIPES, BlendRecipe, Recipe, bpr_mf, ease_text, item_knn, popularity, restored
+from recsys_jobs.recipes import (
+    RECIPES,
+    BlendRecipe,
+    Recipe,
+    bpr_mf,
+    ease_text,
+    item_knn,
+    popularity,
+    restored,
+    sage_fm,
+)
 from tests.unit.worlds import with_everything, without_validation
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -150,3 +160,15 @@ def test_every_recipe_comes_back_as_its_fit_logged_it(name: str) -> None:
     now = RECIPES[name]()
     logged = {key: json.dumps(value) if isinstance(value, tuple) else str(value) for key, value in asdict(now).items()}
     assert restored(name, logged) == now
+
+
+def test_what_a_recipe_learned_to_do_since_is_off_in_a_fit_of_before() -> None:
+    """A fit that logged nothing of a field was made without it, alone or as a part."""
+    values = {key: value for key, value in asdict(sage_fm()).items() if key != "unit_parts"}
+    logged = {key: str(value) for key, value in values.items()}
+    assert sage_fm().unit_parts
+    assert restored("sage_fm", logged) == replace(sage_fm(), unit_parts=False)
+    parts = json.dumps([[0.3, asdict(ease_text())], [0.7, values]])
+    blend = restored("ease_sage", {"name": "ease_sage", "family": "blend", "parts": parts})
+    assert isinstance(blend, BlendRecipe)
+    assert blend.parts[1] == (0.7, replace(sage_fm(), unit_parts=False))

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from recsys_jobs.models.fusion import Attention, Part, masked_softmax
+from recsys_jobs.models.fusion import Attention, Part, masked_softmax, of_length_one
 
 NAMES = ("text", "image", "graph")
 
@@ -69,3 +69,22 @@ def test_a_far_higher_missing_logit_neither_overflows_nor_spoils_the_gradient() 
     assert weights.tolist() == [[0.0, 0.5, 0.5], [0.0, 0.0, 0.0]]
     weights[:, 1].sum().backward()
     assert logits.grad is not None and torch.isfinite(logits.grad).all()
+
+
+def test_of_parts_of_length_one_none_outweighs_another_by_its_length() -> None:
+    """A part a thousand times as long takes the whole vector at equal attention; of length one it takes its share."""
+    given_parts = parts([[True, True, True]])
+    long = given_parts | {"text": Part(given_parts["text"].vector_BD * 1e3, given_parts["text"].present_B)}
+    module = Attention(NAMES, 4)  # which at first weighs all alike
+    alone = torch.nn.functional.normalize(given_parts["text"].vector_BD, dim=1)
+    towards_text = torch.nn.functional.cosine_similarity(module(long).vector_BD, alone)
+    assert towards_text > 0.999
+    assert torch.allclose(
+        module(of_length_one(long)).vector_BD, module(of_length_one(given_parts)).vector_BD, atol=1e-6
+    )
+
+
+def test_a_part_of_nothing_stays_nothing() -> None:
+    empty = of_length_one({"text": Part(torch.zeros(2, 4, requires_grad=True), torch.tensor([True, False]))})
+    assert not empty["text"].vector_BD.any()
+    empty["text"].vector_BD.sum().backward()
