@@ -26,9 +26,11 @@ from recsys_jobs.dataset import Dataset
 from recsys_jobs.epochs import Epochs, total
 from recsys_jobs.errors import UsageError
 from recsys_jobs.learner import EpochLog
-from recsys_jobs.models.contract import Factors, ItemToItem, Model
+from recsys_jobs.models.contract import Factors, ItemToItem, KnowsTheDate, Model, PartTerms, SplitsByHistory
 from recsys_jobs.models.past import without
 from recsys_jobs.recipes import BlendRecipe, RecentRecipe, Recipe
+
+_LEAST = 1e-12  # of a standard deviation
 
 
 class BlendModel:
@@ -49,12 +51,9 @@ class BlendModel:
             total_BI += standardised(model.score_block(user_B)).mul_(weight)
         return total_BI
 
-    def part_terms(self, user: int, item: int) -> list[float]:
+    def part_terms(self, user: int, item: int) -> list[PartTerms]:
         """Return what each part adds to the score of the user and item with these indices: weighed, standardised."""
-        user_1 = torch.tensor([user])
-        return [
-            weight * float(standardised(model.score_block(user_1).clone())[0, item]) for weight, model in self.parts
-        ]
+        return [_part_terms(weight, model, user, item) for weight, model in self.parts]
 
     def similar_block(self, item_B: Tensor) -> Tensor:
         """Return what the heaviest part that compares items says [B, I]; zeros where none does."""
@@ -80,10 +79,23 @@ class BlendModel:
         return checkpoints.joined(parts) | {"blend.epochs": torch.tensor(self.epochs)}
 
 
+def _part_terms(weight: float, model: Model, user: int, item: int) -> PartTerms:
+    """Return one part's terms; standardising divides all of them alike, and takes a mean away."""
+    score_1I = model.score_block(torch.tensor([user]))
+    total = weight * float(standardised(score_1I.clone())[0, item])
+    scale = weight / max(float(score_1I.std(correction=0)), _LEAST)
+    history = model.history_terms(user, item) if isinstance(model, SplitsByHistory) else None
+    return PartTerms(
+        total,
+        None if history is None else {had: scale * value for had, value in history.items()},
+        scale * model.prior_term(item) if isinstance(model, KnowsTheDate) else None,
+    )
+
+
 def standardised(score_BI: Tensor) -> Tensor:
     """Return scores of each user with mean 0 and standard deviation 1 over all items; 0 where all are equal."""
     score_BI = score_BI - score_BI.mean(1, keepdim=True)
-    return score_BI.div_(score_BI.square().mean(1, keepdim=True).sqrt_().clamp_(min=1e-12))
+    return score_BI.div_(score_BI.square().mean(1, keepdim=True).sqrt_().clamp_(min=_LEAST))
 
 
 def fit(

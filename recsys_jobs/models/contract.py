@@ -88,12 +88,26 @@ class SplitsByHistory(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class PartTerms:
+    """What one part of a blend adds to a score, weighed and standardised, and of what that is made where it splits."""
+
+    total: float
+    history: dict[int, float] | None  # by index of the item that the user had
+    of_late: float | None  # the part's term of recent popularity
+
+    @property
+    def rest(self) -> float:
+        """What is neither: less the mean of the user's scores, from which standardising counts."""
+        return self.total - sum((self.history or {}).values()) - (self.of_late or 0.0)
+
+
 @runtime_checkable
 class SplitsByPart(Protocol):
     """What a blend offers besides: its score is a sum over its parts."""
 
-    def part_terms(self, user: int, item: int, /) -> list[float]:
-        """Return the terms, in the order of the recipe's parts; they sum to the score."""
+    def part_terms(self, user: int, item: int, /) -> list[PartTerms]:
+        """Return the terms, in the order of the recipe's parts; their totals sum to the score."""
         ...
 
 

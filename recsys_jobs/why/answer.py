@@ -44,6 +44,16 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class Part:
+    """What one part of a blend adds, and of what that is made where it splits; items by id."""
+
+    total: float
+    events: dict[str, float] | None
+    of_late: float | None
+    rest: float
+
+
+@dataclass(frozen=True)
 class Answer:
     """Everything that `recsys why` says; items and users by id."""
 
@@ -59,7 +69,7 @@ class Answer:
     modalities: ModalityTerms | None
     events: dict[str, float] | None  # what each item of the history adds
     of_late: float | None  # what the item's recent popularity adds, whoever is asked
-    parts: dict[str, float] | None  # what each part of a blend adds
+    parts: dict[str, Part] | None  # what each part of a blend adds
     nearest: list[tuple[str, float]]  # items of the history by cosine with the item, most alike first
 
     @property
@@ -68,7 +78,7 @@ class Answer:
         if self.modalities is not None:
             return float(self.modalities.across_MN.sum() + self.modalities.alone_N.sum())
         if self.parts is not None:
-            return sum(self.parts.values())
+            return sum(part.total for part in self.parts.values())
         return None if self.events is None else sum(self.events.values()) + (self.of_late or 0.0)
 
 
@@ -115,21 +125,24 @@ def _explained(made_from: Publication, dataset: Dataset, user: int, item: int) -
         "modalities": model.modality_terms(user, item) if isinstance(model, SplitsByModality) else None,
         "events": _by_event(model, dataset, user, item),
         "of_late": model.prior_term(item) if isinstance(model, KnowsTheDate) else None,
-        "parts": _by_part(model, recipe, user, item),
+        "parts": _by_part(model, recipe, dataset, user, item),
         "nearest": [(dataset.items[owned[n]], float(cosine)) for n, cosine in _nearest(model, item, owned)],
     }
 
 
 def _by_event(model: Model, dataset: Dataset, user: int, item: int) -> dict[str, float] | None:
-    if not isinstance(model, SplitsByHistory):
-        return None
-    return {dataset.items[had]: value for had, value in model.history_terms(user, item).items()}
+    return _by_id(model.history_terms(user, item), dataset) if isinstance(model, SplitsByHistory) else None
 
 
-def _by_part(model: Model, recipe: Any, user: int, item: int) -> dict[str, float] | None:
+def _by_id(history: dict[int, float] | None, dataset: Dataset) -> dict[str, float] | None:
+    return None if history is None else {dataset.items[had]: value for had, value in history.items()}
+
+
+def _by_part(model: Model, recipe: Any, dataset: Dataset, user: int, item: int) -> dict[str, Part] | None:
     if not isinstance(model, SplitsByPart):
         return None
-    return {part.name: term for (_, part), term in zip(recipe.parts, model.part_terms(user, item), strict=True)}
+    terms = zip(recipe.parts, model.part_terms(user, item), strict=True)
+    return {part.name: Part(t.total, _by_id(t.history, dataset), t.of_late, t.rest) for (_, part), t in terms}
 
 
 def _nearest(model: Model, item: int, owned: np.ndarray) -> list[tuple[int, Tensor]]:

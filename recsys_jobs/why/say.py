@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from recsys_jobs.models.contract import ModalityTerms
-from recsys_jobs.why.answer import Answer
+from recsys_jobs.why.answer import Answer, Part
 
 _EVENTS, _NEAREST, _TERMS = 12, 5, 10  # lines shown
 _WIDTH = 70  # characters of a title
@@ -23,10 +23,9 @@ def lines(answer: Answer) -> Iterator[str]:
     if answer.events is not None:
         yield from _events(answer, answer.events)
     if answer.parts is not None:
-        yield "what each part of the blend adds, standardised over the items of this person and weighed"
-        yield from (f"  {value:>12.6f}  {name}" for name, value in answer.parts.items())
+        yield from _parts(answer, answer.parts)
     if answer.of_late is not None:
-        yield f"  {answer.of_late:>12.6f}  recent popularity, whoever it is"
+        yield _of_late(answer.of_late)
     yield from _sum(answer)
     if answer.nearest:
         yield "nearest items of the history, by cosine of the model's item vectors"
@@ -80,6 +79,23 @@ def _events(answer: Answer, events: dict[str, float]) -> Iterator[str]:
         yield f"  {value:>12.6f}  {_named(answer, item)}"
     if rest := ordered[_TERMS:]:
         yield f"  {sum(value for _, value in rest):>12.6f}  {len(rest)} more"
+
+
+def _parts(answer: Answer, parts: dict[str, Part]) -> Iterator[str]:
+    yield "what each part of the blend adds, standardised over the items of this person and weighed"
+    yield from (f"  {part.total:>12.6f}  {name}" for name, part in parts.items())
+    for name, part in parts.items():
+        if part.events is None:
+            continue
+        yield f"of {name}:"
+        yield from _events(answer, part.events)
+        if part.of_late is not None:
+            yield _of_late(part.of_late)
+        yield f"  {part.rest:>12.6f}  less what all items have on average for this person"
+
+
+def _of_late(value: float) -> str:
+    return f"  {value:>12.6f}  recent popularity, whoever it is"
 
 
 def _sum(answer: Answer) -> Iterator[str]:

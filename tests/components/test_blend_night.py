@@ -64,3 +64,8 @@ def test_the_terms_of_its_parts_sum_to_the_published_score() -> None:
     assert found.parts is not None and list(found.parts) == ["ease_text", "lightgcn"]
     assert found.explained == pytest.approx(row["score"], abs=1e-4)
     assert any("what each part of the blend adds" in line for line in lines(found))
+    assert found.parts["lightgcn"].events is None  # its score is no sum over a history
+    by_history = found.parts["ease_text"]
+    assert by_history.events is not None and set(by_history.events) <= {event[2] for event in found.history}
+    assert sum(by_history.events.values()) + by_history.rest == pytest.approx(by_history.total)
+    assert "of ease_text:" in list(lines(found))

@@ -21,6 +21,7 @@ from recsys_jobs.recipes import (
     bpr_mf,
     ease_text,
     item_knn,
+    item_knn_recent,
     popularity,
     restored,
     sage_fm,
@@ -172,3 +173,19 @@ def test_what_a_recipe_learned_to_do_since_is_off_in_a_fit_of_before() -> None:
     blend = restored("ease_sage", {"name": "ease_sage", "family": "blend", "parts": parts})
     assert isinstance(blend, BlendRecipe)
     assert blend.parts[1] == (0.7, replace(sage_fm(), unit_parts=False))
+
+
+def test_a_part_that_splits_tells_its_history_and_what_is_popular_of_late() -> None:
+    data = with_everything()
+    model = families.fit(data, blend_of((0.25, item_knn_recent()), (0.75, TRAINED)), seed=0).model
+    assert isinstance(model, BlendModel)
+    user = int(data.event_user_E[0])
+    score_I = model.score_block(torch.tensor([user]))[0]
+    for item in range(len(data.items)):
+        in_time, trained = model.part_terms(user, item)
+        assert in_time.total + trained.total == pytest.approx(float(score_I[item]), abs=1e-5)
+        assert (trained.history, trained.of_late, trained.rest) == (None, None, trained.total)
+        assert in_time.history is not None and in_time.of_late is not None
+        assert sum(in_time.history.values()) + in_time.of_late + in_time.rest == pytest.approx(in_time.total)
+    rests = {round(model.part_terms(user, item)[0].rest, 5) for item in range(len(data.items))}
+    assert len(rests) == 1  # a mean of this person's scores, whatever the item
