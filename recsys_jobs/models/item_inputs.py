@@ -17,10 +17,11 @@ from scipy import sparse
 from torch import Tensor
 from torch.nn import functional
 
-from recsys_jobs.dataset import Dataset, Ints
+from recsys_jobs.dataset import Bools, Dataset, Floats, Ints
 from recsys_jobs.models.item_text import unit_item_texts
 from recsys_jobs.models.sparse import Sparse, pair
 from recsys_jobs.models.text_knn import text_neighbours
+from recsys_jobs.recipes import SageGraphRecipe
 
 
 class ItemInputs(NamedTuple):
@@ -31,15 +32,22 @@ class ItemInputs(NamedTuple):
     alike_II: Sparse | None
 
 
-def item_inputs(dataset: Dataset, term_G: Ints, neighbours: int, device: torch.device) -> ItemInputs:
+def item_inputs(dataset: Dataset, term_G: Ints, recipe: SageGraphRecipe, device: torch.device) -> ItemInputs:
     """Return a dataset's inputs, its terms in the order of `term_G`; terms beside these are left out."""
-    dense = [
-        torch.from_numpy(rows * present[:, None])
-        for rows, present in ((dataset.text_IT, dataset.text_present_I), (dataset.image_IV, dataset.image_present_I))
-    ]
-    content_IC = torch.cat([functional.normalize(rows, dim=1, eps=1e-6) for rows in dense], dim=1)
+    contents = (dataset.text_IT, dataset.text_present_I), (dataset.image_IV, dataset.image_present_I)
+    dense = [_unit_rows(*content, recipe.centred) for content in contents]
+    content_IC = torch.from_numpy(np.concatenate(dense, axis=1))
     terms = pair(weighted_terms(dataset, term_G), device)
-    return ItemInputs(terms, content_IC.to(device), alike(dataset, neighbours, device))
+    return ItemInputs(terms, content_IC.to(device), alike(dataset, recipe.text_neighbours, device))
+
+
+def _unit_rows(row_IW: Floats, present_I: Bools, centred: bool) -> Floats:
+    """Return rows of length one, zeros where nothing is present; centred, less the mean of what is."""
+    if centred and present_I.any():
+        row_IW = row_IW - row_IW[present_I].mean(0)
+    row_IW = row_IW * present_I[:, None]
+    unit_IW: Floats = functional.normalize(torch.from_numpy(row_IW), dim=1, eps=1e-6).numpy()
+    return unit_IW
 
 
 def weighted_terms(dataset: Dataset, term_G: Ints) -> sparse.csr_matrix:

@@ -6,6 +6,26 @@ import torch
 from torch import Tensor, nn
 
 
+class Centred(nn.Linear):
+    """A linear layer over inputs less their mean, of length about one: it learns from what tells them apart alone.
+
+    A plain layer's first steps follow the direction that all its inputs share, many times longer than the rest in an
+    image encoder's: its outputs grow long and alike, and attention rightly leaves them.
+    """
+
+    mean_W: Tensor
+    length: Tensor
+
+    def __init__(self, in_features: int, out_features: int) -> None:
+        super().__init__(in_features, out_features)
+        self.register_buffer("mean_W", torch.zeros(in_features))
+        self.register_buffer("length", torch.ones(()))
+
+    def forward(self, row_NW: Tensor) -> Tensor:
+        """Return the projected rows [N, D]."""
+        return super().forward((row_NW - self.mean_W) / self.length)
+
+
 @torch.no_grad()
 def start_centred(layer: nn.Linear, row_NW: Tensor) -> None:
     """Start a layer at random so that rows like these come out centred and of length about one.
@@ -17,5 +37,10 @@ def start_centred(layer: nn.Linear, row_NW: Tensor) -> None:
     mean_W = row_NW.mean(0)
     length = (row_NW - mean_W).square().sum(1).mean().sqrt().clamp(min=1e-6)
     nn.init.normal_(layer.weight, std=layer.out_features**-0.5)
+    if isinstance(layer, Centred):
+        layer.mean_W.copy_(mean_W)
+        layer.length.copy_(length)
+        nn.init.zeros_(layer.bias)
+        return
     layer.weight /= length
     layer.bias.copy_(-(layer.weight @ mean_W))

@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from recsys_jobs.models.fm import FactorizationMachine
 from recsys_jobs.models.fusion import Attention, Fused, Part, of_length_one
-from recsys_jobs.models.projections import start_centred
+from recsys_jobs.models.projections import Centred, start_centred
 from recsys_jobs.models.sage import GraphEncoder, View
 from recsys_jobs.models.sparse import multiply, pair
 from recsys_jobs.models.world import World, item_text, mean_review
@@ -47,8 +47,10 @@ class SageFM(nn.Module):
         super().__init__()
         self.recipe = recipe
         widths = {"text": text_width, "review": text_width, "image": image_width, "graph": recipe.graph_width}
+        over = {"graph": nn.Linear}  # of a node's learned vector; the others are of an encoder's
+        layer = Centred if recipe.centred else nn.Linear
         self.projections = nn.ModuleDict(
-            {name: nn.Linear(width, recipe.width) for name, width in widths.items() if width}
+            {name: over.get(name, layer)(width, recipe.width) for name, width in widths.items() if width}
         )
         node_scale = recipe.node_scale * recipe.graph_width**-0.5
         self.graph = GraphEncoder(items, recipe.graph_width, recipe.graph_layers, node_scale, recipe.linear_graph)

@@ -95,7 +95,7 @@ class SageRecentLearner:
                 "of the training events; lower user_core and item_core, or take a later date"
             )
         self.term_G = np.unique(dataset.term_P)
-        self.inputs = item_inputs(dataset, self.term_G, recipe.text_neighbours, device)
+        self.inputs = item_inputs(dataset, self.term_G, recipe, device)
         met_I = met(dataset)
         self.network = SageRecent(recipe, met_I, len(self.term_G), self.inputs.content_IC.shape[1]).to(device)
         keep_unmet_empty(self.network, met_I)
@@ -217,7 +217,7 @@ def load(weights: dict[str, Tensor], dataset: Dataset, recipe: SageRecentRecipe)
     """
     state, known, term_G = unpacked(weights), names.unpack(weights["items.names"]), weights["terms"].numpy()
     state = for_items(state, known, dataset.items)
-    inputs = item_inputs(dataset, term_G, recipe.text_neighbours, torch.device("cpu"))
+    inputs = item_inputs(dataset, term_G, recipe, torch.device("cpu"))
     sizes = torch.zeros(len(dataset.items)), len(term_G), inputs.content_IC.shape[1]
     network = restored(lambda: SageRecent(recipe, *sizes), state, recipe.name)
     return _model(network, inputs, dataset, term_G, int(weights["epochs"]), [])

@@ -88,7 +88,7 @@ class SageSoftmaxLearner:
         self.user_N = users_to_ask(self.target_UI, self.seen_U)
         self.scaled_UI = scaled(self.seen_UI)
         self.term_G = np.unique(dataset.term_P)
-        self.inputs = item_inputs(dataset, self.term_G, recipe.text_neighbours, device)
+        self.inputs = item_inputs(dataset, self.term_G, recipe, device)
         met_I = met(dataset)
         self.outside_I = (met_I == 0) & (not recipe.whole_catalogue)
         self.network = SageSoftmax(recipe, met_I, len(self.term_G), self.inputs.content_IC.shape[1]).to(device)
@@ -198,7 +198,7 @@ def load(weights: dict[str, Tensor], dataset: Dataset, recipe: SageSoftmaxRecipe
     """
     state, known, term_G = unpacked(weights), names.unpack(weights["items.names"]), weights["terms"].numpy()
     state = for_items(state, known, dataset.items)
-    inputs = item_inputs(dataset, term_G, recipe.text_neighbours, torch.device("cpu"))
+    inputs = item_inputs(dataset, term_G, recipe, torch.device("cpu"))
     sizes = torch.zeros(len(dataset.items)), len(term_G), inputs.content_IC.shape[1]
     network = restored(lambda: SageSoftmax(recipe, *sizes), state, recipe.name)
     return _model(network, inputs, dataset, term_G, int(weights["epochs"]), [])

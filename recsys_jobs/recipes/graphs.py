@@ -23,6 +23,7 @@ class SageFMRecipe(TrainedRecipe):
     node_features: bool = False  # a node starts from its learned input plus its projected text and image
     text_neighbours: int = 0  # of each item in the graph of alike titles, through which starts spread; 0 is none
     history_text: bool = False  # the texts of the items a user had are a fourth modality of the user
+    centred: bool = False  # vectors of encoders enter less their mean, which says the same of all items
     unit_parts: bool = False  # modalities have length one before attention, which alone says what each is worth
     normalise: bool = False  # user and item vectors have length one; the FM starts as cosine / temperature
     temperature: float = 0.12  # of that start
@@ -84,6 +85,7 @@ def sage_fm() -> SageFMRecipe:
         weighted_edges=True,
         node_features=True,
         history_text=True,
+        centred=True,
         unit_parts=True,
         normalise=True,
         hold_out_edges=True,
@@ -92,7 +94,7 @@ def sage_fm() -> SageFMRecipe:
         whole_catalogue=True,
         # a sharper start or faster steps let attention fall for one modality before it has seen the others
         temperature=0.3,
-        node_learning_rate=2e-3,
+        node_learning_rate=5e-4,
         steps_per_epoch=12,  # the whole graph is encoded at each
         patience=10,
         max_epochs=80,
@@ -118,6 +120,7 @@ class SageGraphRecipe(TrainedRecipe):
     text_neighbours: int = 10  # of each item in the graph of alike texts; 0 is none
     temperature: float = 0.12
     start_scale: float = 0.02  # standard deviation at the start of all that is learned
+    centred: bool = False  # texts and pictures enter less their mean, which says the same of all items
     steps_per_epoch: int = 70
 
 
@@ -167,6 +170,7 @@ def sage_fm_recent() -> SageRecentRecipe:
     return SageRecentRecipe(
         name="sage_fm_recent",
         family="sage_fm_recent",
+        centred=True,
         learning_rate=5e-3,
         schedule="linear",
         clip_norm=10.0,

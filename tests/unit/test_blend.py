@@ -165,14 +165,14 @@ def test_every_recipe_comes_back_as_its_fit_logged_it(name: str) -> None:
 
 def test_what_a_recipe_learned_to_do_since_is_off_in_a_fit_of_before() -> None:
     """A fit that logged nothing of a field was made without it, alone or as a part."""
-    values = {key: value for key, value in asdict(sage_fm()).items() if key != "unit_parts"}
+    values = {key: value for key, value in asdict(sage_fm()).items() if key not in ("unit_parts", "centred")}
     logged = {key: str(value) for key, value in values.items()}
     assert sage_fm().unit_parts
-    assert restored("sage_fm", logged) == replace(sage_fm(), unit_parts=False)
+    assert restored("sage_fm", logged) == replace(sage_fm(), unit_parts=False, centred=False)
     parts = json.dumps([[0.3, asdict(ease_text())], [0.7, values]])
     blend = restored("ease_sage", {"name": "ease_sage", "family": "blend", "parts": parts})
     assert isinstance(blend, BlendRecipe)
-    assert blend.parts[1] == (0.7, replace(sage_fm(), unit_parts=False))
+    assert blend.parts[1] == (0.7, replace(sage_fm(), unit_parts=False, centred=False))
 
 
 def test_a_part_that_splits_tells_its_history_and_what_is_popular_of_late() -> None:

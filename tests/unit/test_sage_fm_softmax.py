@@ -61,6 +61,19 @@ def test_the_graph_of_alike_texts_is_symmetric_and_damped_by_its_degrees() -> No
     assert np.allclose(found, [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]], atol=1e-6)
 
 
+def test_what_all_contents_share_says_nothing_where_they_enter_centred() -> None:
+    """Encoders give all their vectors one direction; without it, two of them say what tells them apart."""
+    data = with_everything()
+    shifted = replace(data, text_IT=data.text_IT + 100 * data.text_present_I[:, None].astype(np.float32))
+    recipe, nothing = replace(TINY, text_neighbours=0, centred=True), np.zeros(0, np.int64)
+    plain, moved = (item_inputs(one, nothing, recipe, CPU).content_IC for one in (data, shifted))
+    assert torch.allclose(plain, moved, atol=1e-4)
+    text_IT = plain[:, : data.text_IT.shape[1]]
+    assert torch.allclose(text_IT.norm(dim=1), torch.from_numpy(data.text_present_I).float(), atol=1e-5)
+    as_they_are = item_inputs(shifted, nothing, replace(recipe, centred=False), CPU).content_IC
+    assert not torch.allclose(as_they_are, plain, atol=0.1)
+
+
 def test_events_are_damped_by_both_degrees() -> None:
     root = 2**-0.5
     assert np.allclose(scaled(HISTORY).toarray(), [[root, root * root, 0], [0, root, 0]])
@@ -68,7 +81,8 @@ def test_events_are_damped_by_both_degrees() -> None:
 
 def test_a_layer_adds_what_people_had_beside_an_item() -> None:
     network = SageSoftmax(TINY, torch.ones(3), terms=0, content_width=0)
-    inputs = item_inputs(dataset([(0, 0)], 1, 3), np.zeros(0, np.int64), 0, CPU)
+    recipe = replace(TINY, text_neighbours=0)
+    inputs = item_inputs(dataset([(0, 0)], 1, 3), np.zeros(0, np.int64), recipe, CPU)
     inputs = inputs._replace(content_IC=torch.zeros(3, 0))
     history = scaled(HISTORY)
     start_ID, dense = network.free_ID.detach(), torch.from_numpy(history.toarray())
