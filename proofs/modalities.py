@@ -3,7 +3,7 @@
 Each recipe is fitted with everything, without the text (titles, reviews, words and labels), without the pictures,
 without the graph of co-reviews, and with one of these alone; the night's question otherwise, fitted on the cut H and
 asked of (H, D]. Prints NDCG at K, the mean of the seeds, and the paired difference to the whole with its interval.
-`--plot FILE` draws attention by epoch instead, of the first recipe and of the same with parts that keep their lengths.
+`--plot FILE` draws attention by epoch instead, of the first recipe and of the same over vectors as encoders give them.
 
 I items, U people.
 """
@@ -108,9 +108,10 @@ def _told(found: Interval, sign: str = "") -> str:
 
 
 def draw_attention(sitting: Sitting, recipe: SageFMRecipe, path: Path) -> None:
-    """Draw attention by epoch, of parts with their own lengths and of parts of length one, each in a file."""
-    for name, unit in (("own-lengths", False), ("length-one", True)):
-        fitted = families.fit(sitting.for_fit(recipe), replace(recipe, unit_parts=unit), seed=0, device=choose_device())
+    """Draw attention by epoch, of vectors as encoders give them and of centred ones, each in a file."""
+    for name, centred in (("plain", False), ("centred", True)):
+        changed_recipe = replace(recipe, centred=centred, unit_parts=centred)
+        fitted = families.fit(sitting.for_fit(recipe), changed_recipe, seed=0, device=choose_device())
         found = path.with_name(f"{path.stem}-{name}.png")
         plots.png(plots.attention_curves(fitted.history), str(found))
         print(f"plot: {found}", flush=True)
