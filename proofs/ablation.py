@@ -53,9 +53,9 @@ WAY: dict[str, Recipe] = {
     "+ contents at the nodes": replace(sage_fm_seed(), **CONTENTS),
     "+ vectors of length one": replace(sage_fm_seed(), **UNIT),
     "+ softmax over 1,024": replace(sage_fm(), centred=False, unit_parts=False, node_learning_rate=2e-3),
-    "+ centred contents, parts of length one: sage_fm": sage_fm(),
-    "+ alike titles": replace(sage_fm(), text_neighbours=10),
+    "+ alike titles": replace(sage_fm_text_graph(), graph_layers=2, fm_rank=64),
     "+ one layer, rank 128: sage_fm_text_graph": sage_fm_text_graph(),
+    "sage_fm: softmax over 1,024, centred contents, parts of length one": sage_fm(),
 }
 VARIATIONS: dict[str, tuple[dict[str, Any], Change]] = {
     "sage_fm_softmax": ({}, same),

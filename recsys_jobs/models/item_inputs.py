@@ -34,14 +34,15 @@ class ItemInputs(NamedTuple):
 
 def item_inputs(dataset: Dataset, term_G: Ints, recipe: SageGraphRecipe, device: torch.device) -> ItemInputs:
     """Return a dataset's inputs, its terms in the order of `term_G`; terms beside these are left out."""
-    contents = (dataset.text_IT, dataset.text_present_I), (dataset.image_IV, dataset.image_present_I)
-    dense = [_unit_rows(*content, recipe.centred) for content in contents]
-    content_IC = torch.from_numpy(np.concatenate(dense, axis=1))
+    text_IT = _unit_rows(dataset.text_IT, dataset.text_present_I)
+    # an image encoder's vectors share a direction far longer than the rest; what texts share is worth more than noise
+    image_IV = _unit_rows(dataset.image_IV, dataset.image_present_I, recipe.centred_images)
+    content_IC = torch.from_numpy(np.concatenate([text_IT, image_IV], axis=1))
     terms = pair(weighted_terms(dataset, term_G), device)
     return ItemInputs(terms, content_IC.to(device), alike(dataset, recipe.text_neighbours, device))
 
 
-def _unit_rows(row_IW: Floats, present_I: Bools, centred: bool) -> Floats:
+def _unit_rows(row_IW: Floats, present_I: Bools, centred: bool = False) -> Floats:
     """Return rows of length one, zeros where nothing is present; centred, less the mean of what is."""
     if centred and present_I.any():
         row_IW = row_IW - row_IW[present_I].mean(0)

@@ -103,7 +103,17 @@ def sage_fm() -> SageFMRecipe:
 
 def sage_fm_text_graph() -> SageFMRecipe:
     """`sage_fm` whose nodes also start from those of the nearest titles: one layer over co-reviews is then enough."""
-    return replace(sage_fm(), name="sage_fm_text_graph", text_neighbours=10, graph_layers=1, fm_rank=128)
+    return replace(
+        sage_fm(),
+        name="sage_fm_text_graph",
+        text_neighbours=10,
+        graph_layers=1,
+        fm_rank=128,
+        # as it was decided on titles alone, whose vectors share little
+        centred=False,
+        unit_parts=False,
+        node_learning_rate=2e-3,
+    )
 
 
 def sage_fm_debug() -> SageFMRecipe:
@@ -120,7 +130,7 @@ class SageGraphRecipe(TrainedRecipe):
     text_neighbours: int = 10  # of each item in the graph of alike texts; 0 is none
     temperature: float = 0.12
     start_scale: float = 0.02  # standard deviation at the start of all that is learned
-    centred: bool = False  # texts and pictures enter less their mean, which says the same of all items
+    centred_images: bool = False  # pictures enter less their mean, which says the same of all items
     steps_per_epoch: int = 70
 
 
@@ -170,7 +180,7 @@ def sage_fm_recent() -> SageRecentRecipe:
     return SageRecentRecipe(
         name="sage_fm_recent",
         family="sage_fm_recent",
-        centred=True,
+        centred_images=True,
         learning_rate=5e-3,
         schedule="linear",
         clip_norm=10.0,

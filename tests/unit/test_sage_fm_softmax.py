@@ -61,16 +61,16 @@ def test_the_graph_of_alike_texts_is_symmetric_and_damped_by_its_degrees() -> No
     assert np.allclose(found, [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 0]], atol=1e-6)
 
 
-def test_what_all_contents_share_says_nothing_where_they_enter_centred() -> None:
+def test_what_all_pictures_share_says_nothing_where_they_enter_centred() -> None:
     """Encoders give all their vectors one direction; without it, two of them say what tells them apart."""
     data = with_everything()
-    shifted = replace(data, text_IT=data.text_IT + 100 * data.text_present_I[:, None].astype(np.float32))
-    recipe, nothing = replace(TINY, text_neighbours=0, centred=True), np.zeros(0, np.int64)
+    shifted = replace(data, image_IV=data.image_IV + 100 * data.image_present_I[:, None].astype(np.float32))
+    recipe, nothing = replace(TINY, text_neighbours=0, centred_images=True), np.zeros(0, np.int64)
     plain, moved = (item_inputs(one, nothing, recipe, CPU).content_IC for one in (data, shifted))
     assert torch.allclose(plain, moved, atol=1e-4)
-    text_IT = plain[:, : data.text_IT.shape[1]]
-    assert torch.allclose(text_IT.norm(dim=1), torch.from_numpy(data.text_present_I).float(), atol=1e-5)
-    as_they_are = item_inputs(shifted, nothing, replace(recipe, centred=False), CPU).content_IC
+    image_IV = plain[:, data.text_IT.shape[1] :]
+    assert torch.allclose(image_IV.norm(dim=1), torch.from_numpy(data.image_present_I).float(), atol=1e-5)
+    as_they_are = item_inputs(shifted, nothing, replace(recipe, centred_images=False), CPU).content_IC
     assert not torch.allclose(as_they_are, plain, atol=0.1)
 
 
