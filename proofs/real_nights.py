@@ -131,9 +131,10 @@ def main() -> None:
     nights = {day: night(day, names, settings) for day in asked.dates}
     print(f"| slice, night | people | model | NDCG@{settings.k} | ahead of |\n|---|---|---|---|---|")
     for slice_name in next(iter(nights.values())):
-        for day, found in nights.items():
-            print("\n".join(rows(f"{slice_name}, {day}", found[slice_name])))
-        print("\n".join(rows(f"{slice_name}, pooled", pooled([found[slice_name] for found in nights.values()]))))
+        each = {str(day): found[slice_name] for day, found in nights.items()}
+        for label, asked_of in (each | {"pooled": pooled(list(each.values()))}).items():
+            for row in rows(f"{slice_name}, {label}", asked_of):
+                print(row)
 
 
 if __name__ == "__main__":
