@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from proofs.ablation import without_terms
 from proofs.one_exam import fit_and_examine
 from recsys_jobs import families, plots
 from recsys_jobs.dataset import Dataset
@@ -34,16 +35,14 @@ from recsys_jobs.settings import load_settings, parse_date
 
 def without_text(dataset: Dataset) -> Dataset:
     """Return the dataset without titles, descriptions, reviews, words and labels."""
-    nothing, no_I = np.zeros(0, np.int64), np.zeros(len(dataset.items), np.bool_)
+    no_I = np.zeros(len(dataset.items), np.bool_)
     return replace(
-        dataset,
+        without_terms(dataset),
         text_IT=np.zeros((len(dataset.items), 0), np.float32),
         text_present_I=no_I,
         text_from_reviews_I=no_I,
         review_RT=np.zeros((0, 0), np.float32),
         review_E=np.full_like(dataset.review_E, -1),
-        term_item_P=nothing,
-        term_P=nothing,
     )
 
 

@@ -31,19 +31,9 @@ def last_windows(dataset: Dataset, count: int, people: int, share: float, most: 
     Together they have at most that `share` of the events: where that leaves too few people there are fewer windows, or
     one of all that it leaves. Of each at most `most` people are asked about, a seeded choice.
     """
-    if not len(dataset.time_E) or dataset.time_E.min() < 0:
-        return []
     day_E = dataset.time_E // DAY
-    windows: list[Window] = []
-    end = int(day_E.max()) + 1
-    earliest = int(np.quantile(day_E, 1 - share, method="higher"))
-    while len(windows) < count and earliest < end:
-        begin = _begin(dataset, day_E, earliest, end, people)
-        if begin is None and windows:
-            break
-        begin = earliest if begin is None else begin
-        windows.append(_window(dataset, day_E >= begin, day_E < end, most, k))
-        end = begin
+    spans = _spans(dataset, count, people, share)
+    windows = [_window(dataset, day_E >= begin, day_E < end, most, k) for begin, end in spans]
     return [window for window in windows if len(window.watch.users)]
 
 
@@ -53,14 +43,33 @@ def validated_by_last_windows(dataset: Dataset, count: int, people: int, share: 
     What a night is asked is what its people had in a few days, whoever they are: a validation of the core's last events
     has other people, and weeks. Who came first after the windows had begun is left out, as in a holdout.
     """
-    windows = last_windows(dataset, count, people, share, most=1, k=1)
-    if not windows:
+    spans = _spans(dataset, count, people, share)
+    if not spans:
         return dataset
-    past = windows[-1].past
-    known_E = np.isin(dataset.event_user_E, past.event_user_E)
-    begin = past.time_E.max() // DAY
-    known = without(dataset, ~known_E)
-    return replace(known, validation_E=known.time_E // DAY > begin)
+    begin, _ = spans[-1]
+    later_E = dataset.time_E // DAY >= begin
+    known_E = np.isin(dataset.event_user_E, dataset.event_user_E[~later_E])
+    if not (known_E & later_E).any():
+        return dataset
+    return replace(without(dataset, ~known_E), validation_E=later_E[known_E])
+
+
+def _spans(dataset: Dataset, count: int, people: int, share: float) -> list[tuple[int, int]]:
+    """Return the windows' first days and the days after their last, the latest window first."""
+    if not len(dataset.time_E) or dataset.time_E.min() < 0:
+        return []
+    day_E = dataset.time_E // DAY
+    spans: list[tuple[int, int]] = []
+    end = int(day_E.max()) + 1
+    earliest = int(np.quantile(day_E, 1 - share, method="higher"))
+    while len(spans) < count and earliest < end:
+        begin = _begin(dataset, day_E, earliest, end, people)
+        if begin is None and spans:
+            break
+        begin = earliest if begin is None else begin
+        spans.append((begin, end))
+        end = begin
+    return spans
 
 
 def _begin(dataset: Dataset, day_E: np.ndarray, earliest: int, end: int, people: int) -> int | None:
