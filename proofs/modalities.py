@@ -76,7 +76,7 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
 
 def changed(sitting: Sitting, left_out: Iterable[str]) -> Sitting:
     """Return the question without some modalities."""
-    return sitting.changed(lambda dataset: reduce(lambda found, name: WITHOUT[name](found), left_out, dataset))
+    return sitting.changed(lambda dataset: reduce(lambda left, name: WITHOUT[name](left), left_out, dataset))
 
 
 def for_what_is_there(recipe: Recipe, left_out: Iterable[str]) -> Recipe:
@@ -102,8 +102,8 @@ def table(sitting: Sitting, recipe: Recipe, seeds: int, k: int) -> None:
         print(f"| `{recipe.name}` {name} | {_told(mean_interval(value_U))} | {ahead} |", flush=True)
 
 
-def _told(found: Interval, sign: str = "") -> str:
-    return f"{found.value:{sign}.4f} [{found.low:{sign}.4f}, {found.high:{sign}.4f}]"
+def _told(interval: Interval, sign: str = "") -> str:
+    return f"{interval.value:{sign}.4f} [{interval.low:{sign}.4f}, {interval.high:{sign}.4f}]"
 
 
 def draw_attention(sitting: Sitting, recipe: SageFMRecipe, path: Path) -> None:
@@ -111,9 +111,9 @@ def draw_attention(sitting: Sitting, recipe: SageFMRecipe, path: Path) -> None:
     for name, centred in (("plain", False), ("centred", True)):
         changed_recipe = replace(recipe, centred=centred, unit_parts=centred)
         fitted = families.fit(sitting.for_fit(recipe), changed_recipe, seed=0, device=choose_device())
-        found = path.with_name(f"{path.stem}-{name}.png")
-        plots.png(plots.attention_curves(fitted.history), str(found))
-        print(f"plot: {found}", flush=True)
+        picture = path.with_name(f"{path.stem}-{name}.png")
+        plots.png(plots.attention_curves(fitted.history), str(picture))
+        print(f"plot: {picture}", flush=True)
 
 
 def main() -> None:
@@ -124,17 +124,19 @@ def main() -> None:
     parser.add_argument("--models", default="sage_fm,sage_fm_recent", help="recipes, comma-separated")
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the attention of the first recipe, and end")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     use_all_cores()
-    os.environ["RECSYS_LAKE"] = str(asked.lake.absolute())
-    settings, recipes = load_settings(), [recipe_called(name) for name in asked.models.split(",")]
-    call = Call(asked.lake.absolute(), tuple(recipe.name for recipe in recipes), final=True, run_date=asked.date)
+    os.environ["RECSYS_LAKE"] = str(arguments.lake.absolute())
+    settings, recipes = load_settings(), [recipe_called(name) for name in arguments.models.split(",")]
+    call = Call(
+        arguments.lake.absolute(), tuple(recipe.name for recipe in recipes), final=True, run_date=arguments.date
+    )
     sitting = ask(call, settings, print).sitting
-    if asked.plot:
-        draw_attention(sitting, recipes[0], asked.plot)  # type: ignore[arg-type]
+    if arguments.plot:
+        draw_attention(sitting, recipes[0], arguments.plot)  # type: ignore[arg-type]
         return
     for recipe in recipes:
-        table(sitting, recipe, asked.seeds, settings.k)
+        table(sitting, recipe, arguments.seeds, settings.k)
 
 
 if __name__ == "__main__":

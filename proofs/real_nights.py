@@ -44,8 +44,8 @@ class Question(NamedTuple):
     against: tuple[str, ...]
 
 
-class Asked(NamedTuple):
-    """One slice, asked: who each person is [N], each model's NDCG [N], and what it is held against."""
+class SliceResult(NamedTuple):
+    """One slice of a night, or of several: its people, each model's NDCG [N], and what it is held against."""
 
     person_N: list[str]
     ndcg: dict[str, Values]
@@ -64,11 +64,11 @@ def questions(dataset: Dataset, holdout: Holdout) -> dict[str, Question]:
     }
 
 
-def _some(holdout: Holdout, kept_T: Bools) -> Holdout:
-    return replace(holdout, user_T=holdout.user_T[kept_T], item_T=holdout.item_T[kept_T], rating_T=None)
+def _some(holdout: Holdout, in_slice_T: Bools) -> Holdout:
+    return replace(holdout, user_T=holdout.user_T[in_slice_T], item_T=holdout.item_T[in_slice_T], rating_T=None)
 
 
-def night(run_date: date, names: list[str], settings: Settings) -> dict[str, Asked]:
+def night(run_date: date, names: list[str], settings: Settings) -> dict[str, SliceResult]:
     """Return what the models and the night's floor reach in each slice of one night."""
     cut, _ = exam_cut(run_date)
     dataset = load_dataset(cut, settings)
@@ -76,11 +76,11 @@ def night(run_date: date, names: list[str], settings: Settings) -> dict[str, Ask
     floor = strongest_floor(dataset, settings, tags)
     fits = {FLOOR: floor} | {name: exam_fit(dataset, recipe_called(name), settings.seed, tags) for name in names}
     print(f"{run_date}: the floor is {floor.recipe.name}", flush=True)
-    asked = questions(dataset, load_holdout(run_date, cut, dataset))
-    return {name: _asked(question, fits, dataset, settings.k) for name, question in asked.items()}
+    slices = questions(dataset, load_holdout(run_date, cut, dataset))
+    return {name: _measured(question, fits, dataset, settings.k) for name, question in slices.items()}
 
 
-def _asked(question: Question, fits: dict[str, Fit], dataset: Dataset, k: int) -> Asked:
+def _measured(question: Question, fits: dict[str, Fit], dataset: Dataset, k: int) -> SliceResult:
     results = {
         name: examine(fit.model, dataset, question.holdout, k_values=[k], blocked_items=question.blocked_items)
         for name, fit in fits.items()
@@ -88,25 +88,25 @@ def _asked(question: Question, fits: dict[str, Fit], dataset: Dataset, k: int) -
     }
     users = next(iter(results.values())).user_U.tolist() if results else []
     ndcg = {name: result.per_user("ndcg", k) for name, result in results.items()}
-    return Asked([dataset.users[user] for user in users], ndcg, question.against)
+    return SliceResult([dataset.users[user] for user in users], ndcg, question.against)
 
 
-def pooled(nights: list[Asked]) -> Asked:
+def pooled(nights: list[SliceResult]) -> SliceResult:
     """Return a slice's people of several nights, one night after the other; a night without any adds nothing."""
-    there = [night for night in nights if night.person_N]
-    persons = [person for night in there for person in night.person_N]
-    models = there[0].ndcg if there else {}
-    ndcg = {name: np.concatenate([night.ndcg[name] for night in there]) for name in models}
-    return Asked(persons, ndcg, nights[0].against)
+    with_people = [night for night in nights if night.person_N]
+    persons = [person for night in with_people for person in night.person_N]
+    models = with_people[0].ndcg if with_people else {}
+    ndcg = {name: np.concatenate([night.ndcg[name] for night in with_people]) for name in models}
+    return SliceResult(persons, ndcg, nights[0].against)
 
 
-def rows(label: str, asked: Asked) -> list[str]:
+def rows(label: str, result: SliceResult) -> list[str]:
     """Return a slice as lines of a table: each model, its NDCG, and what it is ahead by, with intervals."""
     lines = []
-    for name, ndcg_N in asked.ndcg.items():
-        others = [other for other in asked.against if other != name]
-        ahead = [f"{_interval(asked.person_N, ndcg_N - asked.ndcg[other], '+')} {other}" for other in others]
-        figures = f"{len(ndcg_N)} | `{name}` | {_interval(asked.person_N, ndcg_N)}"
+    for name, ndcg_N in result.ndcg.items():
+        others = [other for other in result.against if other != name]
+        ahead = [f"{_interval(result.person_N, ndcg_N - result.ndcg[other], '+')} {other}" for other in others]
+        figures = f"{len(ndcg_N)} | `{name}` | {_interval(result.person_N, ndcg_N)}"
         lines.append(f"| {label} | {figures} | {'; '.join(ahead)} |")
     return lines
 
@@ -124,16 +124,16 @@ def main() -> None:
     parser.add_argument("lake", type=Path, metavar="LAKE")
     parser.add_argument("dates", type=parse_date, nargs="+", metavar="DATE")
     parser.add_argument("--models", default="", help="recipes, comma-separated; else what nights fit")
-    asked = parser.parse_args()
-    os.environ["RECSYS_LAKE"] = str(asked.lake.absolute())
+    arguments = parser.parse_args()
+    os.environ["RECSYS_LAKE"] = str(arguments.lake.absolute())
     settings = load_settings()
-    names = list(dict.fromkeys([*(asked.models or settings.recipe).split(","), *POPULARITIES]))
-    nights = {day: night(day, names, settings) for day in asked.dates}
+    names = list(dict.fromkeys([*(arguments.models or settings.recipe).split(","), *POPULARITIES]))
+    nights = {day: night(day, names, settings) for day in arguments.dates}
     print(f"| slice, night | people | model | NDCG@{settings.k} | ahead of |\n|---|---|---|---|---|")
     for slice_name in next(iter(nights.values())):
         each = {str(day): found[slice_name] for day, found in nights.items()}
-        for label, asked_of in (each | {"pooled": pooled(list(each.values()))}).items():
-            for row in rows(f"{slice_name}, {label}", asked_of):
+        for label, result in (each | {"pooled": pooled(list(each.values()))}).items():
+            for row in rows(f"{slice_name}, {label}", result):
                 print(row)
 
 

@@ -47,10 +47,10 @@ class SageFM(nn.Module):
         super().__init__()
         self.recipe = recipe
         widths = {"text": text_width, "review": text_width, "image": image_width, "graph": recipe.graph_width}
-        over = {"graph": nn.Linear}  # of a node's learned vector; the others are of an encoder's
-        layer = Centred if recipe.centred else nn.Linear
+        of_contents = Centred if recipe.centred else nn.Linear
+        layers = dict.fromkeys(widths, of_contents) | {"graph": nn.Linear}  # over vectors that are learned
         self.projections = nn.ModuleDict(
-            {name: over.get(name, layer)(width, recipe.width) for name, width in widths.items() if width}
+            {name: layers[name](width, recipe.width) for name, width in widths.items() if width}
         )
         node_scale = recipe.node_scale * recipe.graph_width**-0.5
         self.graph = GraphEncoder(items, recipe.graph_width, recipe.graph_layers, node_scale, recipe.linear_graph)
