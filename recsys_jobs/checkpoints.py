@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections import defaultdict
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,17 +63,3 @@ def forget(path: Path) -> None:
     """Remove the state of a training, and of its parts, whose model is safe elsewhere."""
     for file in [path, *path.parent.glob(f"{path.name}.*")]:
         file.unlink(missing_ok=True)
-
-
-def joined(parts: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """Return the tensors of all parts under `part.name`."""
-    return {f"{part}.{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
-
-
-def split(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-    """Return what `joined` joined: the tensors by the part that their name starts with. Empty parts are empty."""
-    parts: dict[str, dict[str, Tensor]] = defaultdict(dict)
-    for name, tensor in tensors.items():
-        part, rest = name.split(".", 1)
-        parts[part][rest] = tensor
-    return parts

@@ -7,8 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from recsys_jobs import operations
-from recsys_jobs.bakeoff import call as bakeoff_call
+from recsys_jobs import bakeoff_command, operations
 from recsys_jobs.errors import run_main
 from recsys_jobs.exams import call as exam_call
 from recsys_jobs.promotion import call as promotion_call
@@ -57,7 +56,9 @@ def parser() -> argparse.ArgumentParser:
     _add_ui(commands)
     for name, (what, add_arguments, run) in promotion_call.COMMANDS.items():
         add_arguments(_command(commands, name, what, run))
-    bakeoff_call.add_arguments(_command(commands, "bakeoff", bakeoff_call.WHAT, bakeoff_call.run, bakeoff_call.MORE))
+    bakeoff_command.add_arguments(
+        _command(commands, "bakeoff", bakeoff_command.WHAT, bakeoff_command.run, bakeoff_command.MORE)
+    )
     tuning_call.add_arguments(_command(commands, "tune", tuning_call.WHAT, tuning_call.run, tuning_call.MORE))
     operations.add_to(commands, _command)
     return top

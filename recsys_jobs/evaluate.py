@@ -18,16 +18,17 @@ import mlflow
 
 from recsys_jobs import decisions, lineage, measured, plots, report, tracking
 from recsys_jobs.code_version import code_version
-from recsys_jobs.dataset import Dataset
-from recsys_jobs.evaluation.bootstrap import paired_difference
-from recsys_jobs.evaluation.exam import ExamResult, Holdout, examine
+from recsys_jobs.cuts import exam_cut
+from recsys_jobs.evaluation.exam import ExamResult
 from recsys_jobs.fits import Fit, exam_fit
 from recsys_jobs.floor import strongest_floor, validation
 from recsys_jobs.gate import Decision, Difference, Measured, decide
+from recsys_jobs.holdout import Holdout
 from recsys_jobs.lake_lock import run_step
+from recsys_jobs.measure import examined, metric_rows, ndcg_difference
 from recsys_jobs.recipes import recipe as recipe_called
 from recsys_jobs.settings import Settings, var_dir
-from recsys_jobs.snapshot import exam_cut, load_dataset, load_holdout
+from recsys_jobs.snapshot import load_dataset, load_holdout
 from recsys_jobs.step import Step, parse_step
 
 log = logging.getLogger(__name__)
@@ -57,27 +58,6 @@ def evaluate(step: Step) -> Decision:
     return decision
 
 
-def examined(fit: Fit, dataset: Dataset, holdout: Holdout, settings: Settings) -> ExamResult:
-    """Ask a fit the night's question, and log what it scored."""
-    result = examine(fit.model, dataset, holdout, k_values=sorted({10, settings.k}), seed=settings.seed)
-    shown = {row.metric: row.value for row in result.rows if row.slice == "all" and row.k == settings.k}
-    log.info(
-        "%-12s %s",
-        fit.recipe.name,
-        "  ".join(f"{name}@{settings.k} {value:.4f}" for name, value in sorted(shown.items())),
-    )
-    return result
-
-
-def ndcg_difference(model: ExamResult, floor: ExamResult, settings: Settings, level: float = 0.95) -> Difference:
-    """NDCG at the published K, model minus floor (or another that it is measured against), user by user."""
-    ours, theirs = (result.per_user("ndcg", settings.k) for result in (model, floor))
-    if not len(ours):
-        return Difference(0.0, 0.0, 0.0, 0)
-    interval = paired_difference(ours, theirs, seed=settings.seed, level=level)
-    return Difference(interval.value, interval.low, interval.high, len(ours))
-
-
 def _decided(fits: list[Fit], results: list[ExamResult], difference: Difference, settings: Settings) -> Decision:
     model, floor = (_measured(fit, result, settings.k) for fit, result in zip(fits[:2], results[:2], strict=True))
     if model.recipe == floor.recipe:
@@ -93,18 +73,6 @@ def _decided(fits: list[Fit], results: list[ExamResult], difference: Difference,
 def _measured(fit: Fit, result: ExamResult, k: int) -> Measured:
     values = {row.metric: row.value for row in result.rows if row.slice == "all" and row.k == k}
     return Measured(fit.recipe.name, values.get("ndcg", 0.0), values.get("coverage", 0.0), result.finite)
-
-
-def metric_rows(run_date: date, fit: Fit, result: ExamResult, protocol: str = measured.NIGHT) -> list[dict[str, Any]]:
-    """The rows of `model_metrics` that an exam gave."""
-    same = {
-        "run_date": run_date,
-        "model_name": tracking.registered_name(),
-        "recipe": fit.recipe.name,
-        "model_fingerprint": fit.fingerprint,
-        "protocol": protocol,
-    }
-    return [same | row._asdict() for row in result.rows]
 
 
 def _promotion(step: Step, fits: list[Fit], difference: Difference, decision: Decision) -> dict[str, Any]:

@@ -19,19 +19,11 @@ from recsys_jobs.embed.needed import needed_reviews
 from recsys_jobs.embed.registry import encoder_name
 from recsys_jobs.embed.store import load_vectors
 from recsys_jobs.errors import JobError
-from recsys_jobs.evaluation.exam import Holdout
+from recsys_jobs.holdout import Holdout
 from recsys_jobs.settings import Settings
-from recsys_jobs.tables import CONTENTS, CUTS, INTERACTIONS, ITEM_EDGES
+from recsys_jobs.tables import CONTENTS, INTERACTIONS, ITEM_EDGES
 
 ORDER = [("interacted_at", "ascending"), ("item_id", "ascending"), ("review_hash", "ascending")]
-
-
-def exam_cut(run_date: date) -> tuple[date, bool]:
-    """H of the night of `run_date`, and whether its holdout has users enough to decide by."""
-    rows = lake.read_date(CUTS, run_date).to_pylist()
-    if not rows:
-        raise JobError(f"no snapshot of {run_date}: run python -m spark.snapshots --run-date {run_date} first")
-    return rows[0]["exam_cut"], rows[0]["decidable"]
 
 
 def load_dataset(as_of: date, settings: Settings) -> Dataset:

@@ -9,7 +9,7 @@ from datetime import date
 
 from recsys_jobs import lineage
 from recsys_jobs.decisions import recipe_in_force
-from recsys_jobs.scratch.sizes import NAMES
+from recsys_jobs.night_encoders import night_settings
 from recsys_jobs.settings import Settings, lake_root, load_settings, parse_date
 
 
@@ -40,13 +40,3 @@ def parse_step(doc: str, with_floor: bool = False) -> Step:
     run_date, settings = parse_date(arguments.run_date), load_settings()
     recipe = arguments.recipe or recipe_in_force(run_date, settings)
     return Step(run_date, night_settings(settings, run_date), recipe, getattr(arguments, "floor", False))
-
-
-def night_settings(settings: Settings, run_date: date) -> Settings:
-    """Return settings that name the night's encoders from scratch, where the configuration asks for any."""
-    if not {settings.text_encoder, settings.image_encoder} & set(NAMES):
-        return settings  # what follows loads torch
-    from recsys_jobs.scratch.encoders import encoders_of_cut
-    from recsys_jobs.snapshot import exam_cut
-
-    return encoders_of_cut(settings, exam_cut(run_date)[0])

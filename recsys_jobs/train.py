@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import logging
 
+from recsys_jobs.cuts import exam_cut
 from recsys_jobs.epochs import write
 from recsys_jobs.fits import exam_fit
 from recsys_jobs.floor import strongest_floor
 from recsys_jobs.lake_lock import run_step
 from recsys_jobs.promotion.moves import at_start
 from recsys_jobs.recipes import recipe as recipe_called
-from recsys_jobs.snapshot import exam_cut, load_dataset
+from recsys_jobs.snapshot import load_dataset
 from recsys_jobs.step import parse_step
 
 log = logging.getLogger(__name__)

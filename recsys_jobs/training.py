@@ -23,12 +23,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from recsys_jobs import checkpoints
+from recsys_jobs import checkpoints, named_tensors
 from recsys_jobs.checkpoints import Checkpoint
+from recsys_jobs.content_hash import content_hash
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.devices import autocast, deterministic, mixed_precision
 from recsys_jobs.errors import JobError
-from recsys_jobs.fingerprint import content_hash
 from recsys_jobs.learner import EpochLog, Learner, Start, parts_of
 from recsys_jobs.models.contract import Trained
 from recsys_jobs.optimizers import make_optimizer, rate_factor
@@ -190,11 +190,11 @@ def _identity(dataset: Dataset, recipe: TrainedRecipe, seed: int, epochs: int | 
 
 def _state(run: Run, identity: str) -> Checkpoint:
     moments = run.optimizer.state_dict()["state"]
-    tensors = checkpoints.joined(
+    tensors = named_tensors.joined(
         {
             "model": run.learner.network.state_dict(),
             "best": run.best,
-            "optimizer": checkpoints.joined({str(number): _tensors(state) for number, state in moments.items()}),
+            "optimizer": named_tensors.joined({str(number): _tensors(state) for number, state in moments.items()}),
         }
     )
     numbers: dict[str, Any] = {"identity": identity, "history": run.history, "best_epoch": run.best_epoch}
@@ -207,8 +207,8 @@ def _tensors(state: dict[str, Any]) -> dict[str, Tensor]:
 
 
 def _resume(run: Run, saved: Checkpoint) -> None:
-    parts = checkpoints.split(saved.tensors)
-    moments = {int(number): state for number, state in checkpoints.split(parts["optimizer"]).items()}
+    parts = named_tensors.split(saved.tensors)
+    moments = {int(number): state for number, state in named_tensors.split(parts["optimizer"]).items()}
     run.learner.network.load_state_dict(parts["model"])
     run.optimizer.load_state_dict(run.optimizer.state_dict() | {"state": moments})
     run.best = {name: value.to(run.device) for name, value in parts["best"].items()}

@@ -1,7 +1,4 @@
-"""What the bake-off's jobs share: the command line `--run-date D [--recipes A,B | --recipe A]`, read once.
-
-`recsys bakeoff D [--recipes A,B]` runs the three jobs one after another in one process.
-"""
+"""What the bake-off's jobs share: the command line `--run-date D [--recipes A,B]`, read once."""
 
 from __future__ import annotations
 
@@ -12,9 +9,6 @@ from datetime import date
 
 from recsys_jobs.errors import UsageError
 from recsys_jobs.settings import Settings, load_settings, parse_date
-
-WHAT = "fit recipes on the same cuts, rank them, and confirm the best on a later window"
-MORE = "One that is better there beyond doubt is in force from the next night on. A second call trains nothing."
 
 
 @dataclass(frozen=True)
@@ -42,22 +36,3 @@ def made(run_date: str, recipes: str) -> Call:
     if not all(names):
         raise UsageError(f"{recipes!r} is no list of recipes: write --recipes sage_fm,ease_text")
     return Call(parse_date(run_date), names, load_settings())
-
-
-def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Add the arguments of `recsys bakeoff`."""
-    command.add_argument("date", help="a night that has run, YYYY-MM-DD: its holdout confirms")
-    command.add_argument("--recipes", default="", help="comma between them (default: the setting bakeoff_recipes)")
-
-
-def run(arguments: argparse.Namespace) -> None:
-    """Run the whole bake-off in this process."""
-    call = made(arguments.date, arguments.recipes)
-    from recsys_jobs import lake_lock
-    from recsys_jobs.bakeoff.confirm import confirm
-    from recsys_jobs.bakeoff.rank import ranked, write
-
-    with lake_lock.step():
-        found = ranked(call)
-        write(call.run_date, found)
-        print(confirm(call, found.ranking))

@@ -15,11 +15,11 @@ from recsys_jobs.bakeoff.call import Call, parse
 from recsys_jobs.bakeoff.rank import ranked
 from recsys_jobs.bakeoff.ranking import Ranking
 from recsys_jobs.bakeoff.record import Row, difference_row
-from recsys_jobs.evaluate import metric_rows
 from recsys_jobs.lake_lock import run_step
+from recsys_jobs.measure import metric_rows
+from recsys_jobs.night_encoders import night_settings
 from recsys_jobs.promotion.challenge import Verdict, challenge
 from recsys_jobs.settings import Settings
-from recsys_jobs.step import night_settings
 from recsys_jobs.tables import RECOMMENDATIONS
 
 _EVERY = timedelta(days=7)  # one bake-off of a backfill decides, the last: any order of dates ends alike

@@ -12,18 +12,21 @@ from datetime import date
 from typing import NamedTuple
 
 from recsys_jobs import tracking
+from recsys_jobs.cuts import exam_cut
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.decisions import recipe_in_force
 from recsys_jobs.errors import JobError, UsageError
-from recsys_jobs.evaluate import examined
-from recsys_jobs.evaluation.exam import ExamResult, Holdout
+from recsys_jobs.evaluation.exam import ExamResult
 from recsys_jobs.fingerprint import model_fingerprint
 from recsys_jobs.fits import EXAM, Fit, exam_fit
+from recsys_jobs.holdout import Holdout
+from recsys_jobs.measure import examined
 from recsys_jobs.models.served import terms
+from recsys_jobs.night_encoders import night_settings
 from recsys_jobs.recipes import recipe as recipe_called
 from recsys_jobs.settings import Settings
-from recsys_jobs.snapshot import exam_cut, load_dataset, load_holdout
-from recsys_jobs.step import Step, night_settings
+from recsys_jobs.snapshot import load_dataset, load_holdout
+from recsys_jobs.step import Step
 
 SKIPPED, REASON = "skipped", "reason"
 log = logging.getLogger(__name__)

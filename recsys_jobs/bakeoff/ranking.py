@@ -11,8 +11,8 @@ from itertools import combinations
 from typing import NamedTuple
 
 from recsys_jobs.bakeoff.entrants import Entrant
-from recsys_jobs.evaluate import ndcg_difference
 from recsys_jobs.gate import Difference
+from recsys_jobs.measure import ndcg_difference
 from recsys_jobs.promotion.challenge import p_value
 from recsys_jobs.settings import Settings
 

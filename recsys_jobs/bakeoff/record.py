@@ -14,9 +14,9 @@ import mlflow
 from recsys_jobs import measured, plots, tracking
 from recsys_jobs.bakeoff.entrants import Entrant, Skipped
 from recsys_jobs.bakeoff.ranking import Pair, Ranking, between
-from recsys_jobs.evaluate import metric_rows
 from recsys_jobs.evaluation.exam import MetricRow
 from recsys_jobs.gate import Difference
+from recsys_jobs.measure import metric_rows
 from recsys_jobs.promotion.challenge import Challenger
 from recsys_jobs.settings import Settings
 

@@ -12,8 +12,8 @@ from datetime import date
 from typing import NamedTuple
 
 from recsys_jobs import lake
+from recsys_jobs.cuts import exam_cut
 from recsys_jobs.errors import JobError
-from recsys_jobs.snapshot import exam_cut
 from recsys_jobs.tables import CUTS
 
 

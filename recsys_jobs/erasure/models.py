@@ -20,9 +20,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from recsys_jobs import lake, tracking
-from recsys_jobs.checkpoints import joined, split
 from recsys_jobs.fits import EXAM, SERVING, WEIGHTS, kept_weights
 from recsys_jobs.models.folded_model import USER
+from recsys_jobs.named_tensors import joined, split
 from recsys_jobs.tables import INTERACTIONS, RECOMMENDATIONS, REVIEWS
 
 _WEIGHTS, _FILE = WEIGHTS.split("/")

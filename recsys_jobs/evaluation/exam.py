@@ -16,28 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from recsys_jobs.dataset import Dataset, Floats, Ints
+from recsys_jobs.dataset import Dataset, Ints
 from recsys_jobs.diversity import centred, content_vectors, pool, reranked
 from recsys_jobs.evaluation import metrics
 from recsys_jobs.evaluation.bootstrap import Values, mean_intervals
 from recsys_jobs.evaluation.sampled import Negatives, draw, sampled_slates
 from recsys_jobs.evaluation.slices import AMONG_NEW_ITEMS, new_items, slices
+from recsys_jobs.holdout import Holdout
 from recsys_jobs.models.contract import Model
 from recsys_jobs.ranking import Slates, top_k
-
-
-@dataclass(frozen=True)
-class Holdout:
-    """What users took next: pairs of indices into the dataset's users and items, in any order.
-
-    `dropped` counts the pairs that are not among them because the item was not eligible at the cut, or
-    the user unknown. `rating_T`, where there is one, is stars, NaN where unknown.
-    """
-
-    user_T: Ints
-    item_T: Ints
-    dropped: int = 0
-    rating_T: Floats | None = None
 
 
 class MetricRow(NamedTuple):

@@ -15,9 +15,10 @@ from torch import Tensor
 
 from recsys_jobs.dataset import Dataset, Ints
 from recsys_jobs.evaluation.bootstrap import Values
-from recsys_jobs.evaluation.exam import Holdout, MetricRow, mean_rows, targets
+from recsys_jobs.evaluation.exam import MetricRow, mean_rows, targets
 from recsys_jobs.evaluation.sampled import Negatives, candidate_scores, draw
 from recsys_jobs.evaluation.slices import slices
+from recsys_jobs.holdout import Holdout
 from recsys_jobs.models.contract import Model
 from recsys_jobs.ranking import not_shown
 from recsys_jobs.selection import without_owned

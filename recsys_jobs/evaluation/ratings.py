@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from recsys_jobs.evaluation.bootstrap import resampled_means
-from recsys_jobs.evaluation.exam import Holdout, MetricRow
+from recsys_jobs.evaluation.exam import MetricRow
 from recsys_jobs.evaluation.metrics import mae, rmse
+from recsys_jobs.holdout import Holdout
 from recsys_jobs.models.contract import Model, Rater
 
 _RESAMPLES = 2_000

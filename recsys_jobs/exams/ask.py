@@ -18,8 +18,8 @@ from recsys_jobs.exams.night import sit_night
 from recsys_jobs.exams.raw_corpus import with_encoders
 from recsys_jobs.exams.sitting import Sitting, know, needed_reviews, sit
 from recsys_jobs.exams.vectors import load_contents
+from recsys_jobs.night_encoders import night_settings
 from recsys_jobs.settings import Settings
-from recsys_jobs.step import night_settings
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,13 @@ from datetime import date
 
 import numpy as np
 
+from recsys_jobs.cuts import exam_cut
 from recsys_jobs.dataset import Dataset
-from recsys_jobs.evaluation.exam import Holdout
 from recsys_jobs.exams.sitting import Sitting
+from recsys_jobs.holdout import Holdout
 from recsys_jobs.models.past import without
 from recsys_jobs.settings import Settings
-from recsys_jobs.snapshot import exam_cut, load_dataset, load_holdout
+from recsys_jobs.snapshot import load_dataset, load_holdout
 
 
 def sit_night(run_date: date, settings: Settings, final: bool) -> Sitting:

@@ -18,7 +18,6 @@ from scipy import sparse
 
 from recsys_jobs.dataset import Bools, Dataset, Floats, Ints
 from recsys_jobs.errors import JobError, UsageError
-from recsys_jobs.evaluation.exam import Holdout
 from recsys_jobs.evaluation.protocols import (
     TEST,
     TEST_INPUT,
@@ -32,9 +31,9 @@ from recsys_jobs.exam_data.raw import RawData, labels, numbers, terms
 from recsys_jobs.exams.edges import co_review_edges
 from recsys_jobs.exams.vectors import Contents
 from recsys_jobs.families import is_iterative
-from recsys_jobs.models.graph import shared_users
-from recsys_jobs.models.item_to_item import events_matrix
-from recsys_jobs.models.world import last_reviews
+from recsys_jobs.holdout import Holdout
+from recsys_jobs.models.edges import shared_users
+from recsys_jobs.models.histories import events_matrix, last_reviews
 from recsys_jobs.recipes import Recipe
 from recsys_jobs.reference import k_core
 from recsys_jobs.settings import Settings

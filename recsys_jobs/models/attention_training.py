@@ -22,7 +22,7 @@ from recsys_jobs.learner import EpochLog, Parts
 from recsys_jobs.models import attention_pairs, names
 from recsys_jobs.models.attention_contrastive import AttentionNetwork, Contents, Tokens
 from recsys_jobs.models.contract import Trained
-from recsys_jobs.models.item_to_item import events_matrix
+from recsys_jobs.models.histories import events_matrix
 from recsys_jobs.models.restore import packed, restored, unpacked
 from recsys_jobs.models.vector_model import VectorModel, fill_unknown
 from recsys_jobs.recipes import AttentionRecipe

@@ -21,7 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from recsys_jobs import checkpoints, families
+from recsys_jobs import checkpoints, families, named_tensors
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.epochs import Epochs, total
 from recsys_jobs.errors import UsageError
@@ -76,7 +76,7 @@ class BlendModel:
     def weights(self) -> dict[str, Tensor]:
         """Return the parts' weights under their numbers, and the epochs that each trained one took."""
         parts = {str(number): model.weights() for number, (_, model) in enumerate(self.parts)}
-        return checkpoints.joined(parts) | {"blend.epochs": torch.tensor(self.epochs)}
+        return named_tensors.joined(parts) | {"blend.epochs": torch.tensor(self.epochs)}
 
 
 def _part_terms(weight: float, model: Model, user: int, item: int) -> PartTerms:
@@ -155,7 +155,7 @@ def _closed_form(dataset: Dataset, part: Recipe, seed: int, whole: bool) -> Mode
 
 def load(weights: dict[str, Tensor], dataset: Dataset, recipe: BlendRecipe) -> BlendModel:
     """Return the blend of `weights` over a dataset."""
-    of_part = checkpoints.split(weights)
+    of_part = named_tensors.split(weights)
     models = [families.load(of_part[str(number)], dataset, part) for number, (_, part) in enumerate(recipe.parts)]
     parts = [(weight, model) for (weight, _), model in zip(recipe.parts, models, strict=True)]
     return BlendModel(parts, len(dataset.items), _plain(tuple(weights["blend.epochs"].reshape(-1).tolist())))

@@ -27,9 +27,10 @@ from torch import Tensor
 
 from recsys_jobs.dataset import Bools, Dataset
 from recsys_jobs.errors import JobError
+from recsys_jobs.models.histories import events_matrix
 from recsys_jobs.models.inverse import inverse_from_factor
 from recsys_jobs.models.item_text import unit_item_texts
-from recsys_jobs.models.item_to_item import ItemToItemModel, events_matrix, load
+from recsys_jobs.models.item_to_item import ItemToItemModel, load
 from recsys_jobs.recipes import EaseTextRecipe
 from recsys_jobs.selection import best_of
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from torch import Tensor
 
 from recsys_jobs import families
-from recsys_jobs.checkpoints import joined, split
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.errors import JobError
 from recsys_jobs.models.blend import BlendModel
 from recsys_jobs.models.contract import Factors, Model
+from recsys_jobs.named_tensors import joined, split
 from recsys_jobs.recipes import BlendRecipe, Recipe
 
 USER, ITEM, VECTORS = "fold.user_UF", "fold.item_IF", "fold.item_ID"

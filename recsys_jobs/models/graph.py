@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from recsys_jobs.dataset import Dataset, Floats, Ints
+from recsys_jobs.models.edges import seen_weights
 
 HISTORY = 50  # last items of a heavy user's row that are looked up when its pairs leave: cost, not meaning
 
@@ -41,16 +42,6 @@ def build_graph(dataset: Dataset, all_UI: sparse.csr_matrix, seen_UI: sparse.csr
     return _symmetric(src[kept], dst[kept], weight[kept], shared_K[kept], len(dataset.items))
 
 
-def seen_weights(dataset: Dataset, all_UI: sparse.csr_matrix, seen_UI: sparse.csr_matrix) -> tuple[Floats, Floats]:
-    """Return the part of each edge's weight that the seen events gave it, and how many seen users share it [K]."""
-    shared_K = shared_users(seen_UI, dataset.edge_src_K, dataset.edge_dst_K)
-    before_K = shared_K
-    if all_UI.nnz != seen_UI.nnz:
-        before_K = shared_users(all_UI, dataset.edge_src_K, dataset.edge_dst_K)
-    weight_K = dataset.edge_weight_K
-    return np.where(before_K > 0, weight_K * shared_K / np.maximum(before_K, 1), weight_K), shared_K
-
-
 def _symmetric(src: Ints, dst: Ints, weight: Floats, shared: Floats, items: int) -> Graph:
     rows, columns = np.concatenate([src, dst]), np.concatenate([dst, src])
     order = np.argsort(rows * items + columns)
@@ -58,16 +49,6 @@ def _symmetric(src: Ints, dst: Ints, weight: Floats, shared: Floats, items: int)
     values = np.tile(weight.astype(np.float32), 2)[order]
     matrix = sparse.csr_matrix((values, columns[order], starts), shape=(items, items))
     return Graph(matrix, np.tile(shared, 2)[order])
-
-
-def shared_users(history_UI: sparse.csr_matrix, src: Ints, dst: Ints, block: int = 50_000) -> Floats:
-    """Return how many users have both ends of each edge [K]; memory is bounded by the block."""
-    history_IU = history_UI.T.tocsr()
-    counts = [
-        np.asarray(history_IU[src[at : at + block]].multiply(history_IU[dst[at : at + block]]).sum(1)).ravel()
-        for at in range(0, len(src), block)
-    ]
-    return np.concatenate([np.zeros(0), *counts]).astype(np.float32)
 
 
 def without_pairs(graph: Graph, keys_N: Ints, history_UI: sparse.csr_matrix, user_B: Ints, item_B: Ints) -> Floats:

@@ -14,7 +14,8 @@ import numpy as np
 from scipy import sparse
 
 from recsys_jobs.dataset import Dataset
-from recsys_jobs.models.item_to_item import ItemToItemModel, events_matrix, last_events, load
+from recsys_jobs.models.histories import events_matrix, last_events
+from recsys_jobs.models.item_to_item import ItemToItemModel, load
 from recsys_jobs.models.neighbours import cosine_neighbours, query_blocks
 from recsys_jobs.recipes import ItemKnnRecipe
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from recsys_jobs.dataset import Bools, Dataset, Floats
-from recsys_jobs.models.world import last_reviews
+from recsys_jobs.models.histories import last_reviews
 
 
 def unit_item_texts(dataset: Dataset) -> Tensor:

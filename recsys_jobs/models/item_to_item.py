@@ -14,10 +14,11 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from recsys_jobs.dataset import Bools, Dataset
+from recsys_jobs.dataset import Dataset
 from recsys_jobs.errors import JobError
 from recsys_jobs.models import names
 from recsys_jobs.models.contract import Factors
+from recsys_jobs.models.histories import events_matrix
 
 
 class ItemToItemModel:
@@ -87,25 +88,3 @@ def _moved(weight_NN: sparse.csr_matrix, known: list[str], ids: list[str]) -> sp
     there = (row >= 0) & (column >= 0)
     found = entry.data[there], (row[there], column[there])
     return sparse.csr_matrix(found, shape=(len(ids), len(ids)))
-
-
-def events_matrix(dataset: Dataset, chosen_E: Bools | None = None) -> sparse.csr_matrix:
-    """Return X [U, I], float32, 1 where a user had an item; all events unless `chosen_E` picks some."""
-    user_E, item_E = dataset.event_user_E, dataset.event_item_E
-    if chosen_E is not None:
-        user_E, item_E = user_E[chosen_E], item_E[chosen_E]
-    shape = len(dataset.users), len(dataset.items)
-    matrix = sparse.csr_matrix((np.ones(len(user_E), dtype=np.float32), (user_E, item_E)), shape=shape)
-    matrix.sort_indices()
-    return matrix
-
-
-def last_events(dataset: Dataset, chosen_E: Bools, history: int) -> Bools:
-    """Return which of the chosen events are among the last `history` of their user."""
-    place_N = np.flatnonzero(chosen_E)
-    newest_N = place_N[::-1][np.argsort(dataset.event_user_E[place_N[::-1]], kind="stable")]  # of each user
-    user_N = dataset.event_user_E[newest_N]
-    age_N = np.arange(len(user_N)) - np.searchsorted(user_N, user_N)
-    last_E = np.zeros_like(chosen_E)
-    last_E[newest_N[age_N < history]] = True
-    return last_E

@@ -27,7 +27,7 @@ from recsys_jobs.dataset import Dataset, Ints
 from recsys_jobs.devices import to_device
 from recsys_jobs.learner import EpochLog, Parts
 from recsys_jobs.models import names
-from recsys_jobs.models.item_to_item import events_matrix
+from recsys_jobs.models.histories import events_matrix
 from recsys_jobs.models.sparse import to_torch
 from recsys_jobs.models.vector_model import VectorModel, fill_unknown
 from recsys_jobs.recipes import LightGCNRecipe

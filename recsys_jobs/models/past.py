@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 
 from recsys_jobs.dataset import Bools, Dataset
-from recsys_jobs.models.graph import seen_weights
-from recsys_jobs.models.item_to_item import events_matrix
+from recsys_jobs.models.edges import seen_weights
+from recsys_jobs.models.histories import events_matrix
 
 
 def without(dataset: Dataset, left_out_E: Bools) -> Dataset:

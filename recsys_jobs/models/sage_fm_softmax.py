@@ -34,8 +34,8 @@ from recsys_jobs.devices import to_device
 from recsys_jobs.errors import JobError
 from recsys_jobs.learner import EpochLog, Parts
 from recsys_jobs.models import names
+from recsys_jobs.models.histories import events_matrix
 from recsys_jobs.models.item_inputs import ItemInputs, item_inputs
-from recsys_jobs.models.item_to_item import events_matrix
 from recsys_jobs.models.restore import packed, restored, unpacked
 from recsys_jobs.models.sparse import Sparse, multiply, pair
 from recsys_jobs.models.vector_model import VectorModel

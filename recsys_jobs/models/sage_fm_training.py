@@ -20,8 +20,8 @@ from recsys_jobs.devices import to_device
 from recsys_jobs.learner import EpochLog, Parts
 from recsys_jobs.models.fitted_sage_fm import FittedSageFM, damped_edges, load, whole_graph
 from recsys_jobs.models.graph import drop_edges, without_pairs
+from recsys_jobs.models.histories import events_matrix
 from recsys_jobs.models.item_inputs import alike_titles
-from recsys_jobs.models.item_to_item import events_matrix
 from recsys_jobs.models.sage import View, view
 from recsys_jobs.models.sage_fm import ITEM_MODALITIES, SageFM
 from recsys_jobs.models.world import World, build_world, leave_out

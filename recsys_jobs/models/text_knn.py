@@ -19,8 +19,9 @@ from scipy import sparse
 
 from recsys_jobs.dataset import Bools, Dataset
 from recsys_jobs.faiss_search import neighbour_index, search
+from recsys_jobs.models.histories import events_matrix, last_events
 from recsys_jobs.models.item_text import unit_item_images, unit_item_texts
-from recsys_jobs.models.item_to_item import ItemToItemModel, events_matrix, last_events, load
+from recsys_jobs.models.item_to_item import ItemToItemModel, load
 from recsys_jobs.models.neighbours import largest_of_columns
 from recsys_jobs.recipes import TextKnnRecipe
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from recsys_jobs.dataset import Dataset, Ints
 from recsys_jobs.models import names
 from recsys_jobs.models.contract import Factors
-from recsys_jobs.models.item_to_item import events_matrix
+from recsys_jobs.models.histories import events_matrix
 from recsys_jobs.models.neighbours import cosine_neighbours, query_blocks
 from recsys_jobs.recipes import UserKnnRecipe
 

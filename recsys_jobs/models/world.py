@@ -7,7 +7,6 @@ U users, I items, E events, R reviews, L reviews kept of one owner, T text width
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -17,15 +16,8 @@ from torch.nn import functional
 
 from recsys_jobs.dataset import Bools, Dataset, Ints
 from recsys_jobs.models.graph import Graph, build_graph
+from recsys_jobs.models.histories import Reviews, events_matrix, last_reviews
 from recsys_jobs.models.sparse import Sparse
-
-
-class Reviews(NamedTuple):
-    """The last reviews of each owner, newest first, one more than stand for it: one may have to leave."""
-
-    row_OL: Tensor  # of review_RT, -1 where there are fewer
-    other_OL: Tensor  # the item that a user's review is of, the user that an item's review is by
-    take: int  # how many stand for the owner
 
 
 @dataclass(frozen=True)
@@ -55,8 +47,8 @@ class World:
 
 def build_world(dataset: Dataset, seen_E: Bools, device: torch.device, alike_II: Sparse | None = None) -> World:
     """Return the dataset as the events `seen_E` show it; edges that only other events made are gone."""
-    history_UI = _incidence(dataset, seen_E)
-    graph = build_graph(dataset, _incidence(dataset, np.ones_like(seen_E)), history_UI)
+    history_UI = events_matrix(dataset, seen_E)
+    graph = build_graph(dataset, events_matrix(dataset), history_UI)
     user_E, item_E, review_E = (a[seen_E] for a in (dataset.event_user_E, dataset.event_item_E, dataset.review_E))
     takes = dataset.reviews_per_user, dataset.reviews_per_item
     user_reviews = last_reviews(user_E, item_E, review_E, len(dataset.users), takes[0])
@@ -103,28 +95,6 @@ def _without(reviews: Reviews, key_T: Ints, items: int, by_user: bool) -> Review
     user, item = (owner_O1, reviews.other_OL) if by_user else (reviews.other_OL, owner_O1)
     leaves_OL = torch.isin(user * items + item, torch.from_numpy(key_T).to(reviews.row_OL.device))
     return reviews._replace(row_OL=reviews.row_OL.masked_fill(leaves_OL, -1))
-
-
-def _incidence(dataset: Dataset, seen_E: Bools) -> sparse.csr_matrix:
-    rows, columns = dataset.event_user_E[seen_E], dataset.event_item_E[seen_E]
-    shape = len(dataset.users), len(dataset.items)
-    matrix = sparse.csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=shape)
-    matrix.sort_indices()
-    return matrix
-
-
-def last_reviews(owner_E: Ints, other_E: Ints, review_E: Ints, owners: int, take: int) -> Reviews:
-    """Return the last take + 1 reviews of each owner; events come in their total order, -1 is no review."""
-    kept = np.flatnonzero(review_E >= 0)
-    newest_first = kept[np.argsort(-owner_E[kept], kind="stable")[::-1]]  # owners ascending, events descending
-    owner = owner_E[newest_first]
-    position = np.arange(len(owner)) - np.searchsorted(owner, owner)
-    chosen = position <= take
-    row_OL = np.full((owners, take + 1), -1, np.int64)
-    other_OL = np.full((owners, take + 1), -1, np.int64)
-    row_OL[owner[chosen], position[chosen]] = review_E[newest_first[chosen]]
-    other_OL[owner[chosen], position[chosen]] = other_E[newest_first[chosen]]
-    return Reviews(torch.from_numpy(row_OL), torch.from_numpy(other_OL), take)
 
 
 def mean_review(world: World, reviews: Reviews, owner_B: Tensor, leave_B: Tensor | None) -> tuple[Tensor, Tensor]:

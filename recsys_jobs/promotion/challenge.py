@@ -17,18 +17,20 @@ import numpy as np
 
 from recsys_jobs import decisions, lake
 from recsys_jobs.code_version import code_version
+from recsys_jobs.cuts import exam_cut
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.decisions import Row
 from recsys_jobs.errors import UsageError
-from recsys_jobs.evaluate import examined, ndcg_difference
 from recsys_jobs.evaluation.bootstrap import resampled_means
-from recsys_jobs.evaluation.exam import ExamResult, Holdout
+from recsys_jobs.evaluation.exam import ExamResult
 from recsys_jobs.fits import Fit, exam_fit
 from recsys_jobs.gate import Difference
+from recsys_jobs.holdout import Holdout
+from recsys_jobs.measure import examined, ndcg_difference
 from recsys_jobs.models.served import terms
 from recsys_jobs.recipes import recipe as recipe_called
 from recsys_jobs.settings import Settings
-from recsys_jobs.snapshot import exam_cut, load_dataset, load_holdout
+from recsys_jobs.snapshot import load_dataset, load_holdout
 from recsys_jobs.step import Step
 from recsys_jobs.tables import RECOMMENDATIONS
 

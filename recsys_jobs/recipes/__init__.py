@@ -12,13 +12,7 @@ from dataclasses import MISSING, fields, replace
 from typing import Any
 
 from recsys_jobs.errors import UsageError
-from recsys_jobs.recipes.attention import (
-    AttentionRecipe,
-    NcfRecipe,
-    attention_contrastive,
-    attention_towers,
-    ncf_rating,
-)
+from recsys_jobs.recipes.attention import AttentionRecipe, attention_contrastive, attention_towers
 from recsys_jobs.recipes.base import Recipe, TrainedRecipe
 from recsys_jobs.recipes.blends import (
     BlendRecipe,
@@ -47,23 +41,8 @@ from recsys_jobs.recipes.closed import (
     text_knn,
     user_knn,
 )
-from recsys_jobs.recipes.graphs import (
-    LightGCNRecipe,
-    SageFMRecipe,
-    SageGraphRecipe,
-    SageRecentRecipe,
-    SageSoftmaxRecipe,
-    bpr_mf,
-    lightgcn,
-    sage_fm,
-    sage_fm_debug,
-    sage_fm_end_to_end,
-    sage_fm_end_to_end_small,
-    sage_fm_recent,
-    sage_fm_seed,
-    sage_fm_softmax,
-    sage_fm_text_graph,
-)
+from recsys_jobs.recipes.lightgcn import LightGCNRecipe, bpr_mf, lightgcn
+from recsys_jobs.recipes.ncf import NcfRecipe, ncf_rating
 from recsys_jobs.recipes.recent import (
     RecentRecipe,
     ease_text_recent,
@@ -72,6 +51,17 @@ from recsys_jobs.recipes.recent import (
     popularity_recent,
     text_knn_recent,
 )
+from recsys_jobs.recipes.sage_fm import (
+    SageFMRecipe,
+    sage_fm,
+    sage_fm_debug,
+    sage_fm_end_to_end,
+    sage_fm_end_to_end_small,
+    sage_fm_seed,
+    sage_fm_text_graph,
+)
+from recsys_jobs.recipes.sage_recent import SageRecentRecipe, sage_fm_recent
+from recsys_jobs.recipes.sage_softmax import SageGraphRecipe, SageSoftmaxRecipe, sage_fm_softmax
 from recsys_jobs.recipes.sequences import (
     ContentSequenceRecipe,
     GatedSequenceRecipe,

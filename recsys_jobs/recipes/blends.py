@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from recsys_jobs.recipes.base import Recipe
 from recsys_jobs.recipes.closed import ease_text, text_kernel
-from recsys_jobs.recipes.graphs import lightgcn, sage_fm_recent, sage_fm_softmax
+from recsys_jobs.recipes.lightgcn import lightgcn
 from recsys_jobs.recipes.recent import multimodal_knn_recent
+from recsys_jobs.recipes.sage_recent import sage_fm_recent
+from recsys_jobs.recipes.sage_softmax import sage_fm_softmax
 from recsys_jobs.recipes.sequences import sasrec, temporal_gpt2
 
 

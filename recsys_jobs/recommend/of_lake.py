@@ -8,6 +8,7 @@ from recsys_jobs import lake
 from recsys_jobs.blocklist import blocked
 from recsys_jobs.errors import UsageError
 from recsys_jobs.fits import kept_fit
+from recsys_jobs.night_encoders import night_settings
 from recsys_jobs.recommend.call import Call
 from recsys_jobs.recommend.for_people import Asked
 from recsys_jobs.republish import latest_night, published_model
@@ -15,7 +16,6 @@ from recsys_jobs.settings import load_settings
 from recsys_jobs.slate import titles_of
 from recsys_jobs.snapshot import load_dataset
 from recsys_jobs.sql import connect
-from recsys_jobs.step import night_settings
 from recsys_jobs.tables import RECOMMENDATIONS
 
 

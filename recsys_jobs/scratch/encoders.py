@@ -21,7 +21,6 @@ from typing import Any
 from recsys_jobs.devices import choose_device
 from recsys_jobs.embed.registry import MODALITIES, mark_raw
 from recsys_jobs.errors import UsageError
-from recsys_jobs.fingerprint import sources_hash
 from recsys_jobs.scratch.boundary import latest_boundary
 from recsys_jobs.scratch.corpus import Corpus, lake_corpus
 from recsys_jobs.scratch.photos import save_processor, train_image_encoder
@@ -29,6 +28,7 @@ from recsys_jobs.scratch.sizes import NAMES, Size, size_called
 from recsys_jobs.scratch.text import train_text_encoder
 from recsys_jobs.scratch.words import train_tokenizer
 from recsys_jobs.settings import Settings, lake_root
+from recsys_jobs.source_hash import sources_hash
 
 _PINS = ("torch", "transformers", "tokenizers", "pillow")
 _RAW = {"text": "tokens", "image": "pixels"}  # names of what leaves contents raw

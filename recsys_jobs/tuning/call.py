@@ -5,26 +5,14 @@ from __future__ import annotations
 import argparse
 import logging
 import math
-from dataclasses import dataclass
 from datetime import date
 
 from recsys_jobs.errors import UsageError
-from recsys_jobs.settings import Settings, load_settings, parse_date
+from recsys_jobs.settings import load_settings, parse_date
+from recsys_jobs.tuning.options import Call
 
 WHAT = "search a recipe's hyperparameters by validation before a cut, and confirm the winner once on a later window"
 MORE = "The winner challenges the recipe in force. A search that was broken off goes on; a second look is never taken."
-
-
-@dataclass(frozen=True)
-class Call:
-    """One search: its recipe, the night whose holdout confirms, its budget, whether to confirm, its configuration."""
-
-    recipe: str
-    run_date: date
-    minutes: float
-    trials: float
-    confirms: bool
-    settings: Settings
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:

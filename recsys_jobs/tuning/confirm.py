@@ -10,11 +10,11 @@ from datetime import date, timedelta
 
 from recsys_jobs import decisions
 from recsys_jobs.decisions import Row
+from recsys_jobs.night_encoders import night_settings
 from recsys_jobs.promotion.challenge import challenge
 from recsys_jobs.recipes import Recipe
 from recsys_jobs.recipes.tuned import is_tuned, root
 from recsys_jobs.settings import Settings
-from recsys_jobs.step import night_settings
 
 
 def confirm(winner: Recipe, run_date: date, settings: Settings) -> str:

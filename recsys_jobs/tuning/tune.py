@@ -21,14 +21,15 @@ from recsys_jobs.bakeoff.entrants import Night, load_night
 from recsys_jobs.bakeoff.windows import windows
 from recsys_jobs.devices import use_all_cores
 from recsys_jobs.errors import UsageError
-from recsys_jobs.fingerprint import model_fingerprint, sources_hash
+from recsys_jobs.fingerprint import model_fingerprint
 from recsys_jobs.recipes import BlendRecipe, Recipe
 from recsys_jobs.recipes import recipe as recipe_called
 from recsys_jobs.recipes.tuned import keep, place, root
+from recsys_jobs.source_hash import sources_hash
 from recsys_jobs.tuning import record
-from recsys_jobs.tuning.call import Call
 from recsys_jobs.tuning.confirm import confirm
 from recsys_jobs.tuning.objective import worth
+from recsys_jobs.tuning.options import Call
 from recsys_jobs.tuning.search import SECONDS, Budget, best, finished, open_study, search
 from recsys_jobs.tuning.space import own_values, parts_of, space, varied
 

@@ -60,10 +60,10 @@ def write_the_rest(place: Path) -> None:
 
 
 def register(day: date, name: str) -> None:
-    from recsys_jobs.serve import _registered
+    from recsys_jobs.register import register_fit
 
     fit = shop.publish(day, name)
-    version = _registered(day, fit, load_dataset(day, shop.SETTINGS))
+    version = register_fit(day, fit, load_dataset(day, shop.SETTINGS))
     assert shop.publish(day, name, version).run_id == fit.run_id
 
 

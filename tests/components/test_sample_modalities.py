@@ -18,7 +18,8 @@ from recsys_jobs.dataset import Dataset, Floats, Ints
 from recsys_jobs.embed.image import encode_images, load_image_encoder
 from recsys_jobs.embed.text import encode_texts, load_text_encoder
 from recsys_jobs.evaluation.bootstrap import Values, paired_difference
-from recsys_jobs.evaluation.exam import Holdout, examine
+from recsys_jobs.evaluation.exam import examine
+from recsys_jobs.holdout import Holdout
 from recsys_jobs.recipes import sage_fm, text_knn
 from recsys_jobs.sample import photos
 from recsys_jobs.sample.events import PLAIN, events

@@ -24,12 +24,13 @@ from optuna.study import Study
 from recsys_jobs import cli, decisions, lake, snapshot, tracking
 from recsys_jobs.bakeoff import entrants
 from recsys_jobs.bakeoff.entrants import load_night
+from recsys_jobs.cuts import exam_cut
 from recsys_jobs.errors import JobError
 from recsys_jobs.promotion import challenge
 from recsys_jobs.recipes import ease_text, recipe
 from recsys_jobs.recipes.tuned import keep
 from recsys_jobs.settings import Settings, load_settings
-from recsys_jobs.snapshot import exam_cut, load_holdout
+from recsys_jobs.snapshot import load_holdout
 from recsys_jobs.tables import CONTENTS, INTERACTIONS, ITEM_EDGES, Table
 from recsys_jobs.tuning import record
 from recsys_jobs.tuning.search import Budget, best, finished

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from recsys_jobs import dataset_file
+from recsys_jobs.content_hash import content_hash
 from recsys_jobs.dataset import Dataset
-from recsys_jobs.fingerprint import content_hash
 from tests.unit.worlds import dataset, with_everything
 
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from recsys_jobs.dataset import Dataset
-from recsys_jobs.evaluation.exam import ExamResult, Holdout, examine
+from recsys_jobs.evaluation.exam import ExamResult, examine
+from recsys_jobs.holdout import Holdout
 from recsys_jobs.models import ease_text, popularity, random_scores, text_knn
 from recsys_jobs.models.contract import Model
 from recsys_jobs.ranking import top_k

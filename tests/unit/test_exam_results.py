@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from recsys_jobs.evaluation.exam import Holdout
 from recsys_jobs.exams import final_uses, results
 from recsys_jobs.exams.ask import Question
 from recsys_jobs.exams.call import Call
@@ -17,6 +16,7 @@ from recsys_jobs.exams.fitting import Trained
 from recsys_jobs.exams.results import Row
 from recsys_jobs.exams.run import measure, usual_place
 from recsys_jobs.exams.sitting import Sitting
+from recsys_jobs.holdout import Holdout
 from recsys_jobs.recipes import recipe
 from recsys_jobs.tables import MODEL_METRICS
 from tests.unit.test_ratings import Stars

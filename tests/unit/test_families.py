@@ -13,8 +13,9 @@ import safetensors.torch
 import torch
 
 from recsys_jobs.dataset import Dataset
-from recsys_jobs.evaluation.exam import Holdout, examine
+from recsys_jobs.evaluation.exam import examine
 from recsys_jobs.families import Fitted, fit, is_iterative, load
+from recsys_jobs.holdout import Holdout
 from recsys_jobs.models.folded_model import fold, unfold
 from recsys_jobs.ranking import top_k
 from recsys_jobs.recipes import RECIPES, BlendRecipe, Recipe, recipe

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from recsys_jobs.models import ease_text, item_knn, neighbours, user_knn
-from recsys_jobs.models.item_to_item import events_matrix
+from recsys_jobs.models.histories import events_matrix
 from recsys_jobs.ranking import similar_items
 from recsys_jobs.recipes import ease
 from recsys_jobs.recipes import ease_text as ease_text_recipe

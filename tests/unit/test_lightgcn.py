@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from recsys_jobs.models import names
-from recsys_jobs.models.item_to_item import events_matrix
+from recsys_jobs.models.histories import events_matrix
 from recsys_jobs.models.lightgcn import adjacency, fit, load, propagate, vectors
 from recsys_jobs.models.vector_model import VectorModel
 from recsys_jobs.recipes import bpr_mf, lightgcn

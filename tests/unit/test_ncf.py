@@ -11,8 +11,8 @@ import torch
 
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.errors import JobError
-from recsys_jobs.evaluation.exam import Holdout
 from recsys_jobs.evaluation.ratings import examine_ratings
+from recsys_jobs.holdout import Holdout
 from recsys_jobs.models.contract import Rater
 from recsys_jobs.models.ncf import Contents, Ncf
 from recsys_jobs.models.ncf_training import FittedNcf, fit, load

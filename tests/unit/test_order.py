@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from recsys_jobs.evaluation import order
-from recsys_jobs.evaluation.exam import Holdout, MetricRow
+from recsys_jobs.evaluation.exam import MetricRow
 from recsys_jobs.evaluation.order import examine_order, per_user
+from recsys_jobs.holdout import Holdout
 from tests.unit.test_ranking import Table
 from tests.unit.worlds import dataset
 

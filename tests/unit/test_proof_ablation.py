@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from proofs.ablation import VARIATIONS, identifiers_alone, measured, without_terms
-from recsys_jobs.evaluation.exam import Holdout
 from recsys_jobs.exams.sitting import Sitting
+from recsys_jobs.holdout import Holdout
 from recsys_jobs.recipes import sage_fm_softmax
 from tests.unit.worlds import with_everything, without_validation
 

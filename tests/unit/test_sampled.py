@@ -9,9 +9,10 @@ from scipy import sparse
 
 from recsys_jobs.dataset import Dataset, Ints
 from recsys_jobs.evaluation import sampled
-from recsys_jobs.evaluation.exam import Holdout, examine
+from recsys_jobs.evaluation.exam import examine
 from recsys_jobs.evaluation.order import examine_order
 from recsys_jobs.evaluation.sampled import Negatives, draw
+from recsys_jobs.holdout import Holdout
 from recsys_jobs.models import random_scores
 from tests.unit.test_ranking import Table
 from tests.unit.worlds import dataset

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys_jobs.errors import JobError
-from recsys_jobs.models.item_to_item import events_matrix
+from recsys_jobs.models.histories import events_matrix
 from recsys_jobs.sampling import batches, held_out, own_negatives, owned_among, positives, shared_candidates
 from tests.unit.worlds import dataset, with_everything
 

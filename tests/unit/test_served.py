@@ -19,7 +19,7 @@ from recsys_jobs.models.contract import Factors, Model
 from recsys_jobs.models.served import terms
 from recsys_jobs.ranking import top_k
 from recsys_jobs.recipes import Recipe, ease_text, item_knn, item_knn_recent, user_knn
-from recsys_jobs.serve import write_model
+from recsys_jobs.register import write_model
 from recsys_jobs.serving_model import Recommender
 from tests.unit.test_blend import TRAINED, blend_of
 from tests.unit.test_recency import shop

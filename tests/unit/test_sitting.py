@@ -9,13 +9,13 @@ import pytest
 
 from recsys_jobs.dataset import Dataset
 from recsys_jobs.errors import JobError, UsageError
-from recsys_jobs.evaluation.exam import Holdout
 from recsys_jobs.evaluation.protocols import TEST, TEST_INPUT, TRAIN, VALIDATION, VALIDATION_INPUT, Parts
 from recsys_jobs.exam_data.raw import Item, Log, RawData, assemble
 from recsys_jobs.exams.sitting import Sitting, know, needed_reviews, sit
 from recsys_jobs.exams.vectors import Contents
+from recsys_jobs.holdout import Holdout
 from recsys_jobs.models.graph import build_graph
-from recsys_jobs.models.item_to_item import events_matrix
+from recsys_jobs.models.histories import events_matrix
 from recsys_jobs.models.past import without
 from recsys_jobs.settings import Settings
 from tests.unit.worlds import dataset

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from recsys_jobs.dataset import Dataset, Ints
-from recsys_jobs.evaluation.exam import Holdout, examine
+from recsys_jobs.evaluation.exam import examine
+from recsys_jobs.holdout import Holdout
 from recsys_jobs.models.moments import DAY
 from recsys_jobs.models.temporal_gpt2 import fit
 from recsys_jobs.recipes import temporal_gpt2

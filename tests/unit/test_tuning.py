@@ -30,8 +30,8 @@ from recsys_jobs.recipes import (
 from recsys_jobs.recipes.tuned import keep, place, root
 from recsys_jobs.settings import Settings
 from recsys_jobs.tuning import record
-from recsys_jobs.tuning.call import Call
 from recsys_jobs.tuning.objective import Worth, worth
+from recsys_jobs.tuning.options import Call
 from recsys_jobs.tuning.search import Budget, best, finished, open_study, search
 from recsys_jobs.tuning.space import own_values, space, varied
 from recsys_jobs.tuning.tune import as_code, tune
