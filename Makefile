@@ -81,7 +81,7 @@ prove: $(READY) ## the long proofs: what each modality is worth in the sample, k
 	@$(if $(and $(FROM),$(TO),$(LANDING)),$(BIN)/python -m proofs.orders "$$FROM" "$$TO" --landing="$$LANDING" --out="$${OUT:-var/proofs/orders}")
 
 up: ## the whole stack in containers, on localhost: [GPU=1] [RECSYS_LANDING=dir]
-	@$(PYTHON) -m recsys_jobs.stack.env_file && mkdir -p var/landing
+	@$(PYTHON) -m recsys_jobs.operations.stack.env_file && mkdir -p var/landing
 	docker compose --profile $(if $(GPU),gpu,cpu) up --build --detach
 	@echo 'Airflow http://127.0.0.1:8080 (admin, AIRFLOW_ADMIN_PASSWORD in .env)  MLflow :5000  Spark :8090  SQL jdbc:hive2://127.0.0.1:10000'
 

@@ -15,10 +15,10 @@ import torch
 from scipy import sparse
 
 from benchmarks.topk import Folded, histories, seconds
-from recsys_jobs.dataset import Dataset
-from recsys_jobs.models.blend import BlendModel
-from recsys_jobs.models.item_to_item import ItemToItemModel
-from recsys_jobs.ranking import top_k
+from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.models.base.item_to_item import ItemToItemModel
+from recsys_jobs.models.blend.learner import BlendModel
+from recsys_jobs.ranking.top_k import top_k
 
 GOAL = 60.0  # seconds
 

@@ -20,13 +20,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from recsys_jobs.dataset import Dataset, Ints
-from recsys_jobs.devices import use_all_cores
-from recsys_jobs.errors import UsageError, run_main
-from recsys_jobs.exams.edges import co_review_edges
-from recsys_jobs.models.sage_fm_training import fit
-from recsys_jobs.recipes import SageFMRecipe, recipe
-from recsys_jobs.settings import ROOT, Settings
+from recsys_jobs.contracts.errors import UsageError, run_main
+from recsys_jobs.contracts.settings import ROOT, Settings
+from recsys_jobs.data.co_review_edges import co_review_edges
+from recsys_jobs.data.dataset import Dataset, Ints
+from recsys_jobs.models.recipes import recipe
+from recsys_jobs.models.sage_fm.learner import fit
+from recsys_jobs.models.sage_fm.recipe import SageFMRecipe
+from recsys_jobs.torch_common.devices import use_all_cores
 
 TEXT_WIDTH = 384
 

@@ -11,7 +11,12 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from recsys_jobs.recipes import AttentionRecipe, LightGCNRecipe, NcfRecipe, Recipe, SageSoftmaxRecipe, SequenceRecipe
+from recsys_jobs.models.attention.recipe import AttentionRecipe
+from recsys_jobs.models.lightgcn.recipe import LightGCNRecipe
+from recsys_jobs.models.ncf.recipe import NcfRecipe
+from recsys_jobs.models.sage_softmax.recipe import SageSoftmaxRecipe
+from recsys_jobs.models.sequence.recipe import SequenceRecipe
+from recsys_jobs.training.recipe import Recipe
 
 _ADAM = 28.0  # bytes a weight and step
 

@@ -23,8 +23,8 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from recsys_jobs.errors import UsageError, run_main
-from recsys_jobs.settings import ROOT, Settings
+from recsys_jobs.contracts.errors import UsageError, run_main
+from recsys_jobs.contracts.settings import ROOT, Settings
 from spark.ingest import ingest
 from spark.session import get_spark
 

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from recsys_jobs.errors import JobError
-from recsys_jobs.settings import ROOT
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.contracts.settings import ROOT
 
 _HERE = Path(__file__).parent
 _REQUIREMENTS, _DRIVER = _HERE / "peers-requirements.txt", _HERE / "peer_recbole.py"

@@ -24,14 +24,18 @@ import torch
 from benchmarks import peer_environment
 from benchmarks.epoch import matmul_speed, memory_speed, with_random_contents
 from benchmarks.floors import Size, floor
-from recsys_jobs import families
-from recsys_jobs.dataset import Dataset
-from recsys_jobs.devices import use_all_cores
-from recsys_jobs.errors import UsageError, run_main
-from recsys_jobs.exam_data import sequences
-from recsys_jobs.exam_data.raw import RawData
-from recsys_jobs.recipes import LightGCNRecipe, NcfRecipe, Recipe, SequenceRecipe, recipe
-from recsys_jobs.settings import ROOT
+from recsys_jobs.contracts.errors import UsageError, run_main
+from recsys_jobs.contracts.settings import ROOT
+from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.data.readers import sequences
+from recsys_jobs.data.readers.raw import RawData
+from recsys_jobs.models import families
+from recsys_jobs.models.lightgcn.recipe import LightGCNRecipe
+from recsys_jobs.models.ncf.recipe import NcfRecipe
+from recsys_jobs.models.recipes import recipe
+from recsys_jobs.models.sequence.recipe import SequenceRecipe
+from recsys_jobs.torch_common.devices import use_all_cores
+from recsys_jobs.training.recipe import Recipe
 
 GOAL = 0.5  # of the peer's time
 _SHORT, _SETTLED = ("bpr_mf", "lightgcn"), 12  # epochs of a second need more than three to settle, on both sides

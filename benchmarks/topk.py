@@ -15,10 +15,10 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from recsys_jobs.dataset import Dataset
-from recsys_jobs.faiss_search import gpu_available, inner_product_index, search
-from recsys_jobs.models.contract import Factors
-from recsys_jobs.ranking import top_k
+from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.ranking.faiss_search import gpu_available, inner_product_index, search
+from recsys_jobs.ranking.model import Factors
+from recsys_jobs.ranking.top_k import top_k
 
 GOAL = 0.7  # of the bare search's speed
 _PER_USER = 7  # items owned, on average

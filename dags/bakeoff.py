@@ -36,8 +36,8 @@ CALL = [
 
 
 def job(step: str, hours: int, operator=JobOperator, **how) -> JobOperator:
-    """One task: `python -m recsys_jobs.bakeoff.step --run-date D [--recipes=A,B]`."""
-    module = f"recsys_jobs.bakeoff.{step}"
+    """One task: `python -m recsys_jobs.challenges.bakeoff.step --run-date D [--recipes=A,B]`."""
+    module = f"recsys_jobs.challenges.bakeoff.{step}"
     return operator(task_id=step, module=module, arguments=CALL, execution_timeout=timedelta(hours=hours), **how)
 
 
@@ -77,7 +77,7 @@ def bakeoff():
     plan = job("plan", 1, PlanOperator)
     fit = JobOperator.partial(
         task_id="fit",
-        module="recsys_jobs.bakeoff.fit",
+        module="recsys_jobs.challenges.bakeoff.fit",
         gpu=True,
         execution_timeout=timedelta(hours=12),
         max_active_tis_per_dag=1,  # fits side by side on one machine take longer than one after another

@@ -30,10 +30,10 @@ from plugins.quiet import no_night_runs
 
 
 def job(step: str) -> JobOperator:
-    """One task: `python -m recsys_jobs.maintenance step`."""
+    """One task: `python -m recsys_jobs.operations.retention step`."""
     return JobOperator(
         task_id=step,
-        module="recsys_jobs.maintenance",
+        module="recsys_jobs.operations.retention",
         arguments=[step],
         execution_timeout=timedelta(hours=6),
     )

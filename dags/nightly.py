@@ -39,7 +39,7 @@ from plugins.alerts import say_failure
 from plugins.job_operator import JobOperator
 from plugins.report_operator import ReportOperator, say_drift
 from plugins.run_date import run_date
-from recsys_jobs import tables
+from recsys_jobs.contracts import tables
 
 DATE = "{{ run_date(dag_run, params) }}"
 # On S3 Spark's Delta has no lock: there the stack names a pool with one slot, so that a backfill and a live night take turns
@@ -101,21 +101,21 @@ def nightly():
         encode >> job("gate", "expectations.gate", "embeddings", minutes=60, **NO_RETRY)
 
     with TaskGroup("train") as train:
-        job("recipe", "recsys_jobs.train", recipe, minutes=720, gpu=True)
-        job("floor", "recsys_jobs.train", "--floor", minutes=240, gpu=True)
+        job("recipe", "recsys_jobs.night.train", recipe, minutes=720, gpu=True)
+        job("floor", "recsys_jobs.night.train", "--floor", minutes=240, gpu=True)
 
     with TaskGroup("evaluate") as evaluate:
-        job("gate", "recsys_jobs.evaluate", recipe, minutes=120)
+        job("gate", "recsys_jobs.night.evaluate", recipe, minutes=120)
 
     with TaskGroup("recommend") as recommend:
-        fit = job("fit", "recsys_jobs.serve", recipe, minutes=720, gpu=True)
-        top_k = job("top_k", "recsys_jobs.top_k", recipe, minutes=240, gpu=True)
+        fit = job("fit", "recsys_jobs.night.fit_serving", recipe, minutes=720, gpu=True)
+        top_k = job("top_k", "recsys_jobs.night.top_k", recipe, minutes=240, gpu=True)
         published = [
             Asset(f"lake://{t.name}") for t in (tables.RECOMMENDATIONS, tables.SIMILAR_ITEMS, tables.POPULAR_ITEMS)
         ]
-        publish = job("publish", "recsys_jobs.publish", recipe, minutes=120, outlets=published)
+        publish = job("publish", "recsys_jobs.night.publish", recipe, minutes=120, outlets=published)
         how = {"operator": ReportOperator, "on_success_callback": say_drift}
-        fit >> top_k >> publish >> job("report", "recsys_jobs.night_report", recipe, minutes=60, **how)
+        fit >> top_k >> publish >> job("report", "recsys_jobs.night.report", recipe, minutes=60, **how)
 
     ingest >> validate >> embed >> train >> evaluate >> recommend
 

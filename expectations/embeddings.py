@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from expectations.patterns import HASH
-from recsys_jobs.tables import EMBEDDINGS
+from recsys_jobs.contracts.tables import EMBEDDINGS
 
 if TYPE_CHECKING:
     from great_expectations import ExpectationSuite

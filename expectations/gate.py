@@ -14,9 +14,18 @@ from typing import TYPE_CHECKING
 
 from expectations import embeddings, interactions, items, reviews, stored
 from expectations.recommendations import audit_recommendations
-from recsys_jobs.errors import run_main
-from recsys_jobs.settings import load_settings, parse_date
-from recsys_jobs.tables import CONTENTS, EMBEDDINGS, INTERACTIONS, ITEMS, RECOMMENDATIONS, REVIEWS, TABLES, Table
+from recsys_jobs.contracts.errors import run_main
+from recsys_jobs.contracts.settings import load_settings, parse_date
+from recsys_jobs.contracts.tables import (
+    CONTENTS,
+    EMBEDDINGS,
+    INTERACTIONS,
+    ITEMS,
+    RECOMMENDATIONS,
+    REVIEWS,
+    TABLES,
+    Table,
+)
 
 if TYPE_CHECKING:
     from great_expectations import ExpectationSuite

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from expectations.patterns import HASH, ID, USER
-from recsys_jobs.tables import INTERACTIONS
+from recsys_jobs.contracts.tables import INTERACTIONS
 
 if TYPE_CHECKING:
     from great_expectations import ExpectationSuite

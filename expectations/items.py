@@ -6,7 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from expectations.patterns import HASH, ID
-from recsys_jobs.tables import ITEMS
+from recsys_jobs.contracts.tables import ITEMS
 
 if TYPE_CHECKING:
     from great_expectations import ExpectationSuite

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pandas as pd
 
 from expectations import docs
-from recsys_jobs.errors import JobError
-from recsys_jobs.tables import Table
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.contracts.tables import Table
 
 if TYPE_CHECKING:
     from great_expectations import ExpectationSuite

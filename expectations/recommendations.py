@@ -10,7 +10,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from recsys_jobs.tables import RECOMMENDATIONS
+from recsys_jobs.contracts.tables import RECOMMENDATIONS
 
 if TYPE_CHECKING:
     from great_expectations import ExpectationSuite

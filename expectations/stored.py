@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
-from recsys_jobs import lake
-from recsys_jobs.errors import JobError
-from recsys_jobs.tables import Table
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.contracts.tables import Table
+from recsys_jobs.lake import delta
 
 
 def rows(table: Table, columns: list[str], day: date | None = None) -> pa.Table:
@@ -26,7 +26,7 @@ def batches(table: Table) -> Iterator[pa.RecordBatch]:
 
 
 def _open(table: Table) -> ds.Dataset:
-    delta = lake.open_table(table)
-    if delta is None:
-        raise JobError(f"no table {lake.table_path(table)}: run the night's step that writes it first")
-    return lake.dataset(delta)
+    delta_table = delta.open_table(table)
+    if delta_table is None:
+        raise JobError(f"no table {delta.table_path(table)}: run the night's step that writes it first")
+    return delta.dataset(delta_table)

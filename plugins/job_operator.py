@@ -16,7 +16,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from plugins.launchers import Job, launch
-from recsys_jobs.errors import plain
+from recsys_jobs.contracts.errors import plain
 
 _GRACE = 20  # seconds between SIGTERM and SIGKILL
 _DEFAULTS = {

@@ -17,13 +17,15 @@ from typing import Any
 import numpy as np
 
 from proofs.one_exam import fit_and_examine
-from recsys_jobs.dataset import Dataset
-from recsys_jobs.devices import use_all_cores
-from recsys_jobs.exams.ask import ask
-from recsys_jobs.exams.call import Call
-from recsys_jobs.exams.sitting import Sitting
-from recsys_jobs.recipes import Recipe, sage_fm, sage_fm_seed, sage_fm_softmax, sage_fm_text_graph
-from recsys_jobs.settings import load_settings
+from recsys_jobs.contracts.settings import load_settings
+from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.exam.datasets import Sitting
+from recsys_jobs.exam.options import Call
+from recsys_jobs.exam.prepare import ask
+from recsys_jobs.models.sage_fm.recipe import sage_fm, sage_fm_seed, sage_fm_text_graph
+from recsys_jobs.models.sage_softmax.recipe import sage_fm_softmax
+from recsys_jobs.torch_common.devices import use_all_cores
+from recsys_jobs.training.recipe import Recipe
 
 Change = Callable[[Dataset], Dataset]
 

@@ -17,10 +17,10 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from proofs import homes
-from recsys_jobs import lake
-from recsys_jobs.errors import run_main
-from recsys_jobs.settings import Settings, load_settings, parse_date
-from recsys_jobs.tables import ITEM_EDGES, MODEL_METRICS
+from recsys_jobs.contracts.errors import run_main
+from recsys_jobs.contracts.settings import Settings, load_settings, parse_date
+from recsys_jobs.contracts.tables import ITEM_EDGES, MODEL_METRICS
+from recsys_jobs.lake import delta
 
 
 def main() -> None:
@@ -51,10 +51,10 @@ def write_settings(settings: Settings, path: Path) -> Path:
 
 def figures(name: str, folder: Path, day: date, k: int) -> list[str]:
     """A line a recipe: what it reached with all examined users."""
-    kinds = lake.read_date(ITEM_EDGES, day, ["kind"], folder)["kind"]
+    kinds = delta.read_date(ITEM_EDGES, day, ["kind"], folder)["kind"]
     listed = len(kinds) - (pc.sum(pc.equal(kinds, "co_review")).as_py() or 0)
     rows = [
-        r for r in lake.read_date(MODEL_METRICS, day, lake=folder).to_pylist() if (r["slice"], r["k"]) == ("all", k)
+        r for r in delta.read_date(MODEL_METRICS, day, lake=folder).to_pylist() if (r["slice"], r["k"]) == ("all", k)
     ]
     lines = []
     for recipe in sorted({row["recipe"] for row in rows}):

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from proofs import homes
 from proofs.zones import cut_zone, poison_zone
-from recsys_jobs.errors import run_main
-from recsys_jobs.settings import parse_date
+from recsys_jobs.contracts.errors import run_main
+from recsys_jobs.contracts.settings import parse_date
 
 
 def main() -> None:

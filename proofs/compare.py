@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from recsys_jobs import lake
-from recsys_jobs.diff import date_column, diff
-from recsys_jobs.tables import TABLES, Table
+from recsys_jobs.contracts.tables import TABLES, Table
+from recsys_jobs.lake import delta
+from recsys_jobs.operations.lake_diff import date_column, diff
 
 
 def differences(ours: Path, theirs: Path) -> list[str]:
@@ -20,7 +20,7 @@ def differences(ours: Path, theirs: Path) -> list[str]:
 
 def _difference(table: Table, ours: Path, theirs: Path) -> str:
     columns = [column.name for column in table.columns if not column.provenance]
-    one, other = (lake.read(table, columns=columns, lake=folder) for folder in (ours, theirs))
+    one, other = (delta.read(table, columns=columns, lake=folder) for folder in (ours, theirs))
     if _ordered(one, table).equals(_ordered(other, table)):
         return ""
     return f"{table.name}: {one.num_rows} rows, not the same as the {other.num_rows} of the undisturbed lake"

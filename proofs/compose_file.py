@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from recsys_jobs.errors import UsageError
+from recsys_jobs.contracts.errors import UsageError
 
 _VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<how>[-?])(?P<text>[^}]*))?\}")
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from proofs.compose_file import Service
 from proofs.hosts import Hosts
-from recsys_jobs.errors import JobError
-from recsys_jobs.settings import ROOT
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.contracts.settings import ROOT
 from spark.toolchain import jar_folder
 
 _BIN = Path(sys.executable).parent

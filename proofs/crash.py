@@ -21,11 +21,11 @@ from pathlib import Path
 
 from proofs.compare import differences
 from proofs.reader import Reader, published
-from recsys_jobs.code_version import code_version
-from recsys_jobs.errors import JobError, UsageError, run_main
+from recsys_jobs.contracts.errors import JobError, UsageError, run_main
+from recsys_jobs.contracts.settings import ROOT, var_dir
+from recsys_jobs.lake.code_version import code_version
 from recsys_jobs.sample.dates import FIRST_NIGHT, SECOND_NIGHT
 from recsys_jobs.sample.landing import DATASET, write
-from recsys_jobs.settings import ROOT, var_dir
 
 USERS = 200
 CODE = "code.txt"  # whose nights they are
@@ -43,7 +43,7 @@ min_overlap = 0.0
 
 
 def commits(*tables: str) -> tuple[str, ...]:
-    """The three points of each table's commit (recsys_jobs/faults.py)."""
+    """The three points of each table's commit (recsys_jobs/contracts/fault_injection.py)."""
     return tuple(f"{table}:{where}" for table in tables for where in ("before", "files", "after"))
 
 
@@ -56,12 +56,15 @@ JOBS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "validate.snapshots": (("spark.snapshots",), commits("cuts", "interactions", "item_edges", "contents")),
     "embed.text": (("recsys_jobs.embed", "--modality=text"), commits("embeddings")),
     "embed.image": (("recsys_jobs.embed", "--modality=image"), commits("embeddings")),
-    "train.recipe": (("recsys_jobs.train",), ("exam:fitted", "exam:logged")),
-    "train.floor": (("recsys_jobs.train", "--floor"), ("exam:fitted", "exam:logged")),
-    "evaluate.gate": (("recsys_jobs.evaluate",), commits("model_metrics", "promotions")),
-    "recommend.fit": (("recsys_jobs.serve",), ("serving:fitted", "serving:logged", *FIT)),
-    "recommend.top_k": (("recsys_jobs.top_k",), ("staging:shards",)),
-    "recommend.publish": (("recsys_jobs.publish",), (*PUBLISH, "publish:tables", "publish:alias", "publish:cleared")),
+    "train.recipe": (("recsys_jobs.night.train",), ("exam:fitted", "exam:logged")),
+    "train.floor": (("recsys_jobs.night.train", "--floor"), ("exam:fitted", "exam:logged")),
+    "evaluate.gate": (("recsys_jobs.night.evaluate",), commits("model_metrics", "promotions")),
+    "recommend.fit": (("recsys_jobs.night.fit_serving",), ("serving:fitted", "serving:logged", *FIT)),
+    "recommend.top_k": (("recsys_jobs.night.top_k",), ("staging:shards",)),
+    "recommend.publish": (
+        ("recsys_jobs.night.publish",),
+        (*PUBLISH, "publish:tables", "publish:alias", "publish:cleared"),
+    ),
 }
 
 
@@ -117,7 +120,7 @@ class Bench:
 
     def serving(self) -> str:
         """What `recsys models` says."""
-        command = [sys.executable, "-m", "recsys_jobs.cli", "models"]
+        command = [sys.executable, "-m", "recsys_jobs.commands.cli", "models"]
         return subprocess.run(command, env=self.environment(), capture_output=True, text=True, check=True).stdout
 
 

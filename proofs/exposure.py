@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recsys_jobs.errors import JobError
+from recsys_jobs.contracts.errors import JobError
 
 if TYPE_CHECKING:
     from proofs.containers import Containers

@@ -8,8 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-from recsys_jobs.diff import TableDiff, diff
-from recsys_jobs.errors import JobError
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.operations.lake_diff import TableDiff, diff
 
 LAKE = "shop"  # the same name in every home
 
@@ -27,7 +27,9 @@ def run(home: Path, landing: Path, *arguments: str, configuration: Path | None =
     environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
     environment |= {name: str(place) for name, place in places.items()}
     environment |= {"RECSYS_CONFIG": str(configuration)} if configuration else {}
-    if subprocess.run([sys.executable, "-m", "recsys_jobs.cli", *arguments], env=environment, check=False).returncode:
+    if subprocess.run(
+        [sys.executable, "-m", "recsys_jobs.commands.cli", *arguments], env=environment, check=False
+    ).returncode:
         raise JobError(f"recsys {' '.join(arguments)} in {home} failed: its lines are above")
     return time.monotonic() - began
 

@@ -21,16 +21,18 @@ import numpy as np
 
 from proofs.ablation import without_terms
 from proofs.one_exam import fit_and_examine
-from recsys_jobs import families, plots
-from recsys_jobs.dataset import Dataset
-from recsys_jobs.devices import choose_device, use_all_cores
+from recsys_jobs.contracts.settings import load_settings, parse_date
+from recsys_jobs.data.dataset import Dataset
 from recsys_jobs.evaluation.bootstrap import Interval, Values, mean_interval, paired_difference
-from recsys_jobs.exams.ask import ask
-from recsys_jobs.exams.call import Call
-from recsys_jobs.exams.sitting import Sitting
-from recsys_jobs.recipes import Recipe, SageFMRecipe
-from recsys_jobs.recipes import recipe as recipe_called
-from recsys_jobs.settings import load_settings, parse_date
+from recsys_jobs.exam.datasets import Sitting
+from recsys_jobs.exam.options import Call
+from recsys_jobs.exam.prepare import ask
+from recsys_jobs.models import families
+from recsys_jobs.models.recipes import recipe as recipe_called
+from recsys_jobs.models.sage_fm.recipe import SageFMRecipe
+from recsys_jobs.registry import plots
+from recsys_jobs.torch_common.devices import choose_device, use_all_cores
+from recsys_jobs.training.recipe import Recipe
 
 
 def without_text(dataset: Dataset) -> Dataset:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from recsys_jobs import families
-from recsys_jobs.devices import choose_device
-from recsys_jobs.evaluation.exam import ExamResult, examine
-from recsys_jobs.exams.sitting import Sitting
-from recsys_jobs.families import Fitted
-from recsys_jobs.recipes import Recipe
+from recsys_jobs.evaluation.top_k_evaluation import ExamResult, examine
+from recsys_jobs.exam.datasets import Sitting
+from recsys_jobs.models import families
+from recsys_jobs.models.families import Fitted
+from recsys_jobs.torch_common.devices import choose_device
+from recsys_jobs.training.recipe import Recipe
 
 
 def fit_and_examine(sitting: Sitting, recipe: Recipe, *, seed: int, k: int) -> tuple[Fitted, ExamResult]:

@@ -18,11 +18,11 @@ from deltalake import DeltaTable
 from mlflow import MlflowClient
 
 from proofs import homes
-from recsys_jobs.backfill import Call
-from recsys_jobs.errors import JobError, run_main
-from recsys_jobs.lake import dataset, table_path
-from recsys_jobs.settings import parse_date, registered_name
-from recsys_jobs.tables import EMBEDDINGS
+from recsys_jobs.contracts.errors import JobError, run_main
+from recsys_jobs.contracts.settings import parse_date, registered_name
+from recsys_jobs.contracts.tables import EMBEDDINGS
+from recsys_jobs.lake.delta import dataset, table_path
+from recsys_jobs.operations.airflow.backfill import Call
 
 
 @dataclass(frozen=True)

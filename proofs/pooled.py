@@ -26,20 +26,20 @@ import numpy as np
 import pandas as pd
 
 from proofs.one_exam import fit_and_examine
-from recsys_jobs import lake
-from recsys_jobs.bakeoff.ranking import holm
-from recsys_jobs.dataset import Bools, Dataset, Floats, Ints
-from recsys_jobs.devices import use_all_cores
-from recsys_jobs.errors import JobError
+from recsys_jobs.challenges.bakeoff.ranking import holm
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.contracts.settings import Settings, load_settings, parse_date
+from recsys_jobs.contracts.tables import ITEM_EDGES
+from recsys_jobs.data.dataset import Bools, Dataset, Floats, Ints
+from recsys_jobs.data.readers import lake_cut
+from recsys_jobs.data.readers.raw import RawData
+from recsys_jobs.data.split_protocols import TEST, TRAIN, VALIDATION, Parts
 from recsys_jobs.evaluation.bootstrap import Values, resampled_means
-from recsys_jobs.evaluation.protocols import TEST, TRAIN, VALIDATION, Parts
-from recsys_jobs.exam_data import lake_cut
-from recsys_jobs.exam_data.raw import RawData
-from recsys_jobs.exams.sitting import Sitting, know, needed_reviews, sit
-from recsys_jobs.exams.vectors import load_contents
-from recsys_jobs.recipes import recipe as recipe_called
-from recsys_jobs.settings import Settings, load_settings, parse_date
-from recsys_jobs.tables import ITEM_EDGES
+from recsys_jobs.exam.contents import load_contents
+from recsys_jobs.exam.datasets import Sitting, know, needed_reviews, sit
+from recsys_jobs.lake import delta
+from recsys_jobs.models.recipes import recipe as recipe_called
+from recsys_jobs.torch_common.devices import use_all_cores
 
 DATES = tuple(date(year, 3, 1) for year in range(2002, 2014))
 K, SEED, RESAMPLES, FLOOR = 20, 0, 2_000, "ease_text"
@@ -86,7 +86,7 @@ def only(raw: RawData, kept_E: Bools) -> RawData:
 
 def listed_edges(items: list[str], run_date: date) -> Edges:
     """Return the edges of the pages' lists, each kind scaled to a mean weight of one, as nights do."""
-    rows = lake.read_date(ITEM_EDGES, run_date).to_pandas()
+    rows = delta.read_date(ITEM_EDGES, run_date).to_pandas()
     rows = rows[rows["kind"] != "co_review"]
     rows["weight"] /= rows.groupby("kind")["weight"].transform("mean")
     place = pd.Index(items)

@@ -9,7 +9,7 @@ from types import TracebackType
 
 from deltalake import DeltaTable
 
-from recsys_jobs.lake import dataset
+from recsys_jobs.lake.delta import dataset
 
 
 def published(lake: Path) -> dict[str, int]:

@@ -21,18 +21,18 @@ from typing import NamedTuple
 import numpy as np
 
 from proofs.pooled import means
-from recsys_jobs.cuts import exam_cut
-from recsys_jobs.dataset import Bools, Dataset, Ints
+from recsys_jobs.contracts.settings import Settings, load_settings, parse_date
+from recsys_jobs.data.dataset import Bools, Dataset, Ints
+from recsys_jobs.data.from_lake import load_dataset, load_holdout
+from recsys_jobs.data.holdout import Holdout
 from recsys_jobs.evaluation.bootstrap import Values
-from recsys_jobs.evaluation.exam import examine
 from recsys_jobs.evaluation.slices import FEW_EVENTS, new_items
-from recsys_jobs.fits import Fit, exam_fit
-from recsys_jobs.floor import strongest_floor
-from recsys_jobs.holdout import Holdout
-from recsys_jobs.recipes import recipe as recipe_called
-from recsys_jobs.settings import Settings, load_settings, parse_date
-from recsys_jobs.snapshot import load_dataset, load_holdout
-from recsys_jobs.step import Step
+from recsys_jobs.evaluation.top_k_evaluation import examine
+from recsys_jobs.lake.cuts import exam_cut
+from recsys_jobs.models.recipes import recipe as recipe_called
+from recsys_jobs.promotion.floor import strongest_floor
+from recsys_jobs.promotion.night_context import Step
+from recsys_jobs.registry.fits import Fit, exam_fit
 
 POPULARITIES = ("popularity", "popularity_recent")
 FLOOR = "the floor"

@@ -24,10 +24,10 @@ from urllib.parse import quote
 from proofs import containers, exposure, hosts
 from proofs.compose_file import load
 from proofs.containers import Containers
-from recsys_jobs.errors import JobError, run_main
+from recsys_jobs.contracts.errors import JobError, run_main
+from recsys_jobs.contracts.settings import ROOT
+from recsys_jobs.operations.stack import env_file
 from recsys_jobs.sample import dates, landing
-from recsys_jobs.settings import ROOT
-from recsys_jobs.stack import env_file
 
 SERVERS = ["mlflow", "spark-master", "spark-worker"]
 AIRFLOW = ["airflow-api-server", "airflow-dag-processor", "airflow-triggerer", "airflow-scheduler"]

@@ -8,7 +8,7 @@ from datetime import date
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from recsys_jobs.tables import CONTENTS, URLS_PER_ITEM
+from recsys_jobs.contracts.tables import CONTENTS, URLS_PER_ITEM
 from spark.edges import LISTED
 
 ITEM = ["as_of", "item_id"]

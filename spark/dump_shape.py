@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable
 
-from recsys_jobs.parsing.object_line import LineError, read_object, shortened
+from recsys_jobs.contracts.parsing.object_line import LineError, read_object, shortened
 from spark.formats import OF_REVIEWS, REVIEWS_2023, REVIEWS_OLD
 
 _KNOWN_FIELDS = REVIEWS_2023 | REVIEWS_OLD | OF_REVIEWS | {"asin", "parent_asin"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from recsys_jobs.tables import ITEM_EDGES
+from recsys_jobs.contracts.tables import ITEM_EDGES
 from spark.interactions import latest_first
 
 LISTED = ("also_bought", "also_viewed", "bought_together")

@@ -7,7 +7,7 @@ import logging
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from recsys_jobs.forgotten import Forgotten
+from recsys_jobs.contracts.erased_users import Forgotten
 from spark.reasons import ID_PATTERN, USER_PATTERN
 
 log = logging.getLogger(__name__)

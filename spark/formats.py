@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from recsys_jobs.parsing.object_line import STRING
+from recsys_jobs.contracts.parsing.object_line import STRING
 
 _TOKEN = re.compile(rf"({STRING})(\s*:)?|([\[{{(])|([\]}})])".encode(), re.DOTALL)
 

@@ -17,11 +17,11 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 
 from expectations.gate import validate
-from recsys_jobs.errors import JobError
-from recsys_jobs.forgotten import load_forgotten
-from recsys_jobs.lake_lock import run_step
-from recsys_jobs.settings import Settings, lake_root, landing_zone, load_settings, parse_date
-from recsys_jobs.tables import ITEMS, QUARANTINE, REVIEWS, Table
+from recsys_jobs.contracts.erased_users import load_forgotten
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.contracts.lake_lock import run_step
+from recsys_jobs.contracts.settings import Settings, lake_root, landing_zone, load_settings, parse_date
+from recsys_jobs.contracts.tables import ITEMS, QUARANTINE, REVIEWS, Table
 from spark import registry, staging, store
 from spark.arrivals import Arrival, arrivals
 from spark.dump_shape import describe_shape

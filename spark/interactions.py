@@ -8,7 +8,7 @@ from datetime import date
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from recsys_jobs.tables import INTERACTIONS
+from recsys_jobs.contracts.tables import INTERACTIONS
 
 PAIR = ["as_of", "user_id", "item_id"]
 

@@ -6,9 +6,17 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from recsys_jobs.parsing.field_values import as_ids, as_labels, as_object, as_plain_text, as_price, as_texts, as_urls
-from recsys_jobs.parsing.object_line import LineError, read_object
-from recsys_jobs.parsing.plain_text import is_page_code
+from recsys_jobs.contracts.parsing.field_values import (
+    as_ids,
+    as_labels,
+    as_object,
+    as_plain_text,
+    as_price,
+    as_texts,
+    as_urls,
+)
+from recsys_jobs.contracts.parsing.object_line import LineError, read_object
+from recsys_jobs.contracts.parsing.plain_text import is_page_code
 
 ITEM_ID = ("parent_asin", "asin")
 REVIEW_FIELDS = (

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
-from recsys_jobs.errors import JobError
+from recsys_jobs.contracts.errors import JobError
 
 log = logging.getLogger(__name__)
 

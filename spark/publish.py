@@ -7,9 +7,9 @@ from pathlib import Path
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from recsys_jobs import faults
-from recsys_jobs.settings import table_uri
-from recsys_jobs.tables import ITEMS, REVIEWS, Table
+from recsys_jobs.contracts import fault_injection
+from recsys_jobs.contracts.settings import table_uri
+from recsys_jobs.contracts.tables import ITEMS, REVIEWS, Table
 from spark import store
 
 HASHES = {REVIEWS.name: "review_hash", ITEMS.name: "item_hash"}
@@ -46,10 +46,10 @@ def replace_paths(spark: SparkSession, table: Table, rows: DataFrame, paths: lis
     where = table_uri(table.name, lake)
     theirs = F.col("path").isin(paths)  # all of them: Delta holds the new rows to the condition too
     if not store.read(spark, table, lake).where(theirs).isEmpty():
-        with faults.commit(table.name, lake / table.name):
+        with fault_injection.commit(table.name, lake / table.name):
             rows.writeTo(f"delta.`{where.replace('`', '``')}`").overwrite(theirs)
     elif not rows.isEmpty():
-        with faults.commit(table.name, lake / table.name):
+        with fault_injection.commit(table.name, lake / table.name):
             rows.write.format("delta").mode("append").save(where)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recsys_jobs.parsing.field_values import ID_PATTERN
+from recsys_jobs.contracts.parsing.field_values import ID_PATTERN
 
 NOT_UTF8 = "not_utf8"
 TOO_LONG = "too_long"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from recsys_jobs import faults
-from recsys_jobs.settings import table_uri
-from recsys_jobs.tables import INGEST_FILES
+from recsys_jobs.contracts import fault_injection
+from recsys_jobs.contracts.settings import table_uri
+from recsys_jobs.contracts.tables import INGEST_FILES
 from spark import store
 
 ACCEPTED, REFUSED, SUPERSEDED = "accepted", "refused", "superseded"
@@ -55,7 +55,7 @@ def save(spark: SparkSession, registry: Registry, lake: Path) -> None:
     """Replace the registry in one commit."""
     rows = [astuple(registry[key]) for key in sorted(registry)]
     frame = spark.createDataFrame(rows, INGEST_FILES.ddl).coalesce(1)
-    with faults.commit(INGEST_FILES.name, lake / INGEST_FILES.name):
+    with fault_injection.commit(INGEST_FILES.name, lake / INGEST_FILES.name):
         frame.write.format("delta").mode("overwrite").save(table_uri(INGEST_FILES.name, lake))
 
 

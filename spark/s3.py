@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from recsys_jobs.errors import JobError
-from recsys_jobs.settings import lake_address
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.contracts.settings import lake_address
 
 HADOOP, SDK = "3.4.2", "2.29.52"  # the Hadoop inside pyspark 4.1.4, and the SDK its S3A was built with
 # S3A's POM asks for the SDK's bundle of every AWS service, half a gigabyte; these are the parts it calls (12 MB).

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from recsys_jobs.settings import var_dir
+from recsys_jobs.contracts.settings import var_dir
 from spark import class_archive, s3
 from spark.toolchain import delta_jars, ensure_java, jar_folder
 

@@ -17,10 +17,10 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from expectations.gate import validate
-from recsys_jobs.errors import JobError
-from recsys_jobs.lake_lock import run_step
-from recsys_jobs.settings import Settings, lake_root, load_settings, parse_date, table_uri
-from recsys_jobs.tables import (
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.contracts.lake_lock import run_step
+from recsys_jobs.contracts.settings import Settings, lake_root, load_settings, parse_date, table_uri
+from recsys_jobs.contracts.tables import (
     CONTENTS,
     CUTS,
     INTERACTIONS,

@@ -13,7 +13,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from recsys_jobs.tables import QUARANTINE
+from recsys_jobs.contracts.tables import QUARANTINE
 from spark import unify
 from spark.dump_shape import describe_line
 from spark.lines import Source, read_lines

@@ -9,9 +9,9 @@ from pathlib import Path
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
-from recsys_jobs import faults
-from recsys_jobs.settings import table_uri
-from recsys_jobs.tables import Table
+from recsys_jobs.contracts import fault_injection
+from recsys_jobs.contracts.settings import table_uri
+from recsys_jobs.contracts.tables import Table
 
 
 def read(spark: SparkSession, table: Table, lake: Path) -> DataFrame:
@@ -44,5 +44,5 @@ def replace(table: Table, rows: DataFrame, days: Iterable[date], lake: Path) -> 
         .option("replaceWhere", f"{column} IN ({wanted})")
         .option("optimizeWrite", "true")  # few files a date, however many partitions the rows came in
     )
-    with faults.commit(table.name, lake / table.name):
+    with fault_injection.commit(table.name, lake / table.name):
         writer.save(table_uri(table.name, lake))

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from delta.tables import DeltaTable
 
-from recsys_jobs.errors import run_main
-from recsys_jobs.settings import lake_root, table_uri, var_dir
-from recsys_jobs.tables import RECOMMENDATIONS, RECOMMENDATIONS_LATEST, TABLES
+from recsys_jobs.contracts.errors import run_main
+from recsys_jobs.contracts.settings import lake_root, table_uri, var_dir
+from recsys_jobs.contracts.tables import RECOMMENDATIONS, RECOMMENDATIONS_LATEST, TABLES
 from spark.session import get_spark
 
 if TYPE_CHECKING:

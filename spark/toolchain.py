@@ -20,7 +20,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-from recsys_jobs.errors import JobError, run_main
+from recsys_jobs.contracts.errors import JobError, run_main
 from spark import class_archive, s3, trust
 
 log = logging.getLogger(__name__)

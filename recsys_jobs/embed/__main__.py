@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import logging
 
+from recsys_jobs.contracts.lake_lock import run_step
+from recsys_jobs.contracts.settings import parse_date
 from recsys_jobs.embed import job
 from recsys_jobs.embed.registry import MODALITIES
-from recsys_jobs.lake_lock import run_step
-from recsys_jobs.settings import parse_date
 
 
 def main() -> None:

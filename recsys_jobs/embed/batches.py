@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from recsys_jobs.devices import autocast
+from recsys_jobs.torch_common.devices import autocast
 
 ROWS = {"cpu": 32, "cuda": 256}  # of a batch
 

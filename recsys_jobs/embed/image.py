@@ -16,12 +16,12 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from recsys_jobs.devices import choose_device
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.embed import loading
 from recsys_jobs.embed.batches import ROWS, ahead, run_batches
 from recsys_jobs.embed.registry import SIDE, find_source, raw_width
-from recsys_jobs.errors import JobError
-from recsys_jobs.settings import Settings
+from recsys_jobs.torch_common.devices import choose_device
 
 # The wheel's file is a pickle. It is read only if it is this very file.
 _LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"

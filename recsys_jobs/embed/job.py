@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.contracts.settings import Settings, load_settings
 from recsys_jobs.embed import needed, store
+from recsys_jobs.embed.from_scratch.sizes import NAMES
 from recsys_jobs.embed.registry import encoder_name
-from recsys_jobs.errors import JobError
-from recsys_jobs.scratch.sizes import NAMES
-from recsys_jobs.settings import Settings, load_settings
 
 # Contents a commit: what a killed job loses is at most this much work.
 CHUNK = {"text": 2048, "image": 512}
@@ -69,7 +69,7 @@ def _with_encoder(settings: Settings, modality: str, cut: date) -> Settings:
     """The settings with the night's encoder of this modality named, should it be one from scratch."""
     if getattr(settings, f"{modality}_encoder") not in NAMES:
         return settings
-    from recsys_jobs.scratch.encoders import encoders_of_cut
+    from recsys_jobs.embed.from_scratch.encoders import encoders_of_cut
 
     return encoders_of_cut(settings, cut, (modality,))
 
@@ -94,7 +94,7 @@ def encode_all(
 
 def load_encoder(settings: Settings, modality: str) -> Encode:
     """The encoder that the settings name; torch is imported here, so that a night with nothing new does without."""
-    from recsys_jobs.devices import use_all_cores
+    from recsys_jobs.torch_common.devices import use_all_cores
 
     use_all_cores()
     if modality == "text":

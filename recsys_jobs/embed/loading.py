@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from recsys_jobs.errors import JobError
+from recsys_jobs.contracts.errors import JobError
 
 
 def load_model(folder: Path, device: torch.device) -> Any:

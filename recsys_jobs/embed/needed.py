@@ -17,10 +17,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsys_jobs import lake
-from recsys_jobs.errors import JobError
-from recsys_jobs.settings import Settings, lake_root, var_dir
-from recsys_jobs.tables import CONTENTS, CUTS, EMBEDDINGS, INTERACTIONS, ITEM_IMAGES, ITEMS, REVIEWS
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.contracts.settings import Settings, lake_root, var_dir
+from recsys_jobs.contracts.tables import CONTENTS, CUTS, EMBEDDINGS, INTERACTIONS, ITEM_IMAGES, ITEMS, REVIEWS
+from recsys_jobs.lake import delta
 
 MEMORY = "1GB"  # DuckDB's limit, beyond which it spills
 
@@ -93,9 +93,9 @@ def open_tables() -> Iterator[duckdb.DuckDBPyConnection]:
         tables.execute("SET memory_limit = $limit", {"limit": MEMORY})
         tables.execute("SET temp_directory = $own", {"own": own})
         for table in (CONTENTS, CUTS, EMBEDDINGS, INTERACTIONS, ITEM_IMAGES, ITEMS, REVIEWS):
-            delta = lake.open_table(table)
-            empty = lake.arrow_schema(table).empty_table()
-            tables.register(table.name, empty if delta is None else lake.dataset(delta))
+            delta_table = delta.open_table(table)
+            empty = delta.arrow_schema(table).empty_table()
+            tables.register(table.name, empty if delta_table is None else delta.dataset(delta_table))
         yield tables
 
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from recsys_jobs.contracts.errors import JobError, UsageError
+from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.embed import cleaning
-from recsys_jobs.errors import JobError, UsageError
-from recsys_jobs.scratch.sizes import NAMES as SCRATCH_NAMES
-from recsys_jobs.settings import Settings
+from recsys_jobs.embed.from_scratch.sizes import NAMES as SCRATCH_NAMES
 
 MODALITIES = ("text", "image")
 # Token lengths that a batch may have; the last is the longest text an encoder reads. Padding to another length may

@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsys_jobs import lake
-from recsys_jobs.errors import JobError
-from recsys_jobs.tables import EMBEDDINGS
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.contracts.tables import EMBEDDINGS
+from recsys_jobs.lake import delta
 
 
 def load_vectors(encoder: str, hashes: list[str], lake_folder: Path | None = None) -> np.ndarray:
@@ -52,11 +52,11 @@ def append_new(encoder: str, hashes: list[str], vectors_ND: np.ndarray, lake_fol
     Alone between looking and writing: two dates that embed at once may need the same content, and Delta does
     not refuse two appends at once.
     """
-    with lake.alone("embeddings", lake_folder):
+    with delta.alone("embeddings", lake_folder):
         present = known_hashes(encoder, hashes, lake_folder)
         new = [row for row, content in enumerate(hashes) if content not in present]
         if new:
-            lake.append(EMBEDDINGS, _rows(encoder, [hashes[row] for row in new], vectors_ND[new]), lake_folder)
+            delta.append(EMBEDDINGS, _rows(encoder, [hashes[row] for row in new], vectors_ND[new]), lake_folder)
     return len(new)
 
 
@@ -71,9 +71,9 @@ def known_hashes(encoder: str, hashes: list[str], lake_folder: Path | None = Non
 
 
 def _scan(encoder: str, lake_folder: Path | None, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    delta = lake.open_table(EMBEDDINGS, lake_folder)
-    if delta is not None:
-        yield from lake.dataset(delta).to_batches(filter=pc.field("encoder") == encoder, columns=columns)
+    delta_table = delta.open_table(EMBEDDINGS, lake_folder)
+    if delta_table is not None:
+        yield from delta.dataset(delta_table).to_batches(filter=pc.field("encoder") == encoder, columns=columns)
 
 
 def _matrix(vectors: pa.ListArray) -> np.ndarray:

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize, pad
 
-from recsys_jobs.devices import choose_device
+from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.embed import loading
 from recsys_jobs.embed.batches import ROWS, plan, run_batches
 from recsys_jobs.embed.cleaning import clean
 from recsys_jobs.embed.registry import buckets, find_source, raw_width, read_json
-from recsys_jobs.settings import Settings
+from recsys_jobs.torch_common.devices import choose_device
 
 Forward = Callable[[Tensor, Tensor], Tensor]  # token ids [B, L], mask [B, L] -> vectors [B, D]
 

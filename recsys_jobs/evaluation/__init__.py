@@ -1,0 +1,1 @@
+"""What a model's ranking is worth: metrics by user, slices, intervals. No recipe and no lake may enter."""

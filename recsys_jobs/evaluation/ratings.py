@@ -8,11 +8,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from recsys_jobs.data.holdout import Holdout
 from recsys_jobs.evaluation.bootstrap import resampled_means
-from recsys_jobs.evaluation.exam import MetricRow
 from recsys_jobs.evaluation.metrics import mae, rmse
-from recsys_jobs.holdout import Holdout
-from recsys_jobs.models.contract import Model, Rater
+from recsys_jobs.evaluation.top_k_evaluation import MetricRow
+from recsys_jobs.ranking.model import Model, Rater
 
 _RESAMPLES = 2_000
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from recsys_jobs.dataset import Bools, Dataset, Ints
-from recsys_jobs.models.recency import ages
+from recsys_jobs.data.dataset import Bools, Dataset, Ints
+from recsys_jobs.data.recency import ages
 
 FEW_EVENTS = 2  # of a person: no more than one pair of items that go together
 NEW_DAYS = 30  # so short that few people had the item, so long that popularity can tell new items apart

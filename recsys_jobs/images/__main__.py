@@ -6,8 +6,8 @@ import argparse
 import logging
 import warnings
 
-from recsys_jobs.lake_lock import run_step
-from recsys_jobs.settings import lake_root, landing_zone, load_settings, parse_date
+from recsys_jobs.contracts.lake_lock import run_step
+from recsys_jobs.contracts.settings import lake_root, landing_zone, load_settings, parse_date
 
 
 def main() -> None:

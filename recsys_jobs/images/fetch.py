@@ -7,11 +7,11 @@ from types import TracebackType
 
 import httpcore
 
+from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.images.address import Target, parse
 from recsys_jobs.images.breaker import Breaker
 from recsys_jobs.images.outcome import CORRUPT, MISSING, TOO_LARGE, UNREACHABLE, NoImage
-from recsys_jobs.images.pinned import PinnedBackend, Resolve, resolve
-from recsys_jobs.settings import Settings
+from recsys_jobs.images.pinned_dns import PinnedBackend, Resolve, resolve
 
 BACKOFF = 0.5  # seconds before the first retry; each further one waits twice as long
 MAX_REDIRECTS = 5

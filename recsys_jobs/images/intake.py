@@ -18,13 +18,13 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.images import address, local, store
 from recsys_jobs.images.fetch import Fetcher
+from recsys_jobs.images.image_candidates import Item, Source, Wanted, wanted
 from recsys_jobs.images.ledger import Ledger, Row
 from recsys_jobs.images.outcome import BLOCKED, OK, UNREACHABLE, NoImage, Outcome
 from recsys_jobs.images.validate import normalise
-from recsys_jobs.images.wanted import Item, Source, Wanted, wanted
-from recsys_jobs.settings import Settings
 
 log = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ from types import TracebackType
 
 import pyarrow as pa
 
-from recsys_jobs import lake as delta
+from recsys_jobs.contracts.tables import ITEM_IMAGES
 from recsys_jobs.images.outcome import Outcome
-from recsys_jobs.tables import ITEM_IMAGES
+from recsys_jobs.lake import delta
 
 COMMIT_SECONDS = 60.0  # what a killed run may lose; the images themselves stay in the store
 COMMIT_ROWS = 50_000  # what may wait in memory

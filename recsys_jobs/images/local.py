@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from recsys_jobs.contracts.parsing.field_values import ID
 from recsys_jobs.images.outcome import BLOCKED, MISSING, TOO_LARGE, UNREACHABLE, NoImage
-from recsys_jobs.parsing.field_values import ID
 
 SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif"}  # in capitals, too; the bytes say which it is
 log = logging.getLogger(__name__)

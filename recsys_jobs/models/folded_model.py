@@ -7,19 +7,20 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from recsys_jobs import families
-from recsys_jobs.dataset import Dataset
-from recsys_jobs.errors import JobError
-from recsys_jobs.models.blend import BlendModel
-from recsys_jobs.models.contract import Factors, Model
-from recsys_jobs.named_tensors import joined, split
-from recsys_jobs.recipes import BlendRecipe, Recipe
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.models import families
+from recsys_jobs.models.blend.learner import BlendModel
+from recsys_jobs.models.blend.recipe import BlendRecipe
+from recsys_jobs.ranking.model import Factors, Model
+from recsys_jobs.torch_common.named_tensors import joined, split
+from recsys_jobs.training.recipe import Recipe
 
 USER, ITEM, VECTORS = "fold.user_UF", "fold.item_IF", "fold.item_ID"
 
 
 class FoldedModel:
-    """The contract of models/contract.py over one dataset; ranks as the model that was folded."""
+    """The contract of ranking/model.py over one dataset; ranks as the model that was folded."""
 
     def __init__(self, fold: dict[str, Tensor]) -> None:
         self._fold = fold

@@ -1,1 +1,4 @@
-"""Which version serves: what nights publish, and what people decide about it (docs/models.md)."""
+"""The rules by which a night publishes: the floor, the gate, the log of decisions, which version serves.
+
+Nothing is written to users' tables here.
+"""

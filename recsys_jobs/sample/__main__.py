@@ -6,9 +6,9 @@ import argparse
 import logging
 from pathlib import Path
 
-from recsys_jobs.errors import run_main
+from recsys_jobs.contracts.errors import run_main
+from recsys_jobs.contracts.settings import parse_date
 from recsys_jobs.sample.dates import DEFAULT_USERS, FIRST_FOLDER, LAST_DAY, SECOND_NIGHT
-from recsys_jobs.settings import parse_date
 
 
 def main(argv: list[str] | None = None) -> None:

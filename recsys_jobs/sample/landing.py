@@ -23,7 +23,7 @@ from typing import BinaryIO, cast
 import numpy as np
 from tqdm import tqdm
 
-from recsys_jobs.errors import UsageError
+from recsys_jobs.contracts.errors import UsageError
 from recsys_jobs.sample import photos
 from recsys_jobs.sample.dates import FIRST_FOLDER, LAST_DAY, date_of, day_of, folder_day, folder_days
 from recsys_jobs.sample.events import IS_AGAIN, IS_DUPLICATE, IS_RETOLD, Events, events, folder_E

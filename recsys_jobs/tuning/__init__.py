@@ -1,1 +1,4 @@
-"""A search over a recipe's hyperparameters by validation; what reads a holdout may not enter, but for `confirm`."""
+"""`recsys tune`: a search over hyperparameters that cannot reach a holdout.
+
+Neither search nor objective may read the lake.
+"""

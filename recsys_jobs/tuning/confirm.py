@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from recsys_jobs import decisions
-from recsys_jobs.decisions import Row
-from recsys_jobs.night_encoders import night_settings
-from recsys_jobs.promotion.challenge import challenge
-from recsys_jobs.recipes import Recipe
-from recsys_jobs.recipes.tuned import is_tuned, root
-from recsys_jobs.settings import Settings
+from recsys_jobs.challenges.challenge import challenge
+from recsys_jobs.contracts.settings import Settings
+from recsys_jobs.embed.night_encoders import night_settings
+from recsys_jobs.models.tuned_recipes import is_tuned, root
+from recsys_jobs.promotion import decision_log
+from recsys_jobs.promotion.decision_log import Row
+from recsys_jobs.training.recipe import Recipe
 
 
 def confirm(winner: Recipe, run_date: date, settings: Settings) -> str:
@@ -26,7 +26,7 @@ def confirm(winner: Recipe, run_date: date, settings: Settings) -> str:
             f"{winner.name} is not measured on {run_date}, where {before['recipe']} was ({before['reason']}); "
             f"confirm it on a later night: recsys challenge {winner.name} --date NIGHT"
         )
-    if decisions.recipe_in_force(run_date, settings) == winner.name:
+    if decision_log.recipe_in_force(run_date, settings) == winner.name:
         return f"{winner.name} is in force on {run_date} already"
     verdicts = challenge([winner.name], run_date, night_settings(settings, run_date))
     return next(one.reason for one in verdicts if one.challenger.fit.recipe.name == winner.name)
@@ -35,6 +35,6 @@ def confirm(winner: Recipe, run_date: date, settings: Settings) -> str:
 def _looked(name: str, run_date: date) -> Row | None:
     """The last challenge on this night by what a search of the same recipe found."""
     since = run_date + timedelta(days=1)
-    rows = [row for row in decisions.everything() if row["kind"] == "challenge" and row["effective_date"] == since]
+    rows = [row for row in decision_log.everything() if row["kind"] == "challenge" and row["effective_date"] == since]
     same = [row for row in rows if is_tuned(row["recipe"]) and root(row["recipe"]) == root(name)]
     return same[-1] if same else None

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from recsys_jobs import families
-from recsys_jobs.dataset import Dataset
-from recsys_jobs.devices import choose_device
-from recsys_jobs.epochs import total
-from recsys_jobs.errors import JobError
-from recsys_jobs.models.contract import Validated
-from recsys_jobs.models.past import without
-from recsys_jobs.recipes import RecentRecipe, Recipe, TrainedRecipe
-from recsys_jobs.validation import watch_users
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.data.without_events import without
+from recsys_jobs.models import families
+from recsys_jobs.models.recent.recipe import RecentRecipe
+from recsys_jobs.ranking.model import Validated
+from recsys_jobs.torch_common.devices import choose_device
+from recsys_jobs.training.early_stopping import watch_users
+from recsys_jobs.training.epochs import total
+from recsys_jobs.training.recipe import Recipe, TrainedRecipe
 
 
 class Worth(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from recsys_jobs.settings import Settings
+from recsys_jobs.contracts.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import mlflow
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from recsys_jobs import plots, tracking
-from recsys_jobs.recipes import Recipe
+from recsys_jobs.registry import mlflow_client, plots
+from recsys_jobs.training.recipe import Recipe
 from recsys_jobs.tuning.search import EPOCHS, REASON, SECONDS, best, finished
 from recsys_jobs.tuning.space import own_values
 
@@ -31,7 +30,7 @@ class Search(NamedTuple):
 
 def log_trials(search: Search) -> None:
     """Log the finished trials that MLflow does not have."""
-    runs = [run for run in tracking.runs_of_fingerprint(search.fingerprint) if run.info.status == "FINISHED"]
+    runs = [run for run in mlflow_client.runs_of_fingerprint(search.fingerprint) if run.info.status == "FINISHED"]
     known = {run.data.tags.get(_NUMBER) for run in runs}
     for trial in finished(search.study):
         if str(trial.number) not in known:
@@ -43,20 +42,25 @@ def _log_trial(trial: FrozenTrial, search: Search) -> None:
     tags = search.tags | {"recipe": name, _NUMBER: str(trial.number), "state": trial.state.name.lower()}
     if reason := trial.user_attrs.get(REASON):
         tags[REASON] = reason
-    with tracking.new_run(f"{name} trial {trial.number}", TRIAL, search.fingerprint, tags, EXPERIMENT):
-        mlflow.log_params(trial.params)
+    with mlflow_client.new_run(f"{name} trial {trial.number}", TRIAL, search.fingerprint, tags, EXPERIMENT):
+        mlflow_client.log_params(trial.params)
         if trial.value is not None:
             numbers = {name: float(trial.user_attrs[name]) for name in (EPOCHS, SECONDS)}
-            mlflow.log_metrics({"validation_ndcg": trial.value} | numbers)
+            mlflow_client.log_metrics({"validation_ndcg": trial.value} | numbers)
 
 
 def log_search(search: Search) -> None:
     """Log the table of all trials and their history to a run; a search that went on has one more."""
     trials, name = finished(search.study), search.recipe.name
-    with tracking.new_run(f"tune {name}", SEARCH, search.fingerprint, search.tags | {"recipe": name}, EXPERIMENT):
-        figures = {"trial": [t.number for t in trials], "validation_ndcg": [t.value for t in trials]}
-        mlflow.log_table(figures | {key: [t.params[key] for t in trials] for key in trials[0].params}, "trials.json")
-        mlflow.log_metric("validation_ndcg", best(search.study).value or 0.0)
+    with mlflow_client.new_run(f"tune {name}", SEARCH, search.fingerprint, search.tags | {"recipe": name}, EXPERIMENT):
+        figures: dict[str, list[object]] = {
+            "trial": [t.number for t in trials],
+            "validation_ndcg": [t.value for t in trials],
+        }
+        mlflow_client.log_table(
+            figures | {key: [t.params[key] for t in trials] for key in trials[0].params}, "trials.json"
+        )
+        mlflow_client.log_metrics({"validation_ndcg": best(search.study).value or 0.0})
         plots.log_figure(plots.search_history([t.value for t in trials], name), "plots/search.png")
 
 

@@ -20,9 +20,9 @@ from optuna.storages import RDBStorage
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from recsys_jobs.errors import JobError, UsageError
-from recsys_jobs.recipes import Recipe
-from recsys_jobs.settings import var_dir
+from recsys_jobs.contracts.errors import JobError, UsageError
+from recsys_jobs.contracts.settings import var_dir
+from recsys_jobs.training.recipe import Recipe
 from recsys_jobs.tuning.objective import Worth
 from recsys_jobs.tuning.space import own_values, space, varied
 

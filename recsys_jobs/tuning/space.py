@@ -12,27 +12,22 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from recsys_jobs.recipes import (
-    AttentionRecipe,
-    BlendRecipe,
+from recsys_jobs.models.attention.recipe import AttentionRecipe
+from recsys_jobs.models.blend.recipe import BlendRecipe
+from recsys_jobs.models.closed_form.recipe import EaseTextRecipe, ItemKnnRecipe, TextKnnRecipe, UserKnnRecipe
+from recsys_jobs.models.lightgcn.recipe import LightGCNRecipe
+from recsys_jobs.models.ncf.recipe import NcfRecipe
+from recsys_jobs.models.recent.recipe import RecentRecipe
+from recsys_jobs.models.sage_fm.recipe import SageFMRecipe
+from recsys_jobs.models.sage_recent.recipe import SageRecentRecipe
+from recsys_jobs.models.sage_softmax.recipe import SageGraphRecipe, SageSoftmaxRecipe
+from recsys_jobs.models.sequence.recipe import (
     ContentSequenceRecipe,
-    EaseTextRecipe,
     GatedSequenceRecipe,
-    ItemKnnRecipe,
-    LightGCNRecipe,
-    NcfRecipe,
-    RecentRecipe,
-    Recipe,
-    SageFMRecipe,
-    SageGraphRecipe,
-    SageRecentRecipe,
-    SageSoftmaxRecipe,
     SequenceRecipe,
     TemporalGPT2Recipe,
-    TextKnnRecipe,
-    TrainedRecipe,
-    UserKnnRecipe,
 )
+from recsys_jobs.training.recipe import Recipe, TrainedRecipe
 
 Rule = Callable[[Any], BaseDistribution | None]  # from the recipe's own value; None: it stays as it is
 

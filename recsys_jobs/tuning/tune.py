@@ -16,16 +16,17 @@ from typing import Any
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from recsys_jobs import lake
-from recsys_jobs.bakeoff.entrants import Night, load_night
-from recsys_jobs.bakeoff.windows import windows
-from recsys_jobs.devices import use_all_cores
-from recsys_jobs.errors import UsageError
-from recsys_jobs.fingerprint import model_fingerprint
-from recsys_jobs.recipes import BlendRecipe, Recipe
-from recsys_jobs.recipes import recipe as recipe_called
-from recsys_jobs.recipes.tuned import keep, place, root
-from recsys_jobs.source_hash import sources_hash
+from recsys_jobs.challenges.bakeoff.entrants import Night, load_night
+from recsys_jobs.challenges.bakeoff.windows import windows
+from recsys_jobs.contracts.errors import UsageError
+from recsys_jobs.contracts.source_hash import sources_hash
+from recsys_jobs.lake import delta
+from recsys_jobs.models.blend.recipe import BlendRecipe
+from recsys_jobs.models.recipes import recipe as recipe_called
+from recsys_jobs.models.tuned_recipes import keep, place, root
+from recsys_jobs.registry.fingerprint import model_fingerprint
+from recsys_jobs.torch_common.devices import use_all_cores
+from recsys_jobs.training.recipe import Recipe
 from recsys_jobs.tuning import record
 from recsys_jobs.tuning.confirm import confirm
 from recsys_jobs.tuning.objective import worth
@@ -56,7 +57,7 @@ def searched(recipe: Recipe, night: Night, budget: Budget) -> Study:
     """The recipe's study on the cut of this night, after as many more trials as the budget lets it have."""
     fingerprint, seed = study_fingerprint(recipe, night), night.step.settings.seed
     use_all_cores()
-    with lake.alone(f"tuning-{recipe.name}"):  # two searches would take each other's trials for killed ones
+    with delta.alone(f"tuning-{recipe.name}"):  # two searches would take each other's trials for killed ones
         study = open_study(f"{recipe.name}-{night.cut}-{fingerprint}")
         kept = record.Search(study, recipe, fingerprint, night.step.tags(night.cut))
         before = len(finished(study))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 
-from recsys_jobs import lake
-from recsys_jobs.settings import lake_root
-from recsys_jobs.tables import CUTS, POPULAR_ITEMS
+from recsys_jobs.contracts.settings import lake_root
+from recsys_jobs.contracts.tables import CUTS, POPULAR_ITEMS
+from recsys_jobs.lake import delta
 from spark import store
 from spark.session import get_spark
 
@@ -19,7 +19,7 @@ def main() -> None:
     for users in (7, 8):  # the same dates twice: the second replaces the first
         rows = [(day, date(2014, 2, 1), users, 9, 10, True) for day in (FIRST, SECOND)]
         store.replace(CUTS, spark.createDataFrame(rows, CUTS.ddl), [FIRST, SECOND], lake_root())
-    print("delta-rs:", [(str(row["run_date"]), row["holdout_users"]) for row in lake.read(CUTS).to_pylist()])
+    print("delta-rs:", [(str(row["run_date"]), row["holdout_users"]) for row in delta.read(CUTS).to_pylist()])
     popular = store.read(spark, POPULAR_ITEMS, lake_root()).orderBy("rank")
     print("spark:", [(row["rank"], row["item_id"]) for row in popular.collect()])
     spark.stop()

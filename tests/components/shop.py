@@ -12,16 +12,16 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from recsys_jobs import lineage
-from recsys_jobs.fits import Fit, serving_fit
-from recsys_jobs.lake import arrow_schema
-from recsys_jobs.publish import commit
-from recsys_jobs.recipes import recipe
-from recsys_jobs.settings import Settings
-from recsys_jobs.snapshot import load_dataset
-from recsys_jobs.step import Step
-from recsys_jobs.tables import CONTENTS, CUTS, INTERACTIONS, ITEMS, REVIEWS, Table
-from recsys_jobs.top_k import stage
+from recsys_jobs.contracts.settings import Settings
+from recsys_jobs.contracts.tables import CONTENTS, CUTS, INTERACTIONS, ITEMS, REVIEWS, Table
+from recsys_jobs.data.from_lake import load_dataset
+from recsys_jobs.lake import lineage
+from recsys_jobs.lake.delta import arrow_schema
+from recsys_jobs.models.recipes import recipe
+from recsys_jobs.promotion.night_context import Step
+from recsys_jobs.publishing.publish import commit
+from recsys_jobs.publishing.stage_slates import stage
+from recsys_jobs.registry.fits import Fit, serving_fit
 
 FIRST, NIGHT = date(2024, 1, 1), date(2024, 1, 2)
 USERS, ITEM_COUNT, EACH = 24, 12, 4
@@ -38,10 +38,10 @@ def place(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, value in {"VAR": home, "LAKE": home / "shop", "CONFIG": toml, "LANDING": home / "landing"}.items():
         monkeypatch.setenv(f"RECSYS_{name}", str(value))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{home / 'mlflow' / 'mlflow.db'}")
-    from recsys_jobs import tracking
+    from recsys_jobs.registry import mlflow_client
 
-    tracking.client.cache_clear()
-    tracking.experiment_id.cache_clear()
+    mlflow_client.client.cache_clear()
+    mlflow_client.experiment_id.cache_clear()
     return home / "shop"
 
 

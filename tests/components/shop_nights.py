@@ -21,12 +21,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from recsys_jobs import lake, tracking
+from recsys_jobs.contracts.settings import ROOT, Settings
+from recsys_jobs.contracts.tables import CONTENTS, CUTS, INTERACTIONS, RECOMMENDATIONS
 from recsys_jobs.embed import store
 from recsys_jobs.embed.registry import encoder_name
-from recsys_jobs.settings import ROOT, Settings
-from recsys_jobs.tables import CONTENTS, CUTS, INTERACTIONS, RECOMMENDATIONS
-from tests.unit.test_exam_data import delta
+from recsys_jobs.lake import delta
+from recsys_jobs.registry import mlflow_client
+from tests.unit.test_exam_data import delta_table
 
 NIGHTS = [date(2024, 5, day) for day in range(20, 27)]
 USERS, ITEMS, EACH, HOLDOUT_DAYS = 40, 24, 9, 4
@@ -39,7 +40,7 @@ gate_margin = 100.0
 min_coverage_ratio = 0.0
 min_overlap = 0.0
 """
-JOBS = ("train", "train --floor", "evaluate", "serve", "top_k", "publish")
+JOBS = ("train", "train --floor", "evaluate", "fit_serving", "top_k", "publish")
 
 
 def places(home: Path) -> dict[str, str]:
@@ -67,7 +68,7 @@ def at_home(home: Path, nights: list[date] | None = None) -> Iterator[Path]:
 
 
 def _forget_tracking() -> None:
-    for cached in (tracking.client, tracking.experiment_id):
+    for cached in (mlflow_client.client, mlflow_client.experiment_id):
         cached.cache_clear()
 
 
@@ -76,9 +77,11 @@ def open_shop(home: Path, nights: list[date] = NIGHTS) -> None:
     (home / "shop.toml").write_text(CONFIGURATION, encoding="utf-8")
     folder, events = home / "shop", _events()
     cuts = sorted(set(nights) | {_exam_cut(night) for night in nights})
-    delta(folder, CUTS, [{"run_date": night, "exam_cut": _exam_cut(night), "decidable": True} for night in nights])
-    delta(folder, INTERACTIONS, [row for cut in cuts for row in _interactions(events, cut)])
-    delta(folder, CONTENTS, [row for cut in cuts for item in range(ITEMS) for row in _contents(item, cut)])
+    delta_table(
+        folder, CUTS, [{"run_date": night, "exam_cut": _exam_cut(night), "decidable": True} for night in nights]
+    )
+    delta_table(folder, INTERACTIONS, [row for cut in cuts for row in _interactions(events, cut)])
+    delta_table(folder, CONTENTS, [row for cut in cuts for item in range(ITEMS) for row in _contents(item, cut)])
     noise_IT = np.random.default_rng(0).normal(size=(ITEMS, 6)).astype(np.float32)
     taste_IT = np.where(np.arange(ITEMS)[:, None] % 2, 1.0, -1.0).astype(np.float32)
     store.append_new(encoder_name(Settings(), "text"), [_text(i) for i in range(ITEMS)], noise_IT + taste_IT, folder)
@@ -94,7 +97,7 @@ def run_job(job: str, night: date, *arguments: str) -> None:
     """One job of a night, in this process."""
     name, *more = job.split()
     with mock.patch.object(sys, "argv", [name, "--run-date", str(night), *more, *arguments]):
-        importlib.import_module(f"recsys_jobs.{name}").main()
+        importlib.import_module(f"recsys_jobs.night.{name}").main()
 
 
 def killed(point: str, *command: str) -> None:
@@ -108,7 +111,7 @@ def killed(point: str, *command: str) -> None:
 
 def shown(night: date) -> tuple[str, int | None]:
     """Name and version of the model whose slates stand in the table; every user has five places."""
-    rows = lake.read_date(RECOMMENDATIONS, night)
+    rows = delta.read_date(RECOMMENDATIONS, night)
     assert rows.num_rows == USERS * 5
     [made] = {(row["model_name"], row["model_version"]) for row in rows.to_pylist()}
     return made
@@ -116,13 +119,13 @@ def shown(night: date) -> tuple[str, int | None]:
 
 def slates(night: date) -> pa.Table:
     """A night's slates without what two equal nights may differ in."""
-    return lake.read_date(RECOMMENDATIONS, night, ["user_id", "rank", "item_id", "model_fingerprint"])
+    return delta.read_date(RECOMMENDATIONS, night, ["user_id", "rank", "item_id", "model_fingerprint"])
 
 
 def aliases() -> tuple[int | None, int | None]:
     """The versions that bear `champion` and `previous`."""
-    previous = tracking.aliased(tracking.PREVIOUS)
-    return tracking.champion(), None if previous is None else int(previous.version)
+    previous = mlflow_client.aliased(mlflow_client.PREVIOUS)
+    return mlflow_client.champion(), None if previous is None else int(previous.version)
 
 
 def _exam_cut(night: date) -> date:

@@ -9,10 +9,10 @@ import sys
 
 import pyarrow as pa
 
-from recsys_jobs import lake
-from recsys_jobs.errors import JobError, run_main
-from recsys_jobs.settings import parse_date, var_dir
-from recsys_jobs.tables import RECOMMENDATIONS
+from recsys_jobs.contracts.errors import JobError, run_main
+from recsys_jobs.contracts.settings import parse_date, var_dir
+from recsys_jobs.contracts.tables import RECOMMENDATIONS
+from recsys_jobs.lake import delta
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
         raise JobError(f"no review before the end of {day}")
     row = {"run_date": day, "user_id": "ann", "rank": 1, "item_id": "cup", "score": 1.0}
     row |= {"model_name": "ease_text", "model_version": None, "model_fingerprint": "f"}
-    lake.replace_date(RECOMMENDATIONS, day, pa.Table.from_pylist([row], lake.arrow_schema(RECOMMENDATIONS)))
+    delta.replace_date(RECOMMENDATIONS, day, pa.Table.from_pylist([row], delta.arrow_schema(RECOMMENDATIONS)))
 
 
 if __name__ == "__main__":

@@ -19,14 +19,14 @@ from pathlib import Path
 
 import pytest
 
-from recsys_jobs import backfill as backfill_module
-from recsys_jobs import lake
-from recsys_jobs.backfill import Call, backfill
-from recsys_jobs.backfill_runs import Run
-from recsys_jobs.errors import JobError
-from recsys_jobs.local_airflow import airflow
-from recsys_jobs.night import airflow_environment
-from recsys_jobs.tables import RECOMMENDATIONS
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.contracts.tables import RECOMMENDATIONS
+from recsys_jobs.lake import delta
+from recsys_jobs.operations.airflow import backfill as backfill_module
+from recsys_jobs.operations.airflow.backfill import Call, backfill
+from recsys_jobs.operations.airflow.backfill_runs import Run
+from recsys_jobs.operations.airflow.local_airflow import airflow
+from recsys_jobs.operations.airflow.night_runner import airflow_environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -72,7 +72,7 @@ def test_missing_dates_run_in_order_and_a_failed_one_is_told_and_turns_the_statu
     with pytest.raises(JobError, match=r"^1 of 3 dates are not done: 2014-03-02; the same call tries them again$"):
         backfill(Call(FIRST, THIRD), poll=1)
     assert ran(home) == [FIRST, SECOND, THIRD]
-    assert lake.dates(RECOMMENDATIONS) == [FIRST, THIRD]
+    assert delta.dates(RECOMMENDATIONS) == [FIRST, THIRD]
     said = capsys.readouterr().out
     assert "whole: error: no review before the end of 2014-03-02" in said
     table = [line.split() for line in said.split("published\n")[1].splitlines()]
@@ -123,9 +123,9 @@ def test_a_live_night_beside_it_loses_nothing(home: Path) -> None:
         subprocess.run(trigger, env=airflow_environment(), check=True, capture_output=True)
         assert states(going.result()) == dict.fromkeys((FIRST, SECOND, THIRD), "success")
     until = time.monotonic() + 120
-    while LIVE not in lake.dates(RECOMMENDATIONS) and time.monotonic() < until:
+    while LIVE not in delta.dates(RECOMMENDATIONS) and time.monotonic() < until:
         time.sleep(1)
-    assert lake.dates(RECOMMENDATIONS) == [FIRST, SECOND, THIRD, LIVE]
+    assert delta.dates(RECOMMENDATIONS) == [FIRST, SECOND, THIRD, LIVE]
     assert sorted(ran(home)) == [FIRST, SECOND, THIRD, LIVE]
 
 
@@ -135,7 +135,7 @@ def test_a_run_whose_tables_are_not_in_this_lake_does_not_count(home: Path) -> N
     with pytest.raises(JobError, match=r"has no recommendations of it: .* another lake; add RERUN=1"):
         backfill(Call(FIRST, FIRST), poll=1)
     assert states(backfill(Call(FIRST, FIRST, rerun=True), poll=1)) == {FIRST: "success"}
-    assert lake.dates(RECOMMENDATIONS) == [FIRST]
+    assert delta.dates(RECOMMENDATIONS) == [FIRST]
 
 
 def test_nothing_is_left_running_and_the_dag_is_paused_as_before(home: Path, running: ExitStack) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from recsys_jobs.settings import ROOT
+from recsys_jobs.contracts.settings import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +39,7 @@ def test_it_waits_plans_fits_each_ranks_and_confirms(tmp_path: Path) -> None:
     assert found["order"] == ["wait", "plan", "fit", "rank", "confirm"]
     assert " >> ".join(found["order"]) in found["doc"]
     assert (found["mapped"], found["from"]) == (["fit"], ["plan"])
-    assert found["modules"] == [f"recsys_jobs.bakeoff.{step}" for step in ("plan", "rank", "confirm")]
+    assert found["modules"] == [f"recsys_jobs.challenges.bakeoff.{step}" for step in ("plan", "rank", "confirm")]
     assert (found["cron"], found["hours"]) == ("0 6 * * 0", 24)
     assert found["heavy"] == []
     assert found["runs"] == 1

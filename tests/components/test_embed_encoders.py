@@ -9,10 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
+from recsys_jobs.contracts.errors import JobError, UsageError
+from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.embed.image import encode_images, load_image_encoder
 from recsys_jobs.embed.text import TextEncoder, encode_texts, load_text_encoder
-from recsys_jobs.errors import JobError, UsageError
-from recsys_jobs.settings import Settings
 
 SENTENCE = "red blue mug lamp chair soft warm cheap sturdy broken gift kitchen sound guitar string never again"
 WORDS = SENTENCE.split()
@@ -299,7 +299,7 @@ def test_a_folder_of_an_unknown_kind_is_refused_in_one_line(tmp_path: Path) -> N
 
 
 def test_cuda_without_a_device_is_a_wrong_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    from recsys_jobs.devices import choose_device
+    from recsys_jobs.torch_common.devices import choose_device
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setenv("RECSYS_DEVICE", "cuda")

@@ -14,12 +14,12 @@ import pytest
 from deltalake import write_deltalake
 from PIL import Image
 
-from recsys_jobs import lake
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.contracts.settings import Settings
+from recsys_jobs.contracts.tables import CONTENTS, CUTS, EMBEDDINGS, INTERACTIONS, ITEMS, REVIEWS, Table
 from recsys_jobs.embed import job, needed, store
 from recsys_jobs.embed.needed import needed_reviews
-from recsys_jobs.errors import JobError
-from recsys_jobs.settings import Settings
-from recsys_jobs.tables import CONTENTS, CUTS, EMBEDDINGS, INTERACTIONS, ITEMS, REVIEWS, Table
+from recsys_jobs.lake import delta
 
 H, D, LATER = date(2014, 2, 1), date(2014, 3, 1), date(2014, 4, 1)
 
@@ -42,10 +42,10 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def put(table: Table, rows: list[dict[str, Any]]) -> None:
     """Add rows to a table that Spark writes; fields left out are null, or empty where they may not be."""
-    schema = lake.arrow_schema(table)
+    schema = delta.arrow_schema(table)
     filled = [{field.name: row.get(field.name, None if field.nullable else "") for field in schema} for row in rows]
     write_deltalake(
-        lake.table_path(table),
+        delta.table_path(table),
         pa.Table.from_pylist(filled, schema=schema),
         mode="append",
         partition_by=list(table.partitioned_by) or None,
@@ -97,11 +97,11 @@ def stored_jpeg(colour: str) -> str:
 
 
 def image_path(content_hash: str) -> Path:
-    return lake.lake_root() / "images" / content_hash[:2] / f"{content_hash}.jpg"
+    return delta.lake_root() / "images" / content_hash[:2] / f"{content_hash}.jpg"
 
 
 def embedded() -> list[tuple[str, str]]:
-    rows = lake.read(EMBEDDINGS, columns=["encoder", "content_hash"])
+    rows = delta.read(EMBEDDINGS, columns=["encoder", "content_hash"])
     return list(zip(rows["encoder"].to_pylist(), rows["content_hash"].to_pylist(), strict=True))
 
 
@@ -180,8 +180,8 @@ def test_the_loader_s_mask_is_the_night_s_rule() -> None:
     event("cid", "bare", 3, None)
     event("ann", "a", 4, "of ann")
     event("ann", "b", 5, "of ann too")
-    events = lake.read_date(INTERACTIONS, D).sort_by([("interacted_at", "descending")])
-    mask = needed_reviews(events, lake.read_date(CONTENTS, D), Settings(reviews_per_user=1, reviews_per_item=1))
+    events = delta.read_date(INTERACTIONS, D).sort_by([("interacted_at", "descending")])
+    mask = needed_reviews(events, delta.read_date(CONTENTS, D), Settings(reviews_per_user=1, reviews_per_item=1))
     assert mask.to_pylist() == [True, True, False, True, False]
     by_mask = {hash_ for hash_, wanted in zip(events["text_hash"].to_pylist(), mask.to_pylist(), strict=True) if wanted}
     assert by_mask == {sha256(text) for text in texts_needed() if text.startswith("\n")}
@@ -307,7 +307,7 @@ def test_a_hash_that_another_run_added_meanwhile_is_left_out() -> None:
     assert store.append_new("e", ["b", "c"], vectors([3, 4], [5, 6])) == 1
     assert store.append_new("e", ["a", "c"], vectors([1, 2], [5, 6])) == 0
     assert embedded() == [("e", "a"), ("e", "b"), ("e", "c")]
-    assert lake.version(EMBEDDINGS) == 1  # nothing to add makes no commit
+    assert delta.version(EMBEDDINGS) == 1  # nothing to add makes no commit
 
 
 def test_runs_at_once_leave_one_row_a_content() -> None:

@@ -10,12 +10,13 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from recsys_jobs import lake, lake_lock
-from recsys_jobs.erasure.forget import forget
-from recsys_jobs.errors import JobError, UsageError
-from recsys_jobs.republish import republish_latest
-from recsys_jobs.snapshot import load_dataset
-from recsys_jobs.tables import EMBEDDINGS, INGEST_FILES, INTERACTIONS, QUARANTINE, RECOMMENDATIONS, REVIEWS
+from recsys_jobs.contracts import lake_lock
+from recsys_jobs.contracts.errors import JobError, UsageError
+from recsys_jobs.contracts.tables import EMBEDDINGS, INGEST_FILES, INTERACTIONS, QUARANTINE, RECOMMENDATIONS, REVIEWS
+from recsys_jobs.data.from_lake import load_dataset
+from recsys_jobs.lake import delta
+from recsys_jobs.operations.erasure.forget import forget
+from recsys_jobs.publishing.republish import republish_latest
 from tests.components import shop
 
 pytestmark = pytest.mark.slow
@@ -60,7 +61,7 @@ def write_the_rest(place: Path) -> None:
 
 
 def register(day: date, name: str) -> None:
-    from recsys_jobs.register import register_fit
+    from recsys_jobs.registry.register import register_fit
 
     fit = shop.publish(day, name)
     version = register_fit(day, fit, load_dataset(day, shop.SETTINGS))
@@ -105,33 +106,33 @@ def test_it_says_what_it_removed_and_which_models_knew_them(home: Path) -> None:
 
 def test_everybody_else_keeps_everything(home: Path) -> None:
     tables = (REVIEWS, INTERACTIONS, RECOMMENDATIONS)
-    before = {table: lake.read(table).to_pandas().query("user_id != @WHO").reset_index(drop=True) for table in tables}
+    before = {table: delta.read(table).to_pandas().query("user_id != @WHO").reset_index(drop=True) for table in tables}
     forget(WHO)
     for table in tables:
-        pd.testing.assert_frame_equal(lake.read(table).to_pandas(), before[table])
-    raws = lake.read(QUARANTINE, columns=["position", "reason", "raw"]).to_pylist()
+        pd.testing.assert_frame_equal(delta.read(table).to_pandas(), before[table])
+    raws = delta.read(QUARANTINE, columns=["position", "reason", "raw"]).to_pylist()
     assert [(row["position"], row["raw"] is None) for row in raws] == [(1, True), (2, False)]
-    [file] = lake.read(INGEST_FILES).to_pylist()
+    [file] = delta.read(INGEST_FILES).to_pylist()
     assert file["rows_read"] == file["rows_good"] + file["rows_quarantined"] + file["rows_duplicate"]
     assert file["rows_duplicate"] == 4
 
 
 @of_factors_or_a_blend
 def test_the_newest_night_can_still_be_published_again(home: Path) -> None:
-    before = lake.read_date(RECOMMENDATIONS, shop.NIGHT).to_pandas().query("user_id != @WHO").reset_index(drop=True)
+    before = delta.read_date(RECOMMENDATIONS, shop.NIGHT).to_pandas().query("user_id != @WHO").reset_index(drop=True)
     forget(WHO)
     republish_latest()
-    pd.testing.assert_frame_equal(lake.read_date(RECOMMENDATIONS, shop.NIGHT).to_pandas(), before)
+    pd.testing.assert_frame_equal(delta.read_date(RECOMMENDATIONS, shop.NIGHT).to_pandas(), before)
 
 
 @of_factors_or_a_blend
 def test_the_registered_model_no_longer_knows_them_and_answers_others_as_before(home: Path) -> None:
     import mlflow
 
-    from recsys_jobs import tracking
+    from recsys_jobs.registry import mlflow_client
 
     asked = pd.DataFrame({"user_id": shop.USER_IDS})
-    uri = f"models:/{tracking.registered_name()}/1"
+    uri = f"models:/{mlflow_client.registered_name()}/1"
     before = mlflow.pyfunc.load_model(uri).predict(asked).query("user_id != @WHO").reset_index(drop=True)
     forget(WHO)
     pd.testing.assert_frame_equal(mlflow.pyfunc.load_model(uri).predict(asked), before, atol=1e-6)
@@ -139,15 +140,15 @@ def test_the_registered_model_no_longer_knows_them_and_answers_others_as_before(
 
 def test_forgetting_twice_is_forgetting_once(home: Path) -> None:
     forget(WHO)
-    version = lake.read(REVIEWS).num_rows
+    version = delta.read(REVIEWS).num_rows
     assert "none were left" in forget(WHO)
-    assert lake.read(REVIEWS).num_rows == version
+    assert delta.read(REVIEWS).num_rows == version
 
 
 def test_a_stranger_is_an_error_and_is_not_listed(home: Path) -> None:
     with pytest.raises(UsageError, match="nothing in .* names 'auser03x'"):
         forget("auser03x")
-    assert not (lake.lake_root() / "forgotten.json").exists()
+    assert not (delta.lake_root() / "forgotten.json").exists()
 
 
 def test_it_waits_for_no_running_step_but_says_so(home: Path) -> None:

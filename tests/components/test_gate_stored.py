@@ -12,9 +12,18 @@ import pytest
 from deltalake import write_deltalake
 
 from expectations import gate
-from recsys_jobs.errors import JobError, UsageError
-from recsys_jobs.lake import arrow_schema
-from recsys_jobs.tables import CONTENTS, EMBEDDINGS, INTERACTIONS, ITEMS, RECOMMENDATIONS, REVIEWS, TABLES, Table
+from recsys_jobs.contracts.errors import JobError, UsageError
+from recsys_jobs.contracts.tables import (
+    CONTENTS,
+    EMBEDDINGS,
+    INTERACTIONS,
+    ITEMS,
+    RECOMMENDATIONS,
+    REVIEWS,
+    TABLES,
+    Table,
+)
+from recsys_jobs.lake.delta import arrow_schema
 
 pytestmark = pytest.mark.slow
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from expectations.gate import validate
-from recsys_jobs.errors import JobError
-from recsys_jobs.tables import INTERACTIONS, ITEMS, REVIEWS, Table
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.contracts.tables import INTERACTIONS, ITEMS, REVIEWS, Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

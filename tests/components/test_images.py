@@ -20,15 +20,15 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from recsys_jobs import lake as delta
+from recsys_jobs.contracts.settings import Settings
+from recsys_jobs.contracts.tables import ITEM_IMAGES, ITEMS
 from recsys_jobs.images import __main__ as step
 from recsys_jobs.images import store
 from recsys_jobs.images.fetch import Fetcher
 from recsys_jobs.images.intake import Counts, Run, take_in
 from recsys_jobs.images.ledger import Ledger, Row
 from recsys_jobs.images.outcome import NoImage, Outcome
-from recsys_jobs.settings import Settings
-from recsys_jobs.tables import ITEM_IMAGES, ITEMS
+from recsys_jobs.lake import delta
 from tests.components.image_server import Server, jpeg, running
 
 DAY, NEXT = date(2014, 3, 1), date(2014, 3, 2)

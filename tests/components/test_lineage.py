@@ -15,20 +15,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recsys_jobs import evaluate, lake, lineage, publish, serve, top_k, tracking, train
+from recsys_jobs.commands.why.print_trace import lines
+from recsys_jobs.commands.why.trace import Answer, answer
+from recsys_jobs.contracts.errors import JobError, UsageError
+from recsys_jobs.contracts.settings import Settings
+from recsys_jobs.contracts.tables import CONTENTS, CUTS, INTERACTIONS, ITEM_EDGES, ITEMS, PUBLICATIONS, RECOMMENDATIONS
+from recsys_jobs.data.from_lake import load_dataset
 from recsys_jobs.embed import store
 from recsys_jobs.embed.registry import encoder_name
-from recsys_jobs.errors import JobError, UsageError
-from recsys_jobs.families import fit
-from recsys_jobs.fingerprint import model_fingerprint
-from recsys_jobs.ranking import top_k as ranked
-from recsys_jobs.recipes import recipe as recipe_called
-from recsys_jobs.settings import Settings
-from recsys_jobs.snapshot import load_dataset
-from recsys_jobs.tables import CONTENTS, CUTS, INTERACTIONS, ITEM_EDGES, ITEMS, PUBLICATIONS, RECOMMENDATIONS
-from recsys_jobs.why.answer import Answer, answer
-from recsys_jobs.why.say import lines
-from tests.unit.test_exam_data import delta
+from recsys_jobs.lake import delta, lineage
+from recsys_jobs.models.families import fit
+from recsys_jobs.models.recipes import recipe as recipe_called
+from recsys_jobs.night import evaluate, train
+from recsys_jobs.publishing import choose_model, publish, stage_slates
+from recsys_jobs.ranking.top_k import top_k as ranked
+from recsys_jobs.registry import mlflow_client
+from recsys_jobs.registry.fingerprint import model_fingerprint
+from tests.unit.test_exam_data import delta_table
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
@@ -61,7 +64,14 @@ def recipe(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         forget_mlflow()
         snapshot(home / "shop", shift=0)
-        for step, more in ((train, []), (train, ["--floor"]), (evaluate, []), (serve, []), (top_k, []), (publish, [])):
+        for step, more in (
+            (train, []),
+            (train, ["--floor"]),
+            (evaluate, []),
+            (choose_model, []),
+            (stage_slates, []),
+            (publish, []),
+        ):
             run(step.main, patch, more)
         change_everything(home / "shop")
         yield request.param
@@ -69,8 +79,8 @@ def recipe(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def forget_mlflow() -> None:
-    tracking.client.cache_clear()
-    tracking.experiment_id.cache_clear()
+    mlflow_client.client.cache_clear()
+    mlflow_client.experiment_id.cache_clear()
 
 
 def run(main: Callable[[], None], patch: pytest.MonkeyPatch, more: list[str]) -> None:
@@ -82,14 +92,14 @@ def snapshot(folder: Path, shift: int) -> None:
     """Both cuts; everyone takes EACH items in a row, the last of them after H. `shift` moves what they take."""
     for cut in (H, D):
         rows = [pair(user, turn, shift) | {"as_of": cut} for user in range(USERS) for turn in range(EACH)]
-        delta(folder, INTERACTIONS, [validated(row, cut) for row in rows if row["interacted_at"].date() <= cut])
+        delta_table(folder, INTERACTIONS, [validated(row, cut) for row in rows if row["interacted_at"].date() <= cut])
         items = [{"as_of": cut, "item_id": f"i{n:02}", "dataset": "shop", "item_hash": "h"} for n in range(ITEMS_)]
         texts = [row | {"modality": "text", "content_hash": sha256(row["item_id"])} for row in items]
-        delta(folder, CONTENTS, [*texts, *(row | {"modality": "image", "reason": "no_url"} for row in items)])
+        delta_table(folder, CONTENTS, [*texts, *(row | {"modality": "image", "reason": "no_url"} for row in items)])
         edges = [{"src": f"i{n:02}", "dst": f"i{n + 1:02}", "kind": "co_review"} for n in range(ITEMS_ - 1)]
-        delta(folder, ITEM_EDGES, [edge | {"as_of": cut, "weight": 1.0} for edge in edges])
-    delta(folder, CUTS, [{"run_date": D, "exam_cut": H, "decidable": True}])
-    delta(folder, ITEMS, [{"item_id": f"i{n:02}", "item_hash": "h", "title": TITLE} for n in range(ITEMS_)])
+        delta_table(folder, ITEM_EDGES, [edge | {"as_of": cut, "weight": 1.0} for edge in edges])
+    delta_table(folder, CUTS, [{"run_date": D, "exam_cut": H, "decidable": True}])
+    delta_table(folder, ITEMS, [{"item_id": f"i{n:02}", "item_hash": "h", "title": TITLE} for n in range(ITEMS_)])
     contents = [sha256(f"i{n:02}") for n in range(ITEMS_)] + [sha256(f"review {n}") for n in range(USERS * EACH)]
     vectors_ND = np.random.default_rng(shift).normal(size=(len(contents), 12)).astype(np.float32)
     store.append_new(encoder_name(Settings(), "text"), contents, vectors_ND, folder)
@@ -109,8 +119,8 @@ def validated(row: dict[str, object], cut: date) -> dict[str, object]:
 def change_everything(folder: Path) -> None:
     """Another hand replaces every input: other events, other vectors."""
     for table in (INTERACTIONS, CONTENTS, ITEM_EDGES, CUTS, ITEMS):
-        lake.open_table(table).delete()
-    lake.open_table(lineage.EMBEDDINGS).delete()
+        delta.open_table(table).delete()
+    delta.open_table(lineage.EMBEDDINGS).delete()
     snapshot(folder, shift=3)
 
 
@@ -120,7 +130,7 @@ def sha256(text: str) -> str:
 
 def slates() -> dict[str, list[str]]:
     shown: dict[str, list[str]] = {}
-    for row in lake.read_date(RECOMMENDATIONS, D).to_pylist():
+    for row in delta.read_date(RECOMMENDATIONS, D).to_pylist():
         shown.setdefault(row["user_id"], []).append(row["item_id"])
     return shown
 
@@ -132,7 +142,7 @@ def why(user: str = "u07", place: int = 1) -> Answer:
 def test_the_recorded_versions_give_the_published_slates_again(recipe: str) -> None:
     """Fitted anew, from nothing but the record: the same fingerprint, and everyone's slate the same."""
     made = lineage.published(D)
-    with lake.pinned(made.delta_versions):
+    with delta.pinned(made.delta_versions):
         dataset = load_dataset(D, made.settings)
     epochs = made.epochs or None
     assert model_fingerprint(dataset, recipe_called(made.recipe), made.seed, made.epochs) == made.model_fingerprint
@@ -150,9 +160,9 @@ def test_the_night_and_its_runs_say_what_they_were_made_from(recipe: str) -> Non
     made = lineage.published()
     assert (made.run_date, made.recipe, made.seed) == (D, recipe, 0)
     assert made.delta_versions["interactions"] == 1 and made.delta_versions["reviews"] is None
-    tags = tracking.client().get_run(made.run_id).data.tags
+    tags = mlflow_client.client().get_run(made.run_id).data.tags
     assert tags["code_version"] == made.code_version and '"interactions": 1' in tags["delta_versions"]
-    assert lake.version(INTERACTIONS) > 1
+    assert delta.version(INTERACTIONS) > 1
 
 
 def test_the_terms_sum_to_the_published_score(recipe: str) -> None:
@@ -208,22 +218,22 @@ def test_a_version_that_is_gone_is_an_error_that_names_it(
     recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop = tmp_path / "shop"
-    shutil.copytree(lake.lake_root(), shop)
+    shutil.copytree(delta.lake_root(), shop)
     monkeypatch.setenv("RECSYS_LAKE", str(shop))
     seen = slates()["u07"][0]
-    table = lake.open_table(INTERACTIONS)
+    table = delta.open_table(INTERACTIONS)
     table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
     with pytest.raises(JobError, match="vacuumed most likely.*publishes the night again"):
         answer("u07", seen)
-    with lake.pinned({"interactions": 99}), pytest.raises(JobError, match="version 99 of interactions is not kept"):
-        lake.open_table(INTERACTIONS)
+    with delta.pinned({"interactions": 99}), pytest.raises(JobError, match="version 99 of interactions is not kept"):
+        delta.open_table(INTERACTIONS)
 
 
 def test_a_night_from_before_the_record_says_how_to_get_one(
     recipe: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop = tmp_path / "shop"
-    shutil.copytree(lake.lake_root(), shop)
+    shutil.copytree(delta.lake_root(), shop)
     shutil.rmtree(shop / PUBLICATIONS.name)
     monkeypatch.setenv("RECSYS_LAKE", str(shop))
     with pytest.raises(UsageError, match="published before its lineage was recorded: run it again"):

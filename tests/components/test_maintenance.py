@@ -13,11 +13,13 @@ from typing import Any
 import pytest
 from deltalake import DeltaTable
 
-from recsys_jobs import lake, lake_lock, maintenance
-from recsys_jobs.errors import JobError, UsageError
-from recsys_jobs.maintenance import compact, drop_embeddings, drop_snapshots, maintain, vacuum
-from recsys_jobs.settings import Settings
-from recsys_jobs.tables import CONTENTS, CUTS, EMBEDDINGS, INTERACTIONS, REVIEWS, Table
+from recsys_jobs.contracts import lake_lock
+from recsys_jobs.contracts.errors import JobError, UsageError
+from recsys_jobs.contracts.settings import Settings
+from recsys_jobs.contracts.tables import CONTENTS, CUTS, EMBEDDINGS, INTERACTIONS, REVIEWS, Table
+from recsys_jobs.lake import delta
+from recsys_jobs.operations import retention
+from recsys_jobs.operations.retention import compact, drop_embeddings, drop_snapshots, maintain, vacuum
 from tests.components import shop
 
 OLD, OLD_EXAM, NEW, NEW_EXAM = date(2013, 3, 1), date(2009, 1, 1), date(2014, 3, 1), date(2013, 12, 1)
@@ -58,7 +60,7 @@ def _backdate(fields: dict[str, Any], milliseconds: int) -> None:
 
 
 def days(table: Table) -> set[date]:
-    return set(lake.read(table, columns=[table.partitioned_by[0]])[0].to_pylist())
+    return set(delta.read(table, columns=[table.partitioned_by[0]])[0].to_pylist())
 
 
 def test_cuts_that_no_kept_night_reads_are_dropped(place: Path) -> None:
@@ -94,7 +96,7 @@ def test_vectors_stay_while_any_table_names_their_content(place: Path) -> None:
     hashes = ["of_ann", "of_bob", "of_i1", "gone", "gone too"]
     shop.write(place, EMBEDDINGS, [{"encoder": "mini", "content_hash": h, "vector": [1.0]} for h in hashes])
     drop_embeddings(SETTINGS, dry_run=False)
-    assert lake.read(EMBEDDINGS)["content_hash"].to_pylist() == ["of_ann", "of_bob", "of_i1"]
+    assert delta.read(EMBEDDINGS)["content_hash"].to_pylist() == ["of_ann", "of_bob", "of_i1"]
 
 
 def test_a_stored_image_goes_when_no_table_names_it_unless_it_just_came(place: Path) -> None:
@@ -136,9 +138,9 @@ def test_every_version_of_the_last_days_can_be_read_after_files_were_joined_and_
 
 def test_older_versions_go_and_what_stands_stays(place: Path) -> None:
     night(place, NEW, NEW_EXAM)
-    lake_before = lake.read(CONTENTS)
-    delta = DeltaTable(str(place / CONTENTS.name))
-    delta.delete()
+    lake_before = delta.read(CONTENTS)
+    delta_table = DeltaTable(str(place / CONTENTS.name))
+    delta_table.delete()
     shop.write(place, CONTENTS, lake_before.to_pylist())
     age(place, CONTENTS)
     old_files = len(list((place / CONTENTS.name).rglob("*.parquet")))
@@ -146,7 +148,7 @@ def test_older_versions_go_and_what_stands_stays(place: Path) -> None:
     assert len(list((place / CONTENTS.name).rglob("*.parquet"))) == old_files
     vacuum(SETTINGS, dry_run=False)
     assert len(list((place / CONTENTS.name).rglob("as_of=*/*.parquet"))) < old_files
-    assert lake.read(CONTENTS).equals(lake_before)
+    assert delta.read(CONTENTS).equals(lake_before)
 
 
 def test_maintenance_done_twice_changes_nothing_more(place: Path) -> None:
@@ -161,7 +163,7 @@ def test_maintenance_done_twice_changes_nothing_more(place: Path) -> None:
 
 
 def test_it_gives_way_to_a_running_step(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(maintenance, "_WAIT", 0.0)
+    monkeypatch.setattr(retention, "_WAIT", 0.0)
     with lake_lock.step(), pytest.raises(JobError, match=r"maintenance \(vacuum\) must wait: a step of a night"):
         maintain(["vacuum"])
 
@@ -176,15 +178,15 @@ def test_a_retention_of_no_days_is_refused(place: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.slow
 def test_old_models_are_archived_but_never_one_that_serves(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from recsys_jobs import tracking
+    from recsys_jobs.registry import mlflow_client
 
-    with tracking.new_run("fit", "serving", "f", {}) as run:
+    with mlflow_client.new_run("fit", "serving", "f", {}) as run:
         pass
     for _ in range(5):
-        tracking.register(f"runs:/{run.info.run_id}/model", run.info.run_id, {})
-    tracking.client().set_registered_model_alias(tracking.registered_name(), tracking.CHAMPION, "2")
-    maintenance.archive_models(replace(SETTINGS, model_versions=2), dry_run=False)
-    archived = {int(v.version) for v in tracking.versions() if tracking.ARCHIVED in v.tags}
+        mlflow_client.register(f"runs:/{run.info.run_id}/model", run.info.run_id, {})
+    mlflow_client.client().set_registered_model_alias(mlflow_client.registered_name(), mlflow_client.CHAMPION, "2")
+    retention.archive_models(replace(SETTINGS, model_versions=2), dry_run=False)
+    archived = {int(v.version) for v in mlflow_client.versions() if mlflow_client.ARCHIVED in v.tags}
     assert archived == {1, 3}
 
 

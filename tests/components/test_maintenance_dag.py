@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from recsys_jobs.settings import ROOT
+from recsys_jobs.contracts.settings import ROOT
 
 pytestmark = pytest.mark.slow
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
+from recsys_jobs.contracts.errors import JobError, UsageError
+from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.embed.image import encode_images, load_image_encoder
 from recsys_jobs.embed.registry import HUB_NAMES, encoder_name, encoder_pair, find_source
 from recsys_jobs.embed.text import encode_texts, load_text_encoder
-from recsys_jobs.errors import JobError, UsageError
-from recsys_jobs.settings import Settings
 from tests.components.test_embed_encoders import some_images, tiny_bert, tiny_clip, tiny_tokenizer, tiny_vision
 
 SMALL = {"vocab_size": 64, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}

@@ -14,15 +14,18 @@ import pytest
 from safetensors.torch import load_file
 from torch import Tensor
 
-from recsys_jobs import decisions, families, fits, tracking
-from recsys_jobs.dataset import Dataset
-from recsys_jobs.errors import JobError, UsageError
-from recsys_jobs.models.contract import Model
-from recsys_jobs.promotion import moves, shown
-from recsys_jobs.promotion.challenge import challenge
-from recsys_jobs.ranking import top_k
-from recsys_jobs.settings import Settings, load_settings
-from recsys_jobs.snapshot import load_dataset
+from recsys_jobs.challenges import show_status
+from recsys_jobs.challenges.challenge import challenge
+from recsys_jobs.contracts.errors import JobError, UsageError
+from recsys_jobs.contracts.settings import Settings, load_settings
+from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.data.from_lake import load_dataset
+from recsys_jobs.models import families
+from recsys_jobs.promotion import decision_log
+from recsys_jobs.publishing import promote_rollback
+from recsys_jobs.ranking.model import Model
+from recsys_jobs.ranking.top_k import top_k
+from recsys_jobs.registry import fits, mlflow_client
 from tests.components import shop_nights as shop
 from tests.components.shop_nights import NIGHTS
 
@@ -46,11 +49,11 @@ def serves(night: int) -> int | None:
 
 
 def kinds() -> list[str]:
-    return [row["kind"] for row in decisions.everything()]
+    return [row["kind"] for row in decision_log.everything()]
 
 
 def text(settings: Settings) -> str:
-    return "\n".join(shown.lines(settings))
+    return "\n".join(show_status.lines(settings))
 
 
 def test_each_night_publishes_its_own_fit_and_moves_the_aliases(settings: Settings) -> None:
@@ -66,20 +69,20 @@ def test_an_older_night_that_runs_again_moves_no_alias_and_adds_no_row(settings:
     before, rows = shop.slates(NIGHTS[0]), len(kinds())
     shop.run_night(NIGHTS[0])
     assert shop.slates(NIGHTS[0]) == before
-    assert (shop.aliases(), len(kinds()), len(tracking.versions())) == ((3, 2), rows, 3)
+    assert (shop.aliases(), len(kinds()), len(mlflow_client.versions())) == ((3, 2), rows, 3)
 
 
 def test_a_rollback_publishes_the_latest_night_again_from_the_version_before(settings: Settings) -> None:
-    moves.rollback("odd slates", settings)
+    promote_rollback.rollback("odd slates", settings)
     assert [serves(night) for night in range(3)] == [1, 2, 2]
     assert shop.aliases() == (2, 1)
-    [row] = [row for row in decisions.everything() if row["kind"] == "rollback"]
+    [row] = [row for row in decision_log.everything() if row["kind"] == "rollback"]
     assert (row["model_version"], row["rejected_version"], row["completed_at"] is None) == (2, 3, False)
     assert row["reason"] == "version 3 was rolled back to version 2: odd slates"
 
 
 def test_a_second_rollback_goes_further_back(settings: Settings) -> None:
-    moves.rollback("", settings)
+    promote_rollback.rollback("", settings)
     assert serves(2) == 1
     assert shop.aliases() == (1, None)
     assert "why       version 2 was rolled back to version 1" in text(settings)
@@ -90,75 +93,75 @@ def test_a_rerun_does_not_bring_back_what_was_rejected() -> None:
     before = shop.slates(NIGHTS[2])
     shop.run_night(NIGHTS[2])
     assert shop.slates(NIGHTS[2]) == before
-    assert (shop.aliases(), len(tracking.versions())) == ((1, None), 3)
+    assert (shop.aliases(), len(mlflow_client.versions())) == ((1, None), 3)
 
 
 def test_nor_does_the_next_night_which_is_fitted_and_registered_all_the_same() -> None:
     shop.run_night(NIGHTS[3])
     assert serves(3) == 1
-    assert (shop.aliases(), len(tracking.versions())) == ((1, None), 4)
+    assert (shop.aliases(), len(mlflow_client.versions())) == ((1, None), 4)
 
 
 def test_a_release_frees_the_nights_that_follow_and_no_rerun(settings: Settings) -> None:
-    moves.release("the dump is mended", settings)
+    promote_rollback.release("the dump is mended", settings)
     shop.run_night(NIGHTS[3])
     assert serves(3) == 1
     shop.run_night(NIGHTS[4])
     assert serves(4) == 5
     assert shop.aliases() == (5, 1)
     with pytest.raises(UsageError, match="nothing is held"):
-        moves.release("", settings)
+        promote_rollback.release("", settings)
 
 
 def test_a_hand_in_mlflow_is_left_alone_and_the_next_live_night_publishes_what_it_chose(
     settings: Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
-    tracking.client().set_registered_model_alias(tracking.registered_name(), "champion", "4")
+    mlflow_client.client().set_registered_model_alias(mlflow_client.registered_name(), "champion", "4")
     shop.run_night(NIGHTS[4])
     assert (serves(4), shop.aliases()[0]) == (5, 4)
     assert "champion was moved to version 4: the next live night publishes it" in text(settings)
     with caplog.at_level(logging.WARNING):
         shop.run_night(NIGHTS[5])
     assert (serves(5), shop.aliases()[0]) == (4, 4)
-    [row] = [row for row in decisions.everything() if row["kind"] == "by_hand"]
+    [row] = [row for row in decision_log.everything() if row["kind"] == "by_hand"]
     assert (row["effective_date"], row["model_version"]) == (NIGHTS[5], 4)
     assert row["reason"].startswith("champion was moved by hand in MLflow from version 5 to version 4")
     assert row["reason"] in caplog.messages
 
 
 def test_a_promotion_serves_at_once_and_is_held(settings: Settings) -> None:
-    moves.promote(2, "the best we had", settings)
+    promote_rollback.promote(2, "the best we had", settings)
     assert (serves(5), shop.aliases()[0]) == (2, 2)
     assert "held since" in text(settings) and "by promote" in text(settings)
     with pytest.raises(UsageError, match=r"no night registered version 99 of shop-recommender; known: 1, 2, "):
-        moves.promote(99, "", settings)
+        promote_rollback.promote(99, "", settings)
 
 
 def test_who_moved_the_alias_meanwhile_is_told_before_a_command_acts(settings: Settings) -> None:
-    tracking.client().set_registered_model_alias(tracking.registered_name(), "champion", "1")
-    moves.promote(5, "", settings)
+    mlflow_client.client().set_registered_model_alias(mlflow_client.registered_name(), "champion", "1")
+    promote_rollback.promote(5, "", settings)
     assert (serves(5), shop.aliases()[0]) == (5, 5)
     assert kinds()[-3:] == ["by_hand", "promote", "publish"]
 
 
 def test_below_the_last_version_is_the_floor_and_below_that_nothing(settings: Settings) -> None:
     while shop.shown(NIGHTS[5])[1] is not None:
-        moves.rollback("", settings)
+        promote_rollback.rollback("", settings)
     name, version = shop.shown(NIGHTS[5])
     assert name in settings.floors and version is None
     assert shop.aliases() == (None, None)
     with pytest.raises(JobError, match="nothing further back"):
-        moves.rollback("", settings)
+        promote_rollback.rollback("", settings)
     shop.run_night(NIGHTS[5])
     assert shop.shown(NIGHTS[5]) == (name, None)
 
 
 def test_a_challenger_is_measured_on_the_same_cuts_and_written_down(settings: Settings) -> None:
-    moves.promote(5, "", settings)
+    promote_rollback.promote(5, "", settings)
     [verdict] = challenge(["popularity"], None, settings)
     assert verdict.decision in ("passed", "failed")
     challenge(["popularity"], None, settings)
-    [row] = [row for row in decisions.everything() if row["kind"] == "challenge"]
+    [row] = [row for row in decision_log.everything() if row["kind"] == "challenge"]
     assert (row["recipe"], row["floor"], row["decision"]) == ("popularity", "sage_fm_debug", verdict.decision)
     assert row["users"] >= 10 and row["low"] <= row["difference"] <= row["high"]
     both = challenge(["random"], None, settings)  # the look at popularity counts: two challengers
@@ -169,7 +172,7 @@ def test_a_challenger_is_measured_on_the_same_cuts_and_written_down(settings: Se
 
 def test_a_version_ranks_as_it_did_on_its_own_night_and_without_its_fold(settings: Settings) -> None:
     dataset = load_dataset(NIGHTS[0], settings)
-    fit = fits.fit_of_run(tracking.nights_version(1).run_id, dataset)
+    fit = fits.fit_of_run(mlflow_client.nights_version(1).run_id, dataset)
     expected = shop.slates(NIGHTS[0])["item_id"].to_pylist()
     assert ranked(fit.model, dataset) == expected
     anew = families.load(weights(1), dataset, fit.recipe)  # as over another night's dataset
@@ -182,6 +185,6 @@ def ranked(model: Model, dataset: Dataset) -> list[str]:
 
 
 def weights(version: int) -> dict[str, Tensor]:
-    run = tracking.nights_version(version).run_id
+    run = mlflow_client.nights_version(version).run_id
     with tempfile.TemporaryDirectory() as folder:
-        return load_file(str(tracking.fetch(run, "weights/weights.safetensors", Path(folder))))
+        return load_file(str(mlflow_client.fetch(run, "weights/weights.safetensors", Path(folder))))

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from recsys_jobs import lake
-from recsys_jobs.errors import UsageError
-from recsys_jobs.recommend.call import Call
-from recsys_jobs.recommend.run import run
-from recsys_jobs.tables import RECOMMENDATIONS
+from recsys_jobs.commands.recommend.options import Call
+from recsys_jobs.commands.recommend.run import run
+from recsys_jobs.contracts.errors import UsageError
+from recsys_jobs.contracts.tables import RECOMMENDATIONS
+from recsys_jobs.lake import delta
 from tests.components import shop
 
 pytestmark = pytest.mark.slow
@@ -32,7 +32,7 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_thread: None)
 
 
 def slates(day: date) -> dict[str, list[str]]:
-    rows = lake.read_date(RECOMMENDATIONS, day, ["user_id", "rank", "item_id"]).to_pylist()
+    rows = delta.read_date(RECOMMENDATIONS, day, ["user_id", "rank", "item_id"]).to_pylist()
     return {user: [row["item_id"] for row in rows if row["user_id"] == user] for user in WHO}
 
 
@@ -48,7 +48,7 @@ def test_people_get_what_their_night_published(published: Path) -> None:
 
 def test_what_is_on_the_blocklist_by_now_is_left_out(published: Path) -> None:
     first = slates(shop.NIGHT)[WHO[0]][0]
-    (lake.lake_root() / "blocklist.csv").write_text(f"kind,value,reason\nitem,{first},recalled\n")
+    (delta.lake_root() / "blocklist.csv").write_text(f"kind,value,reason\nitem,{first},recalled\n")
     found = asked(published / "new.json")[WHO[0]]
     assert first not in found
     assert len(found) == shop.SETTINGS.k

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from recsys_jobs import lake
-from recsys_jobs.errors import JobError
-from recsys_jobs.republish import republish_latest
-from recsys_jobs.tables import POPULAR_ITEMS, RECOMMENDATIONS, SIMILAR_ITEMS
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.contracts.tables import POPULAR_ITEMS, RECOMMENDATIONS, SIMILAR_ITEMS
+from recsys_jobs.lake import delta
+from recsys_jobs.publishing.republish import republish_latest
 from tests.components import shop
 
 pytestmark = pytest.mark.slow
@@ -29,23 +29,23 @@ def published(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytes
 
 
 def shown(day: object) -> list[tuple[str, int, str]]:
-    rows = lake.read_date(RECOMMENDATIONS, day, ["user_id", "rank", "item_id"])  # type: ignore[arg-type]
+    rows = delta.read_date(RECOMMENDATIONS, day, ["user_id", "rank", "item_id"])  # type: ignore[arg-type]
     return [(r["user_id"], r["rank"], r["item_id"]) for r in rows.to_pylist()]
 
 
 def test_what_is_blocked_leaves_the_newest_night_and_everybody_still_gets_k(published: str) -> None:
     before, old = shown(shop.NIGHT), shown(shop.FIRST)
     assert ACME & {item for _, _, item in before}
-    version = lake.version(RECOMMENDATIONS)
-    (lake.lake_root() / "blocklist.csv").write_text("kind,value,reason\nbrand,ACME,dispute\nitem,i01,recalled\n")
+    version = delta.version(RECOMMENDATIONS)
+    (delta.lake_root() / "blocklist.csv").write_text("kind,value,reason\nbrand,ACME,dispute\nitem,i01,recalled\n")
     assert republish_latest() == shop.NIGHT
     after = shown(shop.NIGHT)
     assert not (ACME | {"i01"}) & {item for _, _, item in after}
     assert len(after) == len(before) == shop.USERS * shop.SETTINGS.k
-    assert lake.version(RECOMMENDATIONS) == (version or 0) + 1, "one commit: a reader sees the old slates or the new"
+    assert delta.version(RECOMMENDATIONS) == (version or 0) + 1, "one commit: a reader sees the old slates or the new"
     assert shown(shop.FIRST) == old, "an older night is history"
     for table, names in ((SIMILAR_ITEMS, ("item_id", "similar_item_id")), (POPULAR_ITEMS, ("item_id",))):
-        rows = lake.read_date(table, shop.NIGHT)
+        rows = delta.read_date(table, shop.NIGHT)
         for name in names:
             assert not (ACME | {"i01"}) & set(rows[name].to_pylist())
 
@@ -57,8 +57,8 @@ def test_without_a_blocklist_the_same_slates_stand_again(published: str) -> None
 
 
 def test_a_bad_line_publishes_nothing(published: str) -> None:
-    version = lake.version(RECOMMENDATIONS)
-    (lake.lake_root() / "blocklist.csv").write_text("kind,value\nshop,Acme\n")
+    version = delta.version(RECOMMENDATIONS)
+    (delta.lake_root() / "blocklist.csv").write_text("kind,value\nshop,Acme\n")
     with pytest.raises(JobError, match=r"blocklist.csv, line 2: 'shop' is no kind"):
         republish_latest()
-    assert lake.version(RECOMMENDATIONS) == version
+    assert delta.version(RECOMMENDATIONS) == version

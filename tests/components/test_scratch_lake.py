@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from recsys_jobs.contracts.tables import ITEM_IMAGES, ITEMS, REVIEWS
 from recsys_jobs.embed import job
+from recsys_jobs.embed.from_scratch import encoders, sizes
+from recsys_jobs.embed.from_scratch.corpus import Corpus, lake_corpus
 from recsys_jobs.embed.job import load_settings
-from recsys_jobs.scratch import encoders, sizes
-from recsys_jobs.scratch.corpus import Corpus, lake_corpus
-from recsys_jobs.tables import ITEM_IMAGES, ITEMS, REVIEWS
 from tests.components.test_embed_job import content, cut, embedded, event, found, item, places, put, sha256, stored_jpeg
 from tests.unit.test_scratch import TINY
 

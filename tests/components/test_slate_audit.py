@@ -15,8 +15,8 @@ import pytest
 from expectations.embeddings import describe
 from expectations.gate import validate
 from expectations.recommendations import audit_recommendations
-from recsys_jobs.errors import JobError
-from recsys_jobs.tables import EMBEDDINGS
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.contracts.tables import EMBEDDINGS
 
 pytestmark = pytest.mark.slow
 

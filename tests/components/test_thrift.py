@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyspark
 import pytest
 
-from recsys_jobs import lake
-from recsys_jobs.tables import RECOMMENDATIONS
+from recsys_jobs.contracts.tables import RECOMMENDATIONS
+from recsys_jobs.lake import delta
 from spark.toolchain import ensure_java
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -32,8 +32,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     home = tmp_path_factory.mktemp("thrift")
     for night, item in ((OLD, "cup"), (NEW, "mug")):
         row = {"run_date": night, "user_id": "ann", "rank": 1, "item_id": item, "score": 1.0, "model_name": "m"}
-        rows = pa.Table.from_pylist([row | {"model_fingerprint": "f"}], lake.arrow_schema(RECOMMENDATIONS))
-        lake.replace_date(RECOMMENDATIONS, night, rows, home / "shop")
+        rows = pa.Table.from_pylist([row | {"model_fingerprint": "f"}], delta.arrow_schema(RECOMMENDATIONS))
+        delta.replace_date(RECOMMENDATIONS, night, rows, home / "shop")
     with closing(socket.create_server(("127.0.0.1", 0))) as probe:
         port = str(probe.getsockname()[1])
     places = {"RECSYS_LAKE": str(home / "shop"), "RECSYS_VAR": str(home / "var"), "RECSYS_THRIFT_PORT": port}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from recsys_jobs.settings import ROOT
+from recsys_jobs.contracts.settings import ROOT
 from tests.components.shop_nights import NIGHTS, open_shop, places, run_job, run_night, slates
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -21,7 +21,7 @@ FIRST, SECOND = NIGHTS[:2]
 
 
 def job(name: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", f"recsys_jobs.{name}", "--run-date", str(SECOND), *arguments]
+    command = [sys.executable, "-m", f"recsys_jobs.night.{name}", "--run-date", str(SECOND), *arguments]
     environment = os.environ | {"PYTHONPATH": str(ROOT)} | more
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=ROOT)
 
@@ -92,7 +92,7 @@ def test_a_server_that_stays_away_is_one_clear_line(away: str) -> None:
 
 
 def test_a_server_that_comes_back_is_waited_for(away: str, port: int, tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "recsys_jobs.train", "--run-date", str(SECOND)]
+    command = [sys.executable, "-m", "recsys_jobs.night.train", "--run-date", str(SECOND)]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "MLFLOW_TRACKING_URI": away}
     waiting = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     store = f"sqlite:///{tmp_path}/server.db"

@@ -21,17 +21,22 @@ import pytest
 from deltalake import write_deltalake
 from optuna.study import Study
 
-from recsys_jobs import cli, decisions, lake, snapshot, tracking
-from recsys_jobs.bakeoff import entrants
-from recsys_jobs.bakeoff.entrants import load_night
-from recsys_jobs.cuts import exam_cut
-from recsys_jobs.errors import JobError
-from recsys_jobs.promotion import challenge
-from recsys_jobs.recipes import ease_text, recipe
-from recsys_jobs.recipes.tuned import keep
-from recsys_jobs.settings import Settings, load_settings
-from recsys_jobs.snapshot import load_holdout
-from recsys_jobs.tables import CONTENTS, INTERACTIONS, ITEM_EDGES, Table
+from recsys_jobs.challenges import challenge
+from recsys_jobs.challenges.bakeoff import entrants
+from recsys_jobs.challenges.bakeoff.entrants import load_night
+from recsys_jobs.commands import cli
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.contracts.settings import Settings, load_settings
+from recsys_jobs.contracts.tables import CONTENTS, INTERACTIONS, ITEM_EDGES, Table
+from recsys_jobs.data import from_lake
+from recsys_jobs.data.from_lake import load_holdout
+from recsys_jobs.lake import delta
+from recsys_jobs.lake.cuts import exam_cut
+from recsys_jobs.models.closed_form.recipe import ease_text
+from recsys_jobs.models.recipes import recipe
+from recsys_jobs.models.tuned_recipes import keep
+from recsys_jobs.promotion import decision_log
+from recsys_jobs.registry import mlflow_client
 from recsys_jobs.tuning import record
 from recsys_jobs.tuning.search import Budget, best, finished
 from recsys_jobs.tuning.space import varied
@@ -68,8 +73,8 @@ def values(study: Study) -> list[tuple[dict[str, Any], float | None]]:
     return [(trial.params, trial.value) for trial in finished(study)]
 
 
-def challenges() -> list[decisions.Row]:
-    return [row for row in decisions.everything() if row["kind"] == "challenge"]
+def challenges() -> list[decision_log.Row]:
+    return [row for row in decision_log.everything() if row["kind"] == "challenge"]
 
 
 def no_holdout(*_: object) -> None:
@@ -91,47 +96,47 @@ def test_a_date_without_an_earlier_night_says_which_night_to_run(capsys: pytest.
 def test_the_search_reads_no_holdout_and_nothing_after_its_cut(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (snapshot, entrants, challenge):
+    for module in (from_lake, entrants, challenge):
         monkeypatch.setattr(module, "load_holdout", no_holdout)
-    read, (cut, _) = lake.read_date, exam_cut(EARLY)
+    read, (cut, _) = delta.read_date, exam_cut(EARLY)
 
     def only_before(table: Table, day: date, *arguments: Any) -> pa.Table:
         assert table not in (INTERACTIONS, CONTENTS, ITEM_EDGES) or day <= cut
         return read(table, day, *arguments)
 
-    monkeypatch.setattr(lake, "read_date", only_before)
+    monkeypatch.setattr(delta, "read_date", only_before)
     last = tuned(capsys, "--trials", str(TRIALS), "--search-only")
     assert last.startswith("ease_text-tuned-") and "call again without --search-only" in last
     assert challenges() == []
 
 
 def test_every_trial_is_a_run_and_the_search_has_its_table_and_picture(tmp_path: Path) -> None:
-    runs = tracking.runs_of_kind(record.TRIAL, record.EXPERIMENT)
+    runs = mlflow_client.runs_of_kind(record.TRIAL, record.EXPERIMENT)
     assert {run.data.tags["trial"] for run in runs} == {str(number) for number in range(TRIALS)}
     [first] = [run for run in runs if run.data.tags["trial"] == "0"]
     assert first.data.params["ridge"] == "120.0" and first.data.tags["state"] == "complete"
     assert set(first.data.metrics) == {"validation_ndcg", "epochs", "seconds"}
-    [whole] = tracking.runs_of_kind(record.SEARCH, record.EXPERIMENT)
-    assert tracking.has_artifact(whole.info.run_id, "plots/search.png")
-    table = json.loads(tracking.fetch(whole.info.run_id, "trials.json", tmp_path).read_text())
+    [whole] = mlflow_client.runs_of_kind(record.SEARCH, record.EXPERIMENT)
+    assert mlflow_client.has_artifact(whole.info.run_id, "plots/search.png")
+    table = json.loads(mlflow_client.fetch(whole.info.run_id, "trials.json", tmp_path).read_text())
     assert len(table["data"]) == TRIALS
     assert whole.data.metrics["validation_ndcg"] == max(run.data.metrics["validation_ndcg"] for run in runs)
-    assert tracking.fits_of_lake((record.TRIAL, record.SEARCH)) == []
+    assert mlflow_client.fits_of_lake((record.TRIAL, record.SEARCH)) == []
 
 
 def test_the_same_search_again_fits_nothing_and_a_run_that_a_kill_kept_away_is_made_up_for() -> None:
-    [one, *_] = tracking.runs_of_kind(record.TRIAL, record.EXPERIMENT)
-    tracking.client().delete_run(one.info.run_id)
+    [one, *_] = mlflow_client.runs_of_kind(record.TRIAL, record.EXPERIMENT)
+    mlflow_client.client().delete_run(one.info.run_id)
     with mock.patch("recsys_jobs.tuning.tune.worth", side_effect=AssertionError("fitted again")):
         ease_searched()
-    assert len(tracking.runs_of_kind(record.TRIAL, record.EXPERIMENT)) == TRIALS
-    assert len(tracking.runs_of_kind(record.SEARCH, record.EXPERIMENT)) == 1
+    assert len(mlflow_client.runs_of_kind(record.TRIAL, record.EXPERIMENT)) == TRIALS
+    assert len(mlflow_client.runs_of_kind(record.SEARCH, record.EXPERIMENT)) == 1
 
 
 def test_other_events_after_the_cut_are_the_same_search_bit_for_bit(home: Path) -> None:
-    before, table = ease_searched(), Path(lake.table_path(INTERACTIONS))
+    before, table = ease_searched(), Path(delta.table_path(INTERACTIONS))
     night = load_night(EARLY, load_settings())
-    rows = lake.read(INTERACTIONS)
+    rows = delta.read(INTERACTIONS)
     item = pc.if_else(pc.greater(rows["interacted_at"].cast(pa.date32()), night.cut), "i000", rows["item_id"])
     shutil.copytree(table, home / "kept")
     shutil.move(home / "tuning", home / "before")
@@ -152,7 +157,7 @@ def test_the_winner_challenges_once_and_is_in_force_under_its_name(capsys: pytes
     [row] = challenges()
     assert last == row["reason"]
     assert (row["floor"], row["decision"]) == ("random", "passed")
-    name = decisions.recipe_in_force(row["effective_date"], Settings(recipe="random"))
+    name = decision_log.recipe_in_force(row["effective_date"], Settings(recipe="random"))
     assert name.startswith("ease_text-tuned-")
     found = recipe(name)
     winner = best(ease_searched()).params
@@ -181,9 +186,9 @@ def test_where_the_recipe_itself_is_best_nothing_is_measured(
 
 def test_a_trained_recipe_is_searched_and_a_night_runs_on_what_was_found(capsys: pytest.CaptureFixture[str]) -> None:
     tuned(capsys, "--trials", "4", "--search-only", name="sage_fm_debug")
-    runs = tracking.runs_of_kind(record.TRIAL, record.EXPERIMENT)
+    runs = mlflow_client.runs_of_kind(record.TRIAL, record.EXPERIMENT)
     trained = [run for run in runs if run.data.tags["recipe"] == "sage_fm_debug"]
     assert len(trained) == 4 and {run.data.metrics["epochs"] for run in trained} <= {1.0, 2.0}
     name = keep(varied(recipe("sage_fm_debug"), {"learning_rate": 2e-3})).name
     shop.run_night(LATE, "--recipe", name)
-    assert [version.tags["recipe"] for version in tracking.versions()] == [name]
+    assert [version.tags["recipe"] for version in mlflow_client.versions()] == [name]

@@ -31,7 +31,7 @@ def ports() -> list[int]:
 @pytest.fixture
 def started(tmp_path: Path, ports: list[int]) -> Iterator[subprocess.Popen]:
     """The command under way, its places in a folder of its own."""
-    command = [sys.executable, "-m", "recsys_jobs.cli", "ui"]
+    command = [sys.executable, "-m", "recsys_jobs.commands.cli", "ui"]
     command += [f"--{name}-port={port}" for name, port in zip(("airflow", "mlflow", "docs"), ports, strict=True)]
     environment = os.environ | {"RECSYS_VAR": str(tmp_path), "RECSYS_LAKE": str(tmp_path / "lake")}
     environment.pop("MLFLOW_TRACKING_URI", None)
@@ -85,7 +85,7 @@ def test_a_taken_port_is_said_with_the_option_that_moves_it(tmp_path: Path) -> N
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         run = subprocess.run(
-            [sys.executable, "-m", "recsys_jobs.cli", "ui", f"--mlflow-port={port}"],
+            [sys.executable, "-m", "recsys_jobs.commands.cli", "ui", f"--mlflow-port={port}"],
             env=os.environ | {"RECSYS_VAR": str(tmp_path)},
             capture_output=True,
             text=True,

@@ -14,12 +14,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from recsys_jobs.errors import JobError
-from recsys_jobs.night import Night, run_night
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.contracts.settings import Settings
+from recsys_jobs.lake.sql import query
+from recsys_jobs.operations.airflow.night_runner import Night, run_night
 from recsys_jobs.sample.dates import FIRST_NIGHT, SECOND_NIGHT
 from recsys_jobs.sample.landing import DATASET, write
-from recsys_jobs.settings import Settings
-from recsys_jobs.sql import query
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -112,14 +112,14 @@ def test_the_decision_and_what_was_published_agree(first_night: Night) -> None:
 def test_the_registered_model_answers_as_the_table_does(first_night: Night) -> None:
     import mlflow
 
-    from recsys_jobs import tracking
+    from recsys_jobs.registry import mlflow_client
 
-    champion = tracking.aliased(tracking.CHAMPION)
+    champion = mlflow_client.aliased(mlflow_client.CHAMPION)
     published = slates(FIRST_NIGHT)
     if champion is None:  # the gate kept the model out, and says so
         assert rows("select distinct publishes = floor from promotions") == [(True,)]
         return
-    model = mlflow.pyfunc.load_model(f"models:/{tracking.registered_name()}@champion")
+    model = mlflow.pyfunc.load_model(f"models:/{mlflow_client.registered_name()}@champion")
     users = sorted(published["user_id"].unique())[:20]
     answer = model.predict(pd.DataFrame({"user_id": [*users, "a stranger"]}), params={"k": 5})
     expected = published[published["user_id"].isin(users)]

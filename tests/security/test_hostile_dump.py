@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from recsys_jobs.tables import ITEMS, QUARANTINE, REVIEWS
+from recsys_jobs.contracts.tables import ITEMS, QUARANTINE, REVIEWS
 from spark import reasons
 from tests.spark.zones import Zone, review
 

@@ -25,12 +25,13 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from recsys_jobs import checkpoints, lake
-from recsys_jobs.errors import JobError, UsageError, plain
+from recsys_jobs.contracts.errors import JobError, UsageError, plain
+from recsys_jobs.contracts.settings import Settings
+from recsys_jobs.contracts.tables import RECOMMENDATIONS
 from recsys_jobs.images.fetch import Fetcher
 from recsys_jobs.images.outcome import NoImage
-from recsys_jobs.settings import Settings
-from recsys_jobs.tables import RECOMMENDATIONS
+from recsys_jobs.lake import delta
+from recsys_jobs.training import checkpoints
 from tests.components.image_server import Server, jpeg, running
 
 DAY = date(2024, 1, 2)
@@ -133,7 +134,7 @@ SQL = [
 
 def sql(text: str) -> Attempt:
     def attempt(world: World) -> object:
-        from recsys_jobs.sql import show
+        from recsys_jobs.lake.sql import show
 
         return show(text)
 
@@ -150,7 +151,7 @@ def inert(page: str, *forbidden: str) -> None:
 
 
 def report(world: World) -> None:
-    from recsys_jobs.report import render
+    from recsys_jobs.night.report_page import render
 
     row = {"slice": MARKUP, "metric": "ndcg", "k": 20, "recipe": MARKUP, "value": 0.1, "low": None, "high": None}
     decision = SimpleNamespace(decision=MARKUP, reason=MARKUP)
@@ -177,7 +178,7 @@ def gate_index(world: World) -> None:
 
 
 def terminal_title(world: World) -> None:
-    from recsys_jobs.slate import _rows
+    from recsys_jobs.commands.show.slate import _rows
 
     [row] = _rows(_OneRow(ESCAPES), "", DAY, "u")  # type: ignore[arg-type]
     inert(str(row[3]), "\x1b", "\n", "\r", "\x07")
@@ -197,7 +198,7 @@ class _OneRow:
 
 
 def error_line(world: World) -> None:
-    code = f"from recsys_jobs.errors import *\ndef f(): raise JobError({ESCAPES!r})\nrun_main(f)"
+    code = f"from recsys_jobs.contracts.errors import *\ndef f(): raise JobError({ESCAPES!r})\nrun_main(f)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     inert(done.stderr.decode().removesuffix("\n"), "\x1b", "\n", "\r", "\x07")
 
@@ -215,7 +216,7 @@ def table_cell(world: World) -> None:
 def picture_title(world: World) -> None:
     import duckdb
 
-    from recsys_jobs.slate_picture import draw
+    from recsys_jobs.commands.show.slate_picture import draw
 
     with duckdb.connect() as connection:
         connection.execute("create table contents (as_of date, item_id text, modality text, content_hash text)")
@@ -230,7 +231,7 @@ def picture_title(world: World) -> None:
 
 def recipe_name(name: str) -> Attempt:
     def attempt(world: World) -> object:
-        from recsys_jobs.recipes import recipe
+        from recsys_jobs.models.recipes import recipe
 
         return recipe(name)
 
@@ -239,7 +240,7 @@ def recipe_name(name: str) -> Attempt:
 
 def run_date(text: str) -> Attempt:
     def attempt(world: World) -> object:
-        from recsys_jobs.settings import parse_date
+        from recsys_jobs.contracts.settings import parse_date
 
         return parse_date(text)
 
@@ -248,7 +249,7 @@ def run_date(text: str) -> Attempt:
 
 def shown_user(user: str) -> Attempt:
     def attempt(world: World) -> object:
-        from recsys_jobs.slate import show_slate
+        from recsys_jobs.commands.show.slate import show_slate
 
         return show_slate(user)
 
@@ -257,7 +258,7 @@ def shown_user(user: str) -> Attempt:
 
 def forgotten_user(user: str) -> Attempt:
     def attempt(world: World) -> object:
-        from recsys_jobs.erasure.forget import forget
+        from recsys_jobs.operations.erasure.forget import forget
 
         return forget(user)
 
@@ -290,7 +291,7 @@ def link_out_of_the_zone(world: World) -> object:
 
 def configuration(text: str) -> Attempt:
     def attempt(world: World) -> object:
-        from recsys_jobs.settings import load_settings
+        from recsys_jobs.contracts.settings import load_settings
 
         (world.folder / "c.toml").write_text(text, encoding="utf-8")
         return load_settings(str(world.folder / "c.toml"))
@@ -300,9 +301,9 @@ def configuration(text: str) -> Attempt:
 
 def blocklist(data: bytes) -> Attempt:
     def attempt(world: World) -> object:
-        from recsys_jobs.blocklist import load_blocklist
+        from recsys_jobs.publishing.blocklist import load_blocklist
 
-        (lake.lake_root() / "blocklist.csv").write_bytes(data)
+        (delta.lake_root() / "blocklist.csv").write_bytes(data)
         return load_blocklist()
 
     return attempt
@@ -323,11 +324,11 @@ def never_run(world: World, attempt: Callable[[Path], object]) -> object:
 
 
 def pickled_fit(world: World) -> object:
-    from recsys_jobs import fits, tracking
+    from recsys_jobs.registry import fits, mlflow_client
 
     def attempt(weights: Path) -> object:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(tracking, "fetch", lambda *_: weights)
+            patch.setattr(mlflow_client, "fetch", lambda *_: weights)
             return fits.kept_weights("r1")
 
     return never_run(world, attempt)
@@ -474,7 +475,7 @@ def item_line(line: str) -> Attempt:
 
 def exam_line(line: str) -> Attempt:
     def attempt(world: World) -> object:
-        from recsys_jobs.exam_data.files import json_lines
+        from recsys_jobs.data.readers.files import json_lines
 
         path = world.folder / "items.jsonl.gz"
         path.write_bytes(gzip.compress(line.encode(), 1))
@@ -495,7 +496,8 @@ def database_password(world: World) -> None:
 
 
 def password_of_a_failed_job(world: World) -> None:
-    code = f"from recsys_jobs.errors import *\ndef f(): raise JobError('http://u:{SECRET}@host/ is down')\nrun_main(f)"
+    fails = f"def f(): raise JobError('http://u:{SECRET}@host/ is down')"
+    code = f"from recsys_jobs.contracts.errors import *\n{fails}\nrun_main(f)"
     said(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stderr)
 
 
@@ -531,7 +533,7 @@ def alert_address(address: str) -> Attempt:
 
 
 def password_file(world: World) -> None:
-    from recsys_jobs.local_airflow import login
+    from recsys_jobs.operations.airflow.local_airflow import login
 
     login(world.folder / "passwords.json", 8080)
     if (world.folder / "passwords.json").stat().st_mode & 0o077 == 0:
@@ -539,10 +541,10 @@ def password_file(world: World) -> None:
 
 
 def salt_file(world: World) -> None:
-    from recsys_jobs.forgotten import remember
+    from recsys_jobs.contracts.erased_users import remember
 
     remember("A1")
-    if (lake.lake_root() / "forgotten.json").stat().st_mode & 0o077 == 0:
+    if (delta.lake_root() / "forgotten.json").stat().st_mode & 0o077 == 0:
         raise Refused("readable by its owner alone")
 
 
@@ -647,7 +649,7 @@ def world(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wo
     monkeypatch.setenv("RECSYS_VAR", str(tmp_path / "var"))
     monkeypatch.setenv("RECSYS_LANDING", str(tmp_path / "landing"))
     row = dict(zip(RECOMMENDATIONS.names, [[DAY], ["ann"], [1], ["i1"], [1.0], ["m"], [1], ["f"]], strict=True))
-    lake.replace_date(RECOMMENDATIONS, DAY, pa.table(row))
+    delta.replace_date(RECOMMENDATIONS, DAY, pa.table(row))
     return World(tmp_path, server)
 
 
@@ -660,10 +662,10 @@ CASES = [
 
 @pytest.mark.parametrize("attempt", CASES)
 def test_it_is_refused_in_one_clear_line(attempt: Attempt, world: World) -> None:
-    before = lake.version(RECOMMENDATIONS)
+    before = delta.version(RECOMMENDATIONS)
     with pytest.raises(CLEAR) as caught:
         attempt(world)
     text = str(caught.value)
     assert text.strip() and len(text) < 2_000 and len(plain(text).splitlines()) == 1
-    assert lake.version(RECOMMENDATIONS) == before
+    assert delta.version(RECOMMENDATIONS) == before
     assert world.server.requests["/secret"] == 0, "the server's secret was fetched"

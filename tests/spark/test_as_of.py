@@ -16,16 +16,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from recsys_jobs import lake as torch_side
-from recsys_jobs.content_hash import content_hash
-from recsys_jobs.cuts import exam_cut
-from recsys_jobs.diff import diff
+from recsys_jobs.contracts.settings import Settings
+from recsys_jobs.contracts.tables import CUTS, ITEM_IMAGES
+from recsys_jobs.data.content_hash import content_hash
+from recsys_jobs.data.from_lake import load_dataset, load_holdout
 from recsys_jobs.embed import store
 from recsys_jobs.embed.needed import count_missing, count_needed, open_tables
 from recsys_jobs.embed.registry import encoder_name
-from recsys_jobs.settings import Settings
-from recsys_jobs.snapshot import load_dataset, load_holdout
-from recsys_jobs.tables import CUTS, ITEM_IMAGES
+from recsys_jobs.lake import delta as torch_side
+from recsys_jobs.lake.cuts import exam_cut
+from recsys_jobs.operations.lake_diff import diff
 from tests.spark.zones import Zone, no_gate, review
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

@@ -9,8 +9,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from recsys_jobs.errors import JobError
-from recsys_jobs.tables import INGEST_FILES, ITEMS, QUARANTINE, REVIEWS, Table
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.contracts.tables import INGEST_FILES, ITEMS, QUARANTINE, REVIEWS, Table
 from tests.spark.zones import Zone, review
 
 pytestmark = pytest.mark.slow

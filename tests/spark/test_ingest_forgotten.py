@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from recsys_jobs.erasure.forget import forget
-from recsys_jobs.tables import QUARANTINE, REVIEWS
+from recsys_jobs.contracts.tables import QUARANTINE, REVIEWS
+from recsys_jobs.operations.erasure.forget import forget
 from tests.components import shop
 from tests.spark.zones import Zone, review
 

@@ -12,8 +12,8 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from recsys_jobs.errors import JobError
-from recsys_jobs.tables import INGEST_FILES, ITEMS, REVIEWS
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.contracts.tables import INGEST_FILES, ITEMS, REVIEWS
 from tests.spark.zones import Zone, review
 
 pytestmark = pytest.mark.slow

@@ -11,10 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from recsys_jobs import lake as torch_side
-from recsys_jobs.errors import JobError
-from recsys_jobs.settings import Settings
-from recsys_jobs.tables import (
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.contracts.settings import Settings
+from recsys_jobs.contracts.tables import (
     CONTENTS,
     CUTS,
     INTERACTIONS,
@@ -25,6 +24,7 @@ from recsys_jobs.tables import (
     REVIEWS,
     Table,
 )
+from recsys_jobs.lake import delta as torch_side
 
 pytestmark = pytest.mark.slow
 

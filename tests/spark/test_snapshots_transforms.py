@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recsys_jobs import reference
-from recsys_jobs.reference import Event
-from recsys_jobs.tables import CONTENTS, INTERACTIONS, ITEM_IMAGES, ITEMS, REVIEWS, Table
+from recsys_jobs.contracts.tables import CONTENTS, INTERACTIONS, ITEM_IMAGES, ITEMS, REVIEWS, Table
+from recsys_jobs.data import snapshot_rules
+from recsys_jobs.data.snapshot_rules import Event
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -274,24 +274,24 @@ def test_the_transforms_equal_the_reference(spark, seed):
         days[row["day"].year].append(Day(*row))
 
     for events, night in zip(worlds, run_dates, strict=True):
-        firsts = reference.first_events(events, night)
+        firsts = snapshot_rules.first_events(events, night)
         assert bool(firsts) == (night in found)
         if not firsts:
             continue
         users, items = [e.user_id for e in firsts], [e.item_id for e in firsts]
-        user_E, item_E = reference.codes(users), reference.codes(items)
-        core_E = reference.k_core(user_E, item_E, USER_CORE, ITEM_CORE)
-        split_E = np.where(reference.validation(core_E, SHARE), "validation", "train")
+        user_E, item_E = snapshot_rules.codes(users), snapshot_rules.codes(items)
+        core_E = snapshot_rules.k_core(user_E, item_E, USER_CORE, ITEM_CORE)
+        split_E = np.where(snapshot_rules.validation(core_E, SHARE), "validation", "train")
         expected = zip(users, items, [e.review_hash for e in firsts], core_E.tolist(), split_E.tolist(), strict=True)
         assert found[night] == set(expected)
 
         name = sorted(set(items))
-        kept = reference.co_review_edges(user_E, item_E, HISTORY, PER_ITEM)
+        kept = snapshot_rules.co_review_edges(user_E, item_E, HISTORY, PER_ITEM)
         assert edges[night] == {(name[src], name[dst], float(weight)) for (src, dst), weight in kept.items()}
 
         day_E = np.array([e.reviewed_at.date() for e in firsts], dtype="datetime64[D]")
         for share in (0.2, 1.0):
-            slow = reference.exam_cut(user_E, day_E, night, MIN_USERS, share)
+            slow = snapshot_rules.exam_cut(user_E, day_E, night, MIN_USERS, share)
             fast = exam_cut(days[night.year], night, MIN_USERS, share)
             assert (fast.day, fast.users, fast.held, fast.decidable) == (
                 slow.day,

@@ -11,8 +11,8 @@ from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 
-from recsys_jobs.settings import Settings
-from recsys_jobs.tables import Table
+from recsys_jobs.contracts.settings import Settings
+from recsys_jobs.contracts.tables import Table
 from spark import ingest, registry, store
 from spark.registry import Record
 

@@ -9,14 +9,14 @@ import pytest
 import torch
 from torch.nn import functional
 
-from recsys_jobs.dataset import Dataset
-from recsys_jobs.errors import JobError, UsageError
-from recsys_jobs.learner import parts_of
-from recsys_jobs.losses import clip
-from recsys_jobs.models import attention_pairs
-from recsys_jobs.models.attention_contrastive import AttentionNetwork, Contents
-from recsys_jobs.models.attention_training import AttentionLearner, fit, load
-from recsys_jobs.recipes import AttentionRecipe, attention_contrastive, attention_towers
+from recsys_jobs.contracts.errors import JobError, UsageError
+from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.models.attention import pair_scores
+from recsys_jobs.models.attention.learner import AttentionLearner, fit, load
+from recsys_jobs.models.attention.network import AttentionNetwork, Contents
+from recsys_jobs.models.attention.recipe import AttentionRecipe, attention_contrastive, attention_towers
+from recsys_jobs.torch_common.losses import clip
+from recsys_jobs.training.learner import parts_of
 from tests.unit.worlds import dataset, with_everything
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -116,8 +116,8 @@ def test_all_pairs_at_once_score_as_each_pair_does(heads: int) -> None:
         items = network.items(contents, torch.arange(len(data.items)))
         assert len(items.present_NM.unique(dim=0)) > 2
         each = network.pair_scores(network.users(network.user_UD[user_N]), network.items(contents, item_N))
-        users = attention_pairs.user_side(network, network.users(network.user_UD))
-        at_once = attention_pairs.scores(network, users, attention_pairs.item_side(network, items))
+        users = pair_scores.user_side(network, network.users(network.user_UD))
+        at_once = pair_scores.scores(network, users, pair_scores.item_side(network, items))
     assert torch.allclose(at_once.flatten(), each, rtol=1e-4, atol=1e-4)
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from recsys_jobs import lake
-from recsys_jobs.backfill import Call, _judge, _print_table
-from recsys_jobs.backfill_runs import Run
-from recsys_jobs.errors import JobError, UsageError
-from recsys_jobs.tables import RECOMMENDATIONS
+from recsys_jobs.contracts.errors import JobError, UsageError
+from recsys_jobs.contracts.tables import RECOMMENDATIONS
+from recsys_jobs.lake import delta
+from recsys_jobs.operations.airflow.backfill import Call, _judge, _print_table
+from recsys_jobs.operations.airflow.backfill_runs import Run
 
 FIRST, SECOND = date(2024, 2, 28), date(2024, 2, 29)
 
@@ -23,7 +23,7 @@ def a_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECSYS_LAKE", str(tmp_path / "shop"))
     row = {"run_date": FIRST, "user_id": "ann", "rank": 1, "item_id": "cup", "score": 1.0}
     row |= {"model_name": "m", "model_version": 1, "model_fingerprint": "f"}
-    lake.replace_date(RECOMMENDATIONS, FIRST, pa.Table.from_pylist([row], lake.arrow_schema(RECOMMENDATIONS)))
+    delta.replace_date(RECOMMENDATIONS, FIRST, pa.Table.from_pylist([row], delta.arrow_schema(RECOMMENDATIONS)))
 
 
 def test_a_range_has_both_ends() -> None:

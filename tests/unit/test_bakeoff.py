@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from recsys_jobs.bakeoff import call
-from recsys_jobs.bakeoff.confirm import decides
-from recsys_jobs.bakeoff.entrants import Entrant, Skipped
-from recsys_jobs.bakeoff.ranking import holm, rank
-from recsys_jobs.bakeoff.record import table
-from recsys_jobs.bakeoff.windows import ranking_night
-from recsys_jobs.errors import UsageError
-from recsys_jobs.evaluation.exam import ExamResult, MetricRow
-from recsys_jobs.fits import Fit
+from recsys_jobs.challenges.bakeoff import options
+from recsys_jobs.challenges.bakeoff.confirm import decides
+from recsys_jobs.challenges.bakeoff.entrants import Entrant, Skipped
+from recsys_jobs.challenges.bakeoff.ranking import holm, rank
+from recsys_jobs.challenges.bakeoff.record import table
+from recsys_jobs.challenges.bakeoff.windows import ranking_night
+from recsys_jobs.contracts.errors import UsageError
+from recsys_jobs.contracts.settings import Settings
+from recsys_jobs.evaluation.top_k_evaluation import ExamResult, MetricRow
 from recsys_jobs.models.folded_model import ITEM, USER, FoldedModel
-from recsys_jobs.recipes import Recipe
-from recsys_jobs.settings import Settings
+from recsys_jobs.registry.fits import Fit
+from recsys_jobs.training.recipe import Recipe
 
 USERS = 400
 SETTINGS = Settings(min_users=200, k=20)
@@ -127,7 +127,7 @@ def test_of_a_backfill_only_the_bake_off_of_the_last_week_decides() -> None:
 
 
 def test_a_list_of_recipes_with_a_gap_is_no_list() -> None:
-    assert call.made("2024-05-01", "sage_fm, ease_text").recipes == ("sage_fm", "ease_text")
-    assert call.made("2024-05-01", "").recipes == ()
+    assert options.made("2024-05-01", "sage_fm, ease_text").recipes == ("sage_fm", "ease_text")
+    assert options.made("2024-05-01", "").recipes == ()
     with pytest.raises(UsageError, match="write --recipes sage_fm,ease_text"):
-        call.made("2024-05-01", "sage_fm,,ease_text")
+        options.made("2024-05-01", "sage_fm,,ease_text")

@@ -9,23 +9,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from recsys_jobs import checkpoints, families
-from recsys_jobs.epochs import read, write
-from recsys_jobs.errors import UsageError
-from recsys_jobs.models.blend import BlendModel, standardised
-from recsys_jobs.models.past import without
-from recsys_jobs.recipes import (
-    RECIPES,
-    BlendRecipe,
-    Recipe,
-    bpr_mf,
-    ease_text,
-    item_knn,
-    item_knn_recent,
-    popularity,
-    restored,
-    sage_fm,
-)
+from recsys_jobs.contracts.errors import UsageError
+from recsys_jobs.data.without_events import without
+from recsys_jobs.models import families
+from recsys_jobs.models.blend.learner import BlendModel, standardised
+from recsys_jobs.models.blend.recipe import BlendRecipe
+from recsys_jobs.models.closed_form.recipe import ease_text, item_knn, popularity
+from recsys_jobs.models.lightgcn.recipe import bpr_mf
+from recsys_jobs.models.recent.recipe import item_knn_recent
+from recsys_jobs.models.recipes import RECIPES, restored
+from recsys_jobs.models.sage_fm.recipe import sage_fm
+from recsys_jobs.training import checkpoints
+from recsys_jobs.training.epochs import read, write
+from recsys_jobs.training.recipe import Recipe
 from tests.unit.worlds import with_everything, without_validation
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -139,10 +135,10 @@ def test_a_blend_that_was_killed_goes_on_with_each_of_its_parts(tmp_path: Path) 
 def test_a_blend_rests_on_the_sources_of_its_parts() -> None:
     modules = families.source_modules(blend_of((0.5, ease_text()), (0.5, TRAINED)))
     assert modules == (
-        "recsys_jobs.families",
-        "recsys_jobs.models.blend",
-        "recsys_jobs.models.ease_text",
-        "recsys_jobs.models.lightgcn",
+        "recsys_jobs.models.families",
+        "recsys_jobs.models.blend.learner",
+        "recsys_jobs.models.closed_form.ease_text",
+        "recsys_jobs.models.lightgcn.learner",
     )
     assert families.is_iterative(blend_of((0.5, ease_text()), (0.5, TRAINED)))
     assert not families.is_iterative(blend_of((0.5, ease_text()), (0.5, item_knn())))

@@ -9,10 +9,11 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from recsys_jobs import blocklist, lake
-from recsys_jobs.blocklist import Blocklist, blocked, brand_key, parse
-from recsys_jobs.errors import JobError
-from recsys_jobs.tables import ITEMS
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.contracts.tables import ITEMS
+from recsys_jobs.lake import delta
+from recsys_jobs.publishing import blocklist
+from recsys_jobs.publishing.blocklist import Blocklist, blocked, brand_key, parse
 
 FILE = Path("/lake/blocklist.csv")
 DAY = date(2024, 1, 2)
@@ -76,7 +77,7 @@ def test_items_and_brands_are_blocked_however_the_catalogue_spells_them(
         {"dataset": "shop", "item_id": item, "item_hash": item, "brand": brand, "path": ""}
         for item, brand in brands.items()
     ]
-    write_deltalake(tmp_path / ITEMS.name, pa.Table.from_pylist(rows, lake.arrow_schema(ITEMS)))
+    write_deltalake(tmp_path / ITEMS.name, pa.Table.from_pylist(rows, delta.arrow_schema(ITEMS)))
     (tmp_path / "blocklist.csv").write_text("kind,value\nbrand,Salt & Sons\nbrand,Pepper & Co\nitem,b4\nitem,B9\n")
     assert blocked(DAY, list(brands)).tolist() == [True, True, False, True, False]
     assert "names 1 items that are not eligible on 2024-01-02: B9" in caplog.text

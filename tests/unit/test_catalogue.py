@@ -10,14 +10,16 @@ import pytest
 import safetensors.torch
 import torch
 
-from recsys_jobs import families
-from recsys_jobs.dataset import Dataset
-from recsys_jobs.errors import JobError
-from recsys_jobs.models.catalogue import RECIPE, Catalogue, History, best_for, pack, recipe_in, unpack
-from recsys_jobs.models.moments import DAY
-from recsys_jobs.models.sequence_training import CATALOGUE
-from recsys_jobs.ranking import top_k
-from recsys_jobs.recipes import SequenceRecipe, popularity, recipe
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.models import families
+from recsys_jobs.models.closed_form.recipe import popularity
+from recsys_jobs.models.recipes import recipe
+from recsys_jobs.models.sequence.catalogue import RECIPE, Catalogue, History, best_for, pack, recipe_in, unpack
+from recsys_jobs.models.sequence.learner import CATALOGUE
+from recsys_jobs.models.sequence.recipe import SequenceRecipe
+from recsys_jobs.models.sequence.time_features import DAY
+from recsys_jobs.ranking.top_k import top_k
 from tests.unit.worlds import with_everything
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from recsys_jobs.evaluation.exam import ExamResult
-from recsys_jobs.fits import Fit
+from recsys_jobs.challenges.challenge import Challenger, Verdict, judge, p_value
+from recsys_jobs.contracts.settings import Settings
+from recsys_jobs.evaluation.top_k_evaluation import ExamResult
 from recsys_jobs.models.folded_model import ITEM, USER, FoldedModel
-from recsys_jobs.promotion.challenge import Challenger, Verdict, judge, p_value
-from recsys_jobs.recipes import Recipe
-from recsys_jobs.settings import Settings
+from recsys_jobs.registry.fits import Fit
+from recsys_jobs.training.recipe import Recipe
 
 USERS = 400
 SETTINGS = Settings(min_users=200, k=20, floors=("floor",))

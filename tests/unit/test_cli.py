@@ -7,14 +7,14 @@ import sys
 
 import pytest
 
-from recsys_jobs.cli import parser
+from recsys_jobs.commands.cli import parser
 
 HEAVY = ("torch", "pyarrow", "pandas", "mlflow", "duckdb", "airflow", "pyspark")
 
 
 def recsys(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "recsys_jobs.cli", *arguments], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "recsys_jobs.commands.cli", *arguments], capture_output=True, text=True, check=False
     )
 
 
@@ -47,7 +47,7 @@ def test_help_names_every_command_and_place() -> None:
 
 
 def test_the_command_line_loads_nothing_heavy() -> None:
-    code = f"import sys, recsys_jobs.cli; print([m for m in {HEAVY!r} if m in sys.modules])"
+    code = f"import sys, recsys_jobs.commands.cli; print([m for m in {HEAVY!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

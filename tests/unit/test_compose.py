@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 import yaml
 
-from recsys_jobs.stack.env_file import SECRETS
+from recsys_jobs.operations.stack.env_file import SECRETS
 from tests.conftest import ROOT
 
 # what ends when it is done, or is run by hand, has no health to check

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from recsys_jobs.errors import JobError
+from recsys_jobs.contracts.errors import JobError
 from tests.unit.worlds import dataset, with_everything
 
 

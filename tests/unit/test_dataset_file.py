@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from recsys_jobs import dataset_file
-from recsys_jobs.content_hash import content_hash
-from recsys_jobs.dataset import Dataset
+from recsys_jobs.data import dataset_file
+from recsys_jobs.data.content_hash import content_hash
+from recsys_jobs.data.dataset import Dataset
 from tests.unit.worlds import dataset, with_everything
 
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from recsys_jobs.errors import JobError
-from recsys_jobs.exam_data.delimited import read_delimited
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.data.readers.delimited import read_delimited
 
 FILE = Path("/data/item_info.csv")
 

@@ -9,11 +9,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from recsys_jobs import lake
-from recsys_jobs.diff import TableDiff, diff
-from recsys_jobs.diff_report import show
-from recsys_jobs.errors import JobError, UsageError
-from recsys_jobs.tables import MODEL_METRICS, POPULAR_ITEMS, PROMOTIONS, RECOMMENDATIONS, TABLES, Table
+from recsys_jobs.commands.lake_diff import show
+from recsys_jobs.contracts.errors import JobError, UsageError
+from recsys_jobs.contracts.tables import MODEL_METRICS, POPULAR_ITEMS, PROMOTIONS, RECOMMENDATIONS, TABLES, Table
+from recsys_jobs.lake import delta
+from recsys_jobs.operations.lake_diff import TableDiff, diff
 
 OLD, NEW = date(2024, 1, 1), date(2024, 1, 2)
 
@@ -24,8 +24,8 @@ def slate(day: date, user: str, rank: int, item: str, score: float, version: int
 
 
 def write(folder: Path, table: Table, *rows: dict[str, Any]) -> None:
-    arrow = lake.arrow_schema(table)
-    lake.append(table, pa.Table.from_pylist([dict.fromkeys(table.names) | row for row in rows], arrow), folder)
+    arrow = delta.arrow_schema(table)
+    delta.append(table, pa.Table.from_pylist([dict.fromkeys(table.names) | row for row in rows], arrow), folder)
 
 
 def compared(a: Path, b: Path, table: Table = RECOMMENDATIONS, day: date | None = None) -> TableDiff:

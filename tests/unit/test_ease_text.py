@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from recsys_jobs.dataset import Dataset
-from recsys_jobs.errors import JobError
-from recsys_jobs.models import ease_text, text_knn
-from recsys_jobs.models.inverse import inverse_from_factor
-from recsys_jobs.models.item_text import unit_item_texts
-from recsys_jobs.models.item_to_item import ItemToItemModel
-from recsys_jobs.ranking import similar_items
-from recsys_jobs.recipes import ease_text as ease_recipe
-from recsys_jobs.recipes import text_knn as knn_recipe
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.models.base.item_to_item import ItemToItemModel
+from recsys_jobs.models.closed_form import ease_text, text_knn
+from recsys_jobs.models.closed_form.recipe import ease_text as ease_recipe
+from recsys_jobs.models.closed_form.recipe import text_knn as knn_recipe
+from recsys_jobs.models.layers.item_text import unit_item_texts
+from recsys_jobs.models.layers.matrix_inverse import inverse_from_factor
+from recsys_jobs.ranking.top_k import similar_items
 from tests.unit.worlds import dataset, two_tastes, with_everything
 
 # two users took items 0 and 1, one took 2 alone; item 3 is new and reads like item 2

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from recsys_jobs.contracts.errors import JobError, UsageError
+from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.embed.registry import buckets, encoder_name
-from recsys_jobs.errors import JobError, UsageError
-from recsys_jobs.settings import Settings
 
 
 def a_model_folder(folder: Path, weights: bytes = b"weights", tokens: int = 512) -> Path:
@@ -37,7 +37,7 @@ def test_naming_an_encoder_loads_neither_torch_nor_transformers() -> None:
     program = """
 import sys
 from recsys_jobs.embed.registry import encoder_name
-from recsys_jobs.settings import Settings
+from recsys_jobs.contracts.settings import Settings
 import recsys_jobs.embed.job
 for modality in ("text", "image"):
     encoder_name(Settings(), modality)
@@ -95,8 +95,8 @@ def test_texts_are_cut_at_what_the_model_can_read(tmp_path: Path) -> None:
 def test_an_encoder_that_cannot_be_found_says_what_was_tried(name: str) -> None:
     program = f"""
 from recsys_jobs.embed.registry import encoder_name
-from recsys_jobs.errors import run_main
-from recsys_jobs.settings import Settings
+from recsys_jobs.contracts.errors import run_main
+from recsys_jobs.contracts.settings import Settings
 run_main(lambda: encoder_name(Settings(text_encoder={name!r}), "text"))
 """
     environment = {"HF_HUB_OFFLINE": "1", "HF_HOME": "/nonexistent", "PATH": ""}

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 import torch
 
-from recsys_jobs.dataset import Dataset
+from recsys_jobs.contracts.errors import JobError, UsageError
+from recsys_jobs.contracts.settings import Settings
+from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.embed.from_scratch import sizes
+from recsys_jobs.embed.from_scratch.encoders import encoders_of_corpus
 from recsys_jobs.embed.image import encode_images, load_image_encoder
 from recsys_jobs.embed.text import encode_texts, load_text_encoder
-from recsys_jobs.errors import JobError, UsageError
-from recsys_jobs.learner import parts_of
-from recsys_jobs.models.contract import Trained
-from recsys_jobs.models.sage_fm_end_to_end import EndToEndLearner, fit, load
-from recsys_jobs.recipes import SageFMRecipe, sage_fm_end_to_end_small
-from recsys_jobs.scratch import sizes
-from recsys_jobs.scratch.encoders import encoders_of_corpus
-from recsys_jobs.settings import Settings
+from recsys_jobs.models.sage_fm.end_to_end import EndToEndLearner, fit, load
+from recsys_jobs.models.sage_fm.recipe import SageFMRecipe, sage_fm_end_to_end_small
+from recsys_jobs.ranking.model import Trained
+from recsys_jobs.training.learner import parts_of
 from tests.unit.test_scratch import COLOURS, KINDS, TINY, corpus, item_text, photo
 from tests.unit.worlds import dataset
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from recsys_jobs.dataset import Dataset
-from recsys_jobs.evaluation.exam import ExamResult, examine
-from recsys_jobs.holdout import Holdout
-from recsys_jobs.models import ease_text, popularity, random_scores, text_knn
-from recsys_jobs.models.contract import Model
-from recsys_jobs.ranking import top_k
-from recsys_jobs.recipes import ease_text as ease_recipe
-from recsys_jobs.recipes import text_knn as knn_recipe
+from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.data.holdout import Holdout
+from recsys_jobs.evaluation.top_k_evaluation import ExamResult, examine
+from recsys_jobs.models.closed_form import ease_text, popularity, random_scores, text_knn
+from recsys_jobs.models.closed_form.recipe import ease_text as ease_recipe
+from recsys_jobs.models.closed_form.recipe import text_knn as knn_recipe
+from recsys_jobs.ranking.model import Model
+from recsys_jobs.ranking.top_k import top_k
 from tests.unit.test_ranking import Table
 from tests.unit.worlds import dataset, two_tastes, with_everything
 

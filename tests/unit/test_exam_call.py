@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from recsys_jobs.cli import parser
-from recsys_jobs.errors import UsageError
-from recsys_jobs.evaluation.protocols import PROTOCOLS
-from recsys_jobs.exams.call import MORE, Call, call_of, recipes_of
-from recsys_jobs.recipes import RECIPES
+from recsys_jobs.commands.cli import parser
+from recsys_jobs.contracts.errors import UsageError
+from recsys_jobs.data.split_protocols import PROTOCOLS
+from recsys_jobs.exam.options import MORE, Call, call_of, recipes_of
+from recsys_jobs.models.recipes import RECIPES
 
 
 def call(*arguments: str) -> Call:

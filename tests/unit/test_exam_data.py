@@ -13,13 +13,13 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from recsys_jobs import lake
-from recsys_jobs.errors import JobError, UsageError
-from recsys_jobs.evaluation.protocols import TEST, TRAIN, VALIDATION
-from recsys_jobs.exam_data.raw import RawData, hashed, labels, numbers, terms
-from recsys_jobs.exam_data.recognise import read
-from recsys_jobs.settings import Settings
-from recsys_jobs.tables import CONTENTS, CUTS, INTERACTIONS, ITEMS, REVIEWS, Table
+from recsys_jobs.contracts.errors import JobError, UsageError
+from recsys_jobs.contracts.settings import Settings
+from recsys_jobs.contracts.tables import CONTENTS, CUTS, INTERACTIONS, ITEMS, REVIEWS, Table
+from recsys_jobs.data.readers.detect_layout import read
+from recsys_jobs.data.readers.raw import RawData, hashed, labels, numbers, terms
+from recsys_jobs.data.split_protocols import TEST, TRAIN, VALIDATION
+from recsys_jobs.lake import delta
 
 SPLIT = "user\titem\tsplit\n7\t10\ttrain\n7\t2\tval\n3\t10\ttest\n3\t10\ttrain\n"
 SPLIT_ITEMS = """\
@@ -209,14 +209,14 @@ def test_a_shop_export_needs_neither_times_nor_ratings(tmp_path: Path) -> None:
 D = date(2014, 3, 1)
 
 
-def delta(folder: Path, table: Table, rows: list[dict[str, Any]]) -> None:
-    schema = lake.arrow_schema(table)
+def delta_table(folder: Path, table: Table, rows: list[dict[str, Any]]) -> None:
+    schema = delta.arrow_schema(table)
     blank = {"string": "", "long": 0, "double": 0.0, "boolean": True}
     filled = [
         {c.name: row.get(c.name, None if c.nullable else blank.get(c.type, D)) for c in table.columns} for row in rows
     ]
     parts = list(table.partitioned_by) or None
-    place = lake.table_path(table, folder)
+    place = delta.table_path(table, folder)
     write_deltalake(place, pa.Table.from_pylist(filled, schema), mode="append", partition_by=parts)
 
 
@@ -225,14 +225,14 @@ def make_lake(folder: Path) -> Path:
     at = [datetime(2014, 2, 1, 12, tzinfo=UTC), datetime(2014, 2, 2, 12, tzinfo=UTC)]
     hits = [("u1", "i1", at[1], "r1"), ("u1", "i2", at[0], "r2"), ("u2", "i1", at[0], "r3")]
     night = {"as_of": D, "in_core": True, "split": "train", "rating": 4.0}
-    delta(folder, CUTS, [{"run_date": D, "exam_cut": date(2014, 2, 1)}])
-    delta(
+    delta_table(folder, CUTS, [{"run_date": D, "exam_cut": date(2014, 2, 1)}])
+    delta_table(
         folder,
         INTERACTIONS,
         [night | {"user_id": u, "item_id": i, "interacted_at": t, "review_hash": r} for u, i, t, r in hits],
     )
     reviews = [{"review_hash": "r1", "title": "Fine", "text": "really"}, {"review_hash": "r3", "text": "so so"}]
-    delta(folder, REVIEWS, [row | {"reviewed_at": at[0]} for row in reviews])
+    delta_table(folder, REVIEWS, [row | {"reviewed_at": at[0]} for row in reviews])
     versions = [
         {
             "item_id": "i1",
@@ -245,7 +245,7 @@ def make_lake(folder: Path) -> Path:
         {"item_id": "i1", "item_hash": "h0", "title": "Old pan"},
         {"item_id": "i2", "item_hash": "h2", "title": "Cup"},
     ]
-    delta(folder, ITEMS, [row | {"dataset": "shop"} for row in versions])
+    delta_table(folder, ITEMS, [row | {"dataset": "shop"} for row in versions])
     stands = [
         ("i1", "text", "t1", None, "h1"),
         ("i1", "image", None, "no_url", "h1"),
@@ -253,7 +253,7 @@ def make_lake(folder: Path) -> Path:
         ("i2", "image", "abcd", None, "h2"),
     ]
     columns = ("item_id", "modality", "content_hash", "reason", "item_hash")
-    delta(folder, CONTENTS, [dict(zip(columns, row, strict=True), as_of=D, dataset="shop") for row in stands])
+    delta_table(folder, CONTENTS, [dict(zip(columns, row, strict=True), as_of=D, dataset="shop") for row in stands])
     return folder
 
 

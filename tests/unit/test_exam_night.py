@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recsys_jobs import snapshot
+from recsys_jobs.contracts.settings import Settings
+from recsys_jobs.contracts.tables import CONTENTS, CUTS, INTERACTIONS, ITEMS, REVIEWS
+from recsys_jobs.data import from_lake
 from recsys_jobs.embed import store
 from recsys_jobs.embed.registry import encoder_name
-from recsys_jobs.exams.ask import Question, ask
-from recsys_jobs.exams.call import Call
-from recsys_jobs.settings import Settings
-from recsys_jobs.tables import CONTENTS, CUTS, INTERACTIONS, ITEMS, REVIEWS
-from tests.unit.test_exam_data import delta
+from recsys_jobs.exam.options import Call
+from recsys_jobs.exam.prepare import Question, ask
+from tests.unit.test_exam_data import delta_table
 
 H, D = date(2014, 2, 20), date(2014, 3, 1)
 SETTINGS = Settings(user_core=0, item_core=0)
@@ -40,15 +40,15 @@ def sha256(text: str) -> str:
 def night(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake with one night, every text of which has a vector already: to load an encoder would take seconds."""
     folder = tmp_path_factory.mktemp("lake")
-    delta(folder, CUTS, [{"run_date": D, "exam_cut": H, "decidable": True}])
+    delta_table(folder, CUTS, [{"run_date": D, "exam_cut": H, "decidable": True}])
     for cut in (H, D):
-        delta(folder, INTERACTIONS, [row for number in range(len(PAIRS)) for row in interaction(number, cut)])
-        delta(folder, CONTENTS, [row for item in ITEMS_ for row in standing(item, cut)])
+        delta_table(folder, INTERACTIONS, [row for number in range(len(PAIRS)) for row in interaction(number, cut)])
+        delta_table(folder, CONTENTS, [row for item in ITEMS_ for row in standing(item, cut)])
     versions = [
         {"item_id": i, "item_hash": f"h{i}", "title": f"Title of {i}", "description": "and more"} for i in ITEMS_
     ]
-    delta(folder, ITEMS, [row | {"dataset": "shop"} for row in versions])
-    delta(folder, REVIEWS, [review(number) for number in range(len(PAIRS))])
+    delta_table(folder, ITEMS, [row | {"dataset": "shop"} for row in versions])
+    delta_table(folder, REVIEWS, [review(number) for number in range(len(PAIRS))])
     hashes = sorted(map(sha256, TEXTS.values()))
     vectors = np.random.default_rng(0).normal(size=(len(hashes), 4)).astype(np.float32)
     store.append_new(encoder_name(SETTINGS, "text"), hashes, vectors, folder)
@@ -119,7 +119,7 @@ def test_any_other_protocol_divides_the_pairs_at_the_run_date(night: Path, monke
     scored = question.sitting.scored
     assert scored.text_present_I.all() and (scored.review_E >= 0).all()
     monkeypatch.setenv("RECSYS_LAKE", str(night))
-    assert (snapshot.load_dataset(D, SETTINGS).text_IT == scored.text_IT).all()
+    assert (from_lake.load_dataset(D, SETTINGS).text_IT == scored.text_IT).all()
     assert store.known_hashes(encoder_name(SETTINGS, "text"), [sha256(t) for t in TEXTS.values()], night)
 
 

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from recsys_jobs.exams import final_uses, results
-from recsys_jobs.exams.ask import Question
-from recsys_jobs.exams.call import Call
-from recsys_jobs.exams.fitting import Trained
-from recsys_jobs.exams.results import Row
-from recsys_jobs.exams.run import measure, usual_place
-from recsys_jobs.exams.sitting import Sitting
-from recsys_jobs.holdout import Holdout
-from recsys_jobs.recipes import recipe
-from recsys_jobs.tables import MODEL_METRICS
+from recsys_jobs.contracts.tables import MODEL_METRICS
+from recsys_jobs.data.holdout import Holdout
+from recsys_jobs.exam import results, test_set_uses
+from recsys_jobs.exam.datasets import Sitting
+from recsys_jobs.exam.fit_in_process import Trained
+from recsys_jobs.exam.options import Call
+from recsys_jobs.exam.prepare import Question
+from recsys_jobs.exam.results import Row
+from recsys_jobs.exam.run import measure, usual_place
+from recsys_jobs.models.recipes import recipe
 from tests.unit.test_ratings import Stars
 from tests.unit.worlds import dataset
 
@@ -115,9 +115,9 @@ def test_another_way_of_asking_has_another_file(tmp_path: Path, monkeypatch: pyt
 
 def test_looks_at_test_figures_are_counted_by_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECSYS_VAR", str(tmp_path))
-    assert final_uses.record("abc", "shop", "file", ["random"]) == 1
-    assert final_uses.record("xyz", "other", "file", ["random"]) == 1
-    assert final_uses.record("abc", "shop", "leave_last_out", ["random", "ease_text"]) == 2
+    assert test_set_uses.record("abc", "shop", "file", ["random"]) == 1
+    assert test_set_uses.record("xyz", "other", "file", ["random"]) == 1
+    assert test_set_uses.record("abc", "shop", "leave_last_out", ["random", "ease_text"]) == 2
     last = json.loads((tmp_path / "exams" / "final_uses.jsonl").read_text().splitlines()[-1])
     assert (last["fingerprint"], last["data"], last["models"]) == ("abc", "shop", ["random", "ease_text"])
     assert last["when"].endswith("+00:00")

@@ -15,56 +15,56 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from recsys_jobs.contracts.settings import Settings
+from recsys_jobs.data.readers.raw import Item, Log, RawData, assemble
 from recsys_jobs.embed import store
-from recsys_jobs.exam_data.raw import Item, Log, RawData, assemble
-from recsys_jobs.exams import vectors
-from recsys_jobs.exams.vectors import Contents, load_contents
+from recsys_jobs.exam import contents
+from recsys_jobs.exam.contents import Contents, load_contents
 from recsys_jobs.images.validate import normalise
-from recsys_jobs.settings import Settings
 
 
 @pytest.fixture
 def encoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What was encoded, in order; a text's vector is its length and 1, a photo's its number of bytes."""
     monkeypatch.setenv("RECSYS_VAR", str(tmp_path / "var"))
-    monkeypatch.setattr(vectors, "encoder_name", lambda settings, modality: f"{modality}-lengths")
+    monkeypatch.setattr(contents, "encoder_name", lambda settings, modality: f"{modality}-lengths")
     asked: list[Any] = []
 
     def load(settings: Settings, modality: str) -> Callable[[list[Any]], np.ndarray]:
-        def encode(contents: list[Any]) -> np.ndarray:
-            asked.extend(contents)
-            return np.array([[len(one), 1] for one in contents], np.float32)
+        def encode(shop_contents: list[Any]) -> np.ndarray:
+            asked.extend(shop_contents)
+            return np.array([[len(one), 1] for one in shop_contents], np.float32)
 
         return encode
 
-    monkeypatch.setattr(vectors, "load_encoder", load)
+    monkeypatch.setattr(contents, "load_encoder", load)
     return asked
 
 
-def contents(folder: Path, items: dict[str, Item], reviews: list[str] | None = None) -> Contents:
+def shop_contents(folder: Path, items: dict[str, Item], reviews: list[str] | None = None) -> Contents:
     log = Log(["u"] * len(items), list(items), review=reviews or (), ordered=True)
     raw: RawData = assemble(folder, "csv_folder", log, items)
     return load_contents(raw, np.ones(len(items), np.bool_), Settings())
 
 
 def test_a_text_is_encoded_once_and_a_blank_one_never(tmp_path: Path, encoded: list[Any]) -> None:
-    found = contents(tmp_path, {"a": Item("cup"), "b": Item(""), "c": Item("cup"), "d": Item("plate")})
+    found = shop_contents(tmp_path, {"a": Item("cup"), "b": Item(""), "c": Item("cup"), "d": Item("plate")})
     assert sorted(encoded) == ["cup", "plate"]
     assert found.text_IT.tolist() == [[3, 1], [0, 0], [3, 1], [5, 1]]
     assert found.text_present_I.tolist() == [True, False, True, True]
-    contents(tmp_path / "other", {"z": Item("plate"), "y": Item("pan")})
+    shop_contents(tmp_path / "other", {"z": Item("plate"), "y": Item("pan")})
     assert sorted(encoded) == ["cup", "pan", "plate"]
 
 
 def test_reviews_share_the_texts_vectors(tmp_path: Path, encoded: list[Any]) -> None:
-    found = contents(tmp_path, {"a": Item("cup"), "b": Item("x", described=False)}, ["", "so so"])
+    found = shop_contents(tmp_path, {"a": Item("cup"), "b": Item("x", described=False)}, ["", "so so"])
     assert found.review_E.tolist() == [-1, 0]
     assert found.review_RT.tolist() == [[5, 1]]
     assert found.from_reviews_I.tolist() == [False, True]
 
 
 def test_nothing_to_encode_loads_no_encoder(tmp_path: Path, encoded: list[Any]) -> None:
-    found = contents(tmp_path, {"a": Item(), "b": Item()})
+    found = shop_contents(tmp_path, {"a": Item(), "b": Item()})
     assert found.text_IT.shape == found.image_IV.shape == (2, 0)
     assert found.review_RT.shape == (0, 0)
     assert encoded == []
@@ -77,7 +77,7 @@ def test_photos(tmp_path: Path, encoded: list[Any], caplog: pytest.LogCaptureFix
     for name in ("a", "b"):
         (tmp_path / f"{name}.jpg").write_bytes(file.getvalue())
     (tmp_path / "c.jpg").write_bytes(b"no photo")
-    found = contents(tmp_path, {name: Item(image=tmp_path / f"{name}.jpg") for name in "abcd"})
+    found = shop_contents(tmp_path, {name: Item(image=tmp_path / f"{name}.jpg") for name in "abcd"})
     assert found.image_present_I.tolist() == [True, True, False, False]
     picture = normalise(file.getvalue(), Settings().image_side, Settings().image_max_pixels).jpeg
     assert found.image_IV[0].tolist() == [len(picture), 1]

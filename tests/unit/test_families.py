@@ -12,13 +12,15 @@ import pytest
 import safetensors.torch
 import torch
 
-from recsys_jobs.dataset import Dataset
-from recsys_jobs.evaluation.exam import examine
-from recsys_jobs.families import Fitted, fit, is_iterative, load
-from recsys_jobs.holdout import Holdout
+from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.data.holdout import Holdout
+from recsys_jobs.evaluation.top_k_evaluation import examine
+from recsys_jobs.models.blend.recipe import BlendRecipe
+from recsys_jobs.models.families import Fitted, fit, is_iterative, load
 from recsys_jobs.models.folded_model import fold, unfold
-from recsys_jobs.ranking import top_k
-from recsys_jobs.recipes import RECIPES, BlendRecipe, Recipe, recipe
+from recsys_jobs.models.recipes import RECIPES, recipe
+from recsys_jobs.ranking.top_k import top_k
+from recsys_jobs.training.recipe import Recipe
 from tests.unit.worlds import dataset, rated_tastes, two_tastes, with_everything, without_validation
 
 pytestmark = pytest.mark.usefixtures("one_thread")

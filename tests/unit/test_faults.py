@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from recsys_jobs import lake
-from recsys_jobs.settings import ROOT
-from recsys_jobs.tables import POPULAR_ITEMS
+from recsys_jobs.contracts.settings import ROOT
+from recsys_jobs.contracts.tables import POPULAR_ITEMS
+from recsys_jobs.lake import delta
 
 pytestmark = pytest.mark.slow
 DAY = date(2024, 5, 1)
@@ -20,8 +20,8 @@ WRITE = """
 import sys
 from datetime import date
 import pyarrow as pa
-from recsys_jobs import lake
-from recsys_jobs.tables import POPULAR_ITEMS
+from recsys_jobs.lake import delta as lake
+from recsys_jobs.contracts.tables import POPULAR_ITEMS
 rows = [{"run_date": date(2024, 5, 1), "rank": 1, "item_id": sys.argv[1], "users": 1}]
 table = pa.Table.from_pylist(rows, lake.arrow_schema(POPULAR_ITEMS))
 lake.upsert(POPULAR_ITEMS, table) if sys.argv[2:] else lake.replace_date(POPULAR_ITEMS, date(2024, 5, 1), table)
@@ -36,7 +36,7 @@ def write(folder: Path, *arguments: str, kill_at: str = "") -> int:
 def state(folder: Path) -> tuple[list[str], int]:
     """The item that a reader sees, and how many data files there are."""
     files = len(list((folder / POPULAR_ITEMS.name).rglob("*.parquet")))
-    return lake.read_date(POPULAR_ITEMS, DAY, ["item_id"], folder)["item_id"].to_pylist(), files
+    return delta.read_date(POPULAR_ITEMS, DAY, ["item_id"], folder)["item_id"].to_pylist(), files
 
 
 @pytest.mark.parametrize("how", [(), ("merge",)], ids=["a date replaced", "rows merged"])

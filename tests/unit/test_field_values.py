@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsys_jobs.parsing.field_values import as_ids, as_price, as_text, as_texts, as_urls, is_absent
+from recsys_jobs.contracts.parsing.field_values import as_ids, as_price, as_text, as_texts, as_urls, is_absent
 
 NAN = float("nan")
 

@@ -7,7 +7,12 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.floors import Size, Work, floor
-from recsys_jobs.recipes import attention_contrastive, bpr_mf, ease, lightgcn, ncf_rating, sage_fm_softmax, sasrec
+from recsys_jobs.models.attention.recipe import attention_contrastive
+from recsys_jobs.models.closed_form.recipe import ease
+from recsys_jobs.models.lightgcn.recipe import bpr_mf, lightgcn
+from recsys_jobs.models.ncf.recipe import ncf_rating
+from recsys_jobs.models.sage_softmax.recipe import sage_fm_softmax
+from recsys_jobs.models.sequence.recipe import sasrec
 
 SIZE = Size(users=3, items=2, pairs=4, steps=2, text_width=0)
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from recsys_jobs.models.fm import FactorizationMachine
+from recsys_jobs.models.sage_fm.factorization_machine import FactorizationMachine
 
 
 def machine(seed: int, width: int, rank: int) -> FactorizationMachine:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from recsys_jobs.models.fusion import Attention, Part, masked_softmax, of_length_one
+from recsys_jobs.models.layers.fusion import Attention, Part, masked_softmax, of_length_one
 
 NAMES = ("text", "image", "graph")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from recsys_jobs.gate import Difference, Measured, decide
+from recsys_jobs.promotion.gate import Difference, Measured, decide
 
 FLOOR = Measured("ease_text", ndcg=0.100, coverage=0.40, finite=True)
 RULES = {"min_users": 200, "margin": 0.05, "min_coverage": 0.5}

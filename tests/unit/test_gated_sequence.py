@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from recsys_jobs import families
-from recsys_jobs.dataset import Dataset
-from recsys_jobs.errors import JobError
-from recsys_jobs.models.gated_sequence import Body, GatedItems, fit, load
-from recsys_jobs.models.item_parts import ItemParts
-from recsys_jobs.ranking import top_k
-from recsys_jobs.recipes import gated_sequence, temporal_gpt2
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.models import families
+from recsys_jobs.models.sequence.gated_sequence import Body, GatedItems, fit, load
+from recsys_jobs.models.sequence.item_features import ItemParts
+from recsys_jobs.models.sequence.recipe import gated_sequence, temporal_gpt2
+from recsys_jobs.ranking.top_k import top_k
 from tests.unit.worlds import dataset, new_arrivals, with_everything
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from recsys_jobs.errors import UsageError
-from recsys_jobs.history_file import Line, known_items, read
+from recsys_jobs.commands.recommend.history_file import Line, known_items, read
+from recsys_jobs.contracts.errors import UsageError
 
 FEBRUARY_3 = 1_391_385_600
 

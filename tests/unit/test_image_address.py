@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from recsys_jobs.images.address import is_named, is_public, parse
 from recsys_jobs.images.outcome import NoImage
-from recsys_jobs.images.pinned import Deadline, check
+from recsys_jobs.images.pinned_dns import Deadline, check
 
 # Typed from the registries of special addresses, not taken from the code under test.
 # fmt: off

@@ -9,14 +9,14 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 
-from recsys_jobs import lake as delta
-from recsys_jobs.errors import JobError
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.contracts.settings import Settings
+from recsys_jobs.contracts.tables import ITEM_IMAGES, ITEMS, REVIEWS, Table
 from recsys_jobs.images import store
+from recsys_jobs.images.image_candidates import Item, Known, Source, wanted
 from recsys_jobs.images.intake import Run, settle
 from recsys_jobs.images.outcome import Outcome
-from recsys_jobs.images.wanted import Item, Known, Source, wanted
-from recsys_jobs.settings import Settings
-from recsys_jobs.tables import ITEM_IMAGES, ITEMS, REVIEWS, Table
+from recsys_jobs.lake import delta
 
 DAY = date(2014, 3, 1)
 BEFORE, AFTER = date(2014, 2, 28), date(2014, 3, 2)

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from recsys_jobs.models import ease_text, item_knn, neighbours, user_knn
-from recsys_jobs.models.histories import events_matrix
-from recsys_jobs.ranking import similar_items
-from recsys_jobs.recipes import ease
-from recsys_jobs.recipes import ease_text as ease_text_recipe
-from recsys_jobs.recipes import item_knn as item_recipe
-from recsys_jobs.recipes import user_knn as user_recipe
+from recsys_jobs.data.histories import events_matrix
+from recsys_jobs.models.closed_form import ease_text, item_knn, user_knn
+from recsys_jobs.models.closed_form.recipe import ease
+from recsys_jobs.models.closed_form.recipe import ease_text as ease_text_recipe
+from recsys_jobs.models.closed_form.recipe import item_knn as item_recipe
+from recsys_jobs.models.closed_form.recipe import user_knn as user_recipe
+from recsys_jobs.models.layers import nearest_neighbours
+from recsys_jobs.ranking.top_k import similar_items
 from tests.unit.worlds import dataset, with_everything
 
 # users 0 and 1 had items 0 and 1, user 2 had items 1 and 2, user 3 item 3 alone; item 4 is new
@@ -82,7 +83,7 @@ def test_blocks_change_nothing(entries: int, monkeypatch: pytest.MonkeyPatch) ->
     data = with_everything()
     users = torch.arange(30)
     models = item_knn.fit(data, item_recipe()), user_knn.fit(data, user_recipe())
-    monkeypatch.setattr(neighbours, "_ENTRIES", entries)
+    monkeypatch.setattr(nearest_neighbours, "_ENTRIES", entries)
     again = item_knn.fit(data, item_recipe()), user_knn.fit(data, user_recipe())
     for one, other in zip(models, again, strict=True):
         assert torch.equal(one.score_block(users), other.score_block(users))

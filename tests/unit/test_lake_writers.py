@@ -10,9 +10,9 @@ from threading import Barrier
 import pyarrow as pa
 import pytest
 
-from recsys_jobs import lake
-from recsys_jobs.errors import JobError
-from recsys_jobs.tables import RECOMMENDATIONS
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.contracts.tables import RECOMMENDATIONS
+from recsys_jobs.lake import delta
 
 DAY, USERS = date(2014, 3, 1), 2_000
 
@@ -21,17 +21,17 @@ def rows(model: str) -> pa.Table:
     made = {"model_name": model, "model_version": None, "model_fingerprint": "f"}
     row = {"run_date": DAY, "rank": 1, "item_id": "cup", "score": 1.0} | made
     everyone = [row | {"user_id": f"u{user}"} for user in range(USERS)]
-    return pa.Table.from_pylist(everyone, lake.arrow_schema(RECOMMENDATIONS))
+    return pa.Table.from_pylist(everyone, delta.arrow_schema(RECOMMENDATIONS))
 
 
 def test_one_wins_whole_and_the_other_says_so(tmp_path: Path) -> None:
-    lake.replace_date(RECOMMENDATIONS, DAY, rows("before"), tmp_path)
+    delta.replace_date(RECOMMENDATIONS, DAY, rows("before"), tmp_path)
     start = Barrier(2)
 
     def write(model: str) -> str:
         start.wait()
         try:
-            lake.replace_date(RECOMMENDATIONS, DAY, rows(model), tmp_path)
+            delta.replace_date(RECOMMENDATIONS, DAY, rows(model), tmp_path)
         except JobError as error:
             return str(error)
         return ""
@@ -40,7 +40,7 @@ def test_one_wins_whole_and_the_other_says_so(tmp_path: Path) -> None:
     with ThreadPoolExecutor(2) as pool:
         for _ in range(40):  # now and then one is done before the other begins: both win then, the later one stands
             said = list(pool.map(write, ("one", "other")))
-            stands = lake.read_date(RECOMMENDATIONS, DAY, lake=tmp_path)
+            stands = delta.read_date(RECOMMENDATIONS, DAY, lake=tmp_path)
             assert stands.num_rows == USERS
             [winner] = set(stands["model_name"].to_pylist())
             assert said[("one", "other").index(winner)] == "", "who was told of another's rows wrote none"

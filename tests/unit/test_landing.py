@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from recsys_jobs.errors import JobError
+from recsys_jobs.contracts.errors import JobError
 from spark.landing import LandedFile, discover
 
 

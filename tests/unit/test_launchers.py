@@ -14,7 +14,7 @@ import pytest
 
 from plugins.launchers import Job, launch, pod
 
-JOB = Job("recsys_jobs.train", ["--run-date", "2014-03-01", "--recipe=a; rm -rf /"], gpu=True)
+JOB = Job("recsys_jobs.night.train", ["--run-date", "2014-03-01", "--recipe=a; rm -rf /"], gpu=True)
 ENVIRONMENT = {
     "PATH": "/usr/bin",
     "AIRFLOW__CORE__FERNET_KEY": "only-airflow-needs-it",
@@ -40,7 +40,7 @@ def after(command: list[str], option: str) -> list[str]:
 def test_a_process_is_the_default_and_leaves_nothing_to_clean_up() -> None:
     how = launch(JOB, {})
     assert how.command[:3] == [sys.executable, "-m", "plugins.tether"]
-    assert how.command[4:] == ["recsys_jobs.train", "--run-date", "2014-03-01", "--recipe=a; rm -rf /"]
+    assert how.command[4:] == ["recsys_jobs.night.train", "--run-date", "2014-03-01", "--recipe=a; rm -rf /"]
     assert how.cleanup == []
 
 
@@ -50,7 +50,7 @@ def test_a_container_gets_gpus_volumes_and_the_job_as_it_is() -> None:
     assert command[:2] == ["docker", "run"]
     assert after(command, "--gpus") == ["2"]
     assert after(command, "--volume") == ["recsys_var:/opt/recsys/var:rw", "/data/landing:/landing:ro"]
-    assert command[-6:] == ["recsys-job:gpu", "python", "-m", "recsys_jobs.train", *JOB.arguments][-6:]
+    assert command[-6:] == ["recsys-job:gpu", "python", "-m", "recsys_jobs.night.train", *JOB.arguments][-6:]
     assert how.cleanup == ["docker", "rm", "--force", *after(command, "--name")]
 
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from recsys_jobs.models import names
-from recsys_jobs.models.histories import events_matrix
-from recsys_jobs.models.lightgcn import adjacency, fit, load, propagate, vectors
-from recsys_jobs.models.vector_model import VectorModel
-from recsys_jobs.recipes import bpr_mf, lightgcn
+from recsys_jobs.data.histories import events_matrix
+from recsys_jobs.models.base import id_rows
+from recsys_jobs.models.base.vector_model import VectorModel
+from recsys_jobs.models.lightgcn.learner import adjacency, fit, load, propagate, vectors
+from recsys_jobs.models.lightgcn.recipe import bpr_mf, lightgcn
 from tests.unit.worlds import dataset, two_tastes
 
 CPU = torch.device("cpu")
@@ -81,7 +81,7 @@ def test_the_sampled_softmax_learns_too() -> None:
 
 
 def test_names_survive_packing_and_find_their_rows() -> None:
-    assert names.unpack(names.pack(["a", "å", "c"])) == ["a", "å", "c"]
-    assert names.unpack(names.pack([])) == []
-    assert names.rows_of(["a", "b", "c"], ["c", "d", "a"]).tolist() == [2, -1, 0]
-    assert names.rows_for(torch.eye(3), ["a", "b", "c"], ["c", "d"]).tolist() == [[0, 0, 1], [0, 0, 0]]
+    assert id_rows.unpack(id_rows.pack(["a", "å", "c"])) == ["a", "å", "c"]
+    assert id_rows.unpack(id_rows.pack([])) == []
+    assert id_rows.rows_of(["a", "b", "c"], ["c", "d", "a"]).tolist() == [2, -1, 0]
+    assert id_rows.rows_for(torch.eye(3), ["a", "b", "c"], ["c", "d"]).tolist() == [[0, 0, 1], [0, 0, 0]]

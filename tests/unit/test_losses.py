@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from recsys_jobs.losses import bpr, held_out_softmax, sampled_softmax
+from recsys_jobs.torch_common.losses import bpr, held_out_softmax, sampled_softmax
 
 
 def test_bpr_is_minus_the_log_of_sigma_of_the_margin() -> None:

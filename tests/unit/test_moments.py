@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime
 import numpy as np
 import pytest
 
-from recsys_jobs.models.moments import DAY, asked_moments, asked_places, easter, gap, moment, run_ups
-from recsys_jobs.models.sequences import Sequences
+from recsys_jobs.models.sequence.event_sequences import Sequences
+from recsys_jobs.models.sequence.time_features import DAY, asked_moments, asked_places, easter, gap, moment, run_ups
 
 EASTER, BLACK_FRIDAY, CHRISTMAS = 2, 7, 8  # columns of run_ups
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from recsys_jobs.dataset import Dataset
-from recsys_jobs.errors import JobError
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.data.holdout import Holdout
 from recsys_jobs.evaluation.ratings import examine_ratings
-from recsys_jobs.holdout import Holdout
-from recsys_jobs.models.contract import Rater
-from recsys_jobs.models.ncf import Contents, Ncf
-from recsys_jobs.models.ncf_training import FittedNcf, fit, load
-from recsys_jobs.recipes import ncf_rating
+from recsys_jobs.models.ncf.learner import FittedNcf, fit, load
+from recsys_jobs.models.ncf.network import Contents, Ncf
+from recsys_jobs.models.ncf.recipe import ncf_rating
+from recsys_jobs.ranking.model import Rater
 from tests.unit.worlds import dataset, two_tastes, with_everything, without_validation
 
 pytestmark = pytest.mark.usefixtures("one_thread")

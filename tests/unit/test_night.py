@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from recsys_jobs.errors import JobError
-from recsys_jobs.night import Night, _follow, _judged
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.operations.airflow.night_runner import Night, _follow, _judged
 
 OPERATOR = "[airflow.task.operators.plugins.job_operator.JobOperator] loc=job_operator.py:49"
 LOG = f"""\

@@ -14,16 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 
-from recsys_jobs import lake, report
-from recsys_jobs.errors import UsageError
-from recsys_jobs.gate import Decision
-from recsys_jobs.night_report.drift import distance, drift
-from recsys_jobs.night_report.numbers import QUERIES, Numbers, last_nights, numbers
-from recsys_jobs.night_report.sections import sections
-from recsys_jobs.night_report.stages import Stage, parse_seconds, stages
-from recsys_jobs.settings import Settings
-from recsys_jobs.sql import connect
-from recsys_jobs.tables import (
+from recsys_jobs.contracts.errors import UsageError
+from recsys_jobs.contracts.settings import Settings
+from recsys_jobs.contracts.tables import (
     CONTENTS,
     INGEST_FILES,
     INTERACTIONS,
@@ -33,7 +26,15 @@ from recsys_jobs.tables import (
     QUARANTINE,
     RECOMMENDATIONS,
 )
-from tests.unit.test_exam_data import delta
+from recsys_jobs.lake import delta
+from recsys_jobs.lake.sql import connect
+from recsys_jobs.night import report_page
+from recsys_jobs.night.report.drift import distance, drift
+from recsys_jobs.night.report.numbers import QUERIES, Numbers, last_nights, numbers
+from recsys_jobs.night.report.sections import sections
+from recsys_jobs.night.report.stages import Stage, parse_seconds, stages
+from recsys_jobs.promotion.gate import Decision
+from tests.unit.test_exam_data import delta_table
 
 BEFORE, NIGHT, LATER = date(2014, 2, 1), date(2014, 3, 1), date(2014, 3, 2)
 NIGHTS = [BEFORE, NIGHT]
@@ -55,7 +56,7 @@ SHOWN = {
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("shop")
     for table, rows in tables().items():
-        delta(folder, TABLE[table], rows)
+        delta_table(folder, TABLE[table], rows)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RECSYS_LAKE", str(folder))
         yield folder
@@ -194,8 +195,8 @@ def test_stages_have_airflow_s_seconds_and_the_tables_rows(shop: Path) -> None:
 def test_markup_in_titles_ids_and_messages_stays_text(shop: Path) -> None:
     timed = stages(connect(), NIGHT, {MARKUP: 1.0})
     found = list(sections(connect(), NIGHTS, 3, drift(connect(), NIGHTS), timed))
-    rows = lake.read_date(MODEL_METRICS, NIGHT).to_pylist()
-    page = report.render(MARKUP, Decision("passed", MARKUP, MARKUP), {MARKUP: MARKUP}, rows, 3, found, [MARKUP])
+    rows = delta.read_date(MODEL_METRICS, NIGHT).to_pylist()
+    page = report_page.render(MARKUP, Decision("passed", MARKUP, MARKUP), {MARKUP: MARKUP}, rows, 3, found, [MARKUP])
     assert "<script" not in page and page.count("&lt;script&gt;") > 10
     assert not re.search(r'(src|href)="(?!data:image/png;base64,)', page)  # nothing is fetched from elsewhere
     assert all(section.heading in page for section in found if "<" not in section.heading)
@@ -204,7 +205,9 @@ def test_markup_in_titles_ids_and_messages_stays_text(shop: Path) -> None:
 
 def test_a_lake_without_anything_but_slates_still_has_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECSYS_LAKE", str(tmp_path))
-    delta(tmp_path, RECOMMENDATIONS, tables()["recommendations"][:1])
+    delta_table(tmp_path, RECOMMENDATIONS, tables()["recommendations"][:1])
     assert all(numbers(connect(), name, [BEFORE], 3).columns for name in QUERIES)
-    page = report.render("t", Decision("passed", "r", "w"), {}, [], 3, list(sections(connect(), [BEFORE], 3, None, [])))
+    page = report_page.render(
+        "t", Decision("passed", "r", "w"), {}, [], 3, list(sections(connect(), [BEFORE], 3, None, []))
+    )
     assert "This is the first night." in page and "Nothing is in quarantine." in page

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from recsys_jobs.errors import JobError
-from recsys_jobs.models.numbers import Numbers
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.models.layers.numeric_features import Numbers
 
 NAN = float("nan")
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsys_jobs.parsing.object_line import LineError, read_object, read_value, well_formed
+from recsys_jobs.contracts.parsing.object_line import LineError, read_object, read_value, well_formed
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from recsys_jobs.errors import JobError, UsageError
-from recsys_jobs.models.lightgcn import fit
-from recsys_jobs.optimizers import make_optimizer, rate_factor
-from recsys_jobs.recipes import LightGCNRecipe, bpr_mf
+from recsys_jobs.contracts.errors import JobError, UsageError
+from recsys_jobs.models.lightgcn.learner import fit
+from recsys_jobs.models.lightgcn.recipe import LightGCNRecipe, bpr_mf
+from recsys_jobs.training.optimizers import make_optimizer, rate_factor
 from tests.unit.worlds import with_everything
 
 pytestmark = pytest.mark.usefixtures("one_thread")

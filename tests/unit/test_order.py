@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from recsys_jobs.evaluation import order
-from recsys_jobs.evaluation.exam import MetricRow
-from recsys_jobs.evaluation.order import examine_order, per_user
-from recsys_jobs.holdout import Holdout
+from recsys_jobs.data.holdout import Holdout
+from recsys_jobs.evaluation import full_ranking
+from recsys_jobs.evaluation.full_ranking import examine_order, per_user
+from recsys_jobs.evaluation.top_k_evaluation import MetricRow
 from tests.unit.test_ranking import Table
 from tests.unit.worlds import dataset
 
@@ -63,7 +63,7 @@ def test_a_slow_obvious_loop_agrees(seed: int, block: int) -> None:
     log = dataset([(int(u), int(i)) for u, i in np.argwhere(kind_UI == 0)], users, items)
     user_T, item_T = np.nonzero(kind_UI == 2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(order, "_SCORES", block)
+        patch.setattr(full_ranking, "_SCORES", block)
         rows = examine_order(Table(score_UI), log, Holdout(user_T, item_T), hidden_UI=sparse.csr_matrix(kind_UI == 1))
     expected = [
         slow(score_UI[u].tolist(), set(np.flatnonzero(kind_UI[u] < 2)), set(np.flatnonzero(kind_UI[u] == 2)))

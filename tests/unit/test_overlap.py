@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from recsys_jobs.dataset import Dataset
-from recsys_jobs.errors import JobError
-from recsys_jobs.models.contract import Factors
-from recsys_jobs.overlap import demand_overlap, slate_overlap
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.ranking.model import Factors
+from recsys_jobs.ranking.slate_overlap import demand_overlap, slate_overlap
 from tests.unit.worlds import dataset
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsys_jobs.parsing.plain_text import plain_text
+from recsys_jobs.contracts.parsing.plain_text import plain_text
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from recsys_jobs.models import popularity, random_scores
-from recsys_jobs.ranking import top_k
+from recsys_jobs.models.closed_form import popularity, random_scores
+from recsys_jobs.ranking.top_k import top_k
 from tests.unit.worlds import dataset
 
 DATA = dataset([(0, 2), (1, 2), (0, 1), (1, 3), (2, 2)], 3, 4, validation=2, in_core_E=np.ones(5, np.bool_))

@@ -11,14 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from recsys_jobs.cli import parser
-from recsys_jobs.errors import UsageError
-from recsys_jobs.exams import results, variety
-from recsys_jobs.exams.call import call_of
-from recsys_jobs.exams.fitting import Trained
-from recsys_jobs.exams.predictions import Predictions, predictions
-from recsys_jobs.exams.run import measure
-from recsys_jobs.recipes import recipe
+from recsys_jobs.commands.cli import parser
+from recsys_jobs.contracts.errors import UsageError
+from recsys_jobs.exam import diversity_trade_off, results
+from recsys_jobs.exam.fit_in_process import Trained
+from recsys_jobs.exam.options import call_of
+from recsys_jobs.exam.predictions import Predictions, predictions
+from recsys_jobs.exam.run import measure
+from recsys_jobs.models.recipes import recipe
 from tests.unit.test_exam_results import QUESTION, usual
 from tests.unit.test_ratings import Stars
 
@@ -62,15 +62,15 @@ def test_variety_has_rows_of_its_own_a_table_and_a_picture(tmp_path: Path) -> No
             weight,
         )
     ]  # fmt: skip
-    found = variety.curves(rows, 2)
+    found = diversity_trade_off.curves(rows, 2)
     plain, varied = found["random"]
     assert (plain["ndcg"]["variety"], varied["ndcg"]["variety"]) == (0.0, 0.9)
     assert varied["diversity"]["value"] > plain["diversity"]["value"]
     assert varied["ndcg"]["value"] == plain["ndcg"]["value"] == 0.5  # the first place stands
-    lines = variety.table(found, 2).splitlines()
+    lines = diversity_trade_off.table(found, 2).splitlines()
     assert [line.split("  ")[0] for line in lines[2:]] == ["random, 0", "random, 0.9"]
-    assert variety.write_plot(found, "shop", tmp_path / "x.json").stat().st_size > 1000
-    assert variety.curves([row for row in rows if not row["variety"]], 2) == {}
+    assert diversity_trade_off.write_plot(found, "shop", tmp_path / "x.json").stat().st_size > 1000
+    assert diversity_trade_off.curves([row for row in rows if not row["variety"]], 2) == {}
 
 
 @pytest.mark.parametrize(

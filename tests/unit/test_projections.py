@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from recsys_jobs.models.projections import Centred, start_centred
+from recsys_jobs.models.layers.projections import Centred, start_centred
 
 
 def rows(people: int = 50, width: int = 30) -> torch.Tensor:

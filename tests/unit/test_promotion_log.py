@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
-from recsys_jobs.promotion.log import before, champion, hold, rejected, unfinished
+from recsys_jobs.promotion.serving_rules import before, champion, hold, rejected, unfinished
 
 Row = dict[str, Any]
 MAY = {day: date(2024, 5, day) for day in range(1, 11)}

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from proofs.ablation import VARIATIONS, identifiers_alone, measured, without_terms
-from recsys_jobs.exams.sitting import Sitting
-from recsys_jobs.holdout import Holdout
-from recsys_jobs.recipes import sage_fm_softmax
+from recsys_jobs.data.holdout import Holdout
+from recsys_jobs.exam.datasets import Sitting
+from recsys_jobs.models.sage_softmax.recipe import sage_fm_softmax
 from tests.unit.worlds import with_everything, without_validation
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from proofs import compose_file
-from recsys_jobs.errors import UsageError
-from recsys_jobs.stack.env_file import SECRETS
+from recsys_jobs.contracts.errors import UsageError
+from recsys_jobs.operations.stack.env_file import SECRETS
 from tests.conftest import ROOT
 
 TEXT = """

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from proofs.exposure import CommandLines, beyond_loopback, logs_without
-from recsys_jobs.errors import JobError
+from recsys_jobs.contracts.errors import JobError
 
 SECRETS = {"STORE_PASSWORD": "correct-horse", "STORE_KEY": "battery-staple"}
 

@@ -9,9 +9,11 @@ import pytest
 import torch
 
 from proofs.modalities import LEFT_OUT, WITHOUT, for_what_is_there
-from recsys_jobs import families
-from recsys_jobs.dataset import Dataset
-from recsys_jobs.recipes import RECIPES, sage_fm, sage_fm_recent
+from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.models import families
+from recsys_jobs.models.recipes import RECIPES
+from recsys_jobs.models.sage_fm.recipe import sage_fm
+from recsys_jobs.models.sage_recent.recipe import sage_fm_recent
 from tests.unit.test_families import TINY
 from tests.unit.worlds import with_everything
 

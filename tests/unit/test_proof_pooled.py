@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from proofs.pooled import ALONE, FLOOR, Figures, all_years, means, table, windows, with_edges
-from recsys_jobs.evaluation.protocols import TEST, TRAIN, VALIDATION
-from recsys_jobs.exam_data.raw import Log, RawData, assemble
-from recsys_jobs.exams.sitting import Sitting
-from recsys_jobs.holdout import Holdout
+from recsys_jobs.data.holdout import Holdout
+from recsys_jobs.data.readers.raw import Log, RawData, assemble
+from recsys_jobs.data.split_protocols import TEST, TRAIN, VALIDATION
+from recsys_jobs.exam.datasets import Sitting
 from tests.unit.worlds import with_everything, without_validation
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -11,7 +11,7 @@ import pytest
 
 from proofs.orders import orders
 from proofs.zones import cut_zone, poison_zone
-from recsys_jobs.backfill import Call
+from recsys_jobs.operations.airflow.backfill import Call
 
 DAY = date(2014, 3, 1)  # 1393632000 is its first second
 LAST, NEXT = 1393632000 + 86399, 1393632000 + 86400

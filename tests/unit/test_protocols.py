@@ -7,9 +7,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from recsys_jobs.errors import UsageError
-from recsys_jobs.evaluation import protocols
-from recsys_jobs.evaluation.protocols import (
+from recsys_jobs.contracts.errors import UsageError
+from recsys_jobs.data import split_protocols
+from recsys_jobs.data.split_protocols import (
     PROTOCOLS,
     TEST,
     TEST_INPUT,
@@ -171,4 +171,4 @@ def test_events_of_one_moment_cannot_be_divided_by_time() -> None:
     ],
 )
 def test_the_usual_protocol_is_the_strictest_that_the_data_allows(log: Events, usual: str) -> None:
-    assert protocols.usual(log) == usual
+    assert split_protocols.usual(log) == usual

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from scipy import sparse
 from torch import Tensor
 
-from recsys_jobs import folded, ranking
-from recsys_jobs.dataset import Dataset
-from recsys_jobs.faiss_search import inner_product_index, neighbour_index, search
-from recsys_jobs.folded import FoldedSearch
-from recsys_jobs.models.contract import Factors
-from recsys_jobs.ranking import Slates, popular_items, similar_items, top_k
-from recsys_jobs.selection import best_of
+from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.ranking import folded_search
+from recsys_jobs.ranking.faiss_search import inner_product_index, neighbour_index, search
+from recsys_jobs.ranking.folded_search import FoldedSearch
+from recsys_jobs.ranking.model import Factors
+from recsys_jobs.ranking.stable_top_k import best_of
+from recsys_jobs.ranking.top_k import Slates, owned_items, popular_items, similar_items, top_k
 from tests.unit.worlds import dataset
 
 
@@ -67,7 +67,7 @@ def test_ranking_that_takes_long_says_how_far_it_is(
     with caplog.at_level(logging.INFO):
         list(top_k(model, data, 1, block=2))
         assert caplog.messages == []
-        monkeypatch.setattr(ranking, "_QUIET", -1.0)
+        monkeypatch.setattr("recsys_jobs.ranking.top_k._QUIET", -1.0)
         list(top_k(model, data, 1, block=2))
     assert caplog.messages == ["ranked for 2 of 5 users", "ranked for 4 of 5 users", "ranked for 5 of 5 users"]
 
@@ -206,14 +206,14 @@ def test_blocks_of_users_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None
     model = product(torch.randn(50, 8, generator=generator), torch.randn(700, 8, generator=generator))
     data = dataset([(user, user) for user in range(50)], 50, 700)
     once = all_slates(model, data, 20)
-    monkeypatch.setattr(folded, "_PRODUCTS", 1_000)
+    monkeypatch.setattr(folded_search, "_PRODUCTS", 1_000)
     for part, again in zip(once, all_slates(model, data, 20, block=7), strict=True):
         assert (part == again).all()
 
 
 def test_owned_items_are_those_of_every_event() -> None:
     data = dataset([(2, 1), (0, 2), (0, 0)], 3, 3, in_core_E=np.zeros(3, np.bool_))
-    pointers, items = ranking.owned_items(data)
+    pointers, items = owned_items(data)
     assert pointers.tolist() == [0, 2, 2, 3]
     assert items.tolist() == [0, 2, 1]
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from recsys_jobs.data.holdout import Holdout
 from recsys_jobs.evaluation.ratings import examine_ratings
-from recsys_jobs.holdout import Holdout
 from tests.unit.test_ranking import Table
 
 

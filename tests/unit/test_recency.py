@@ -10,15 +10,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsys_jobs.dataset import Dataset
-from recsys_jobs.families import fit, floor_recipes, load
-from recsys_jobs.models import recent
-from recsys_jobs.models.contract import KnowsTheDate, Validated
-from recsys_jobs.models.recency import DAY, Recency, ages, fading_history, prior, recent_popularity
-from recsys_jobs.models.recent import Learned, RecentModel
-from recsys_jobs.models.windows import last_windows, validated_by_last_windows
-from recsys_jobs.recipes import item_knn_recent, multimodal_knn_recent, popularity_recent
-from recsys_jobs.settings import Settings
+from recsys_jobs.contracts.settings import Settings
+from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.data.recency import DAY, Recency, ages, fading_history, prior, recent_popularity
+from recsys_jobs.models.families import fit, floor_recipes, load
+from recsys_jobs.models.recent import learner
+from recsys_jobs.models.recent.learner import Learned, RecentModel
+from recsys_jobs.models.recent.recipe import item_knn_recent, multimodal_knn_recent, popularity_recent
+from recsys_jobs.ranking.model import KnowsTheDate, Validated
+from recsys_jobs.training.windows import last_windows, validated_by_last_windows
 from tests.unit.worlds import dataset, with_everything
 
 PAIRS = [(0, 0), (0, 1), (1, 1), (1, 2), (2, 0)]
@@ -132,14 +132,14 @@ def test_fashion_is_learned_and_shown() -> None:
 def test_a_shop_without_time_loses_nothing() -> None:
     """Without times W is all there is: of each user's score the same share of its part's."""
     made = dataset([(u, i) for u in range(6) for i in range(8) if (u + i) % 3], 6, 8)
-    recent, plain = (fit(made, one, seed=0).model for one in (RECIPE, RECIPE.parts[0][1]))
-    assert isinstance(recent, RecentModel)
-    personal_UI = recent.score_block(torch.arange(6)) - torch.from_numpy(recent.bias_I)
+    dated, plain = (fit(made, one, seed=0).model for one in (RECIPE, RECIPE.parts[0][1]))
+    assert isinstance(dated, RecentModel)
+    personal_UI = dated.score_block(torch.arange(6)) - torch.from_numpy(dated.bias_I)
     events_U = torch.from_numpy(np.bincount(made.event_user_E))[:, None]
     plain_UI = plain.score_block(torch.arange(6))
     share = plain_UI.sum() / (personal_UI * events_U).sum()
     assert torch.allclose(personal_UI * events_U * share, plain_UI, atol=1e-4)
-    assert np.ptp(recent.bias_I) == 0
+    assert np.ptp(dated.bias_I) == 0
 
 
 def test_terms_of_a_history_and_the_prior_sum_to_the_score() -> None:
@@ -169,15 +169,15 @@ def test_the_learned_numbers_are_the_best_of_those_tried_one_by_one() -> None:
     windows = last_windows(made, 3, RECIPE.window_users, RECIPE.window_share, 1_000, 20)
     model = fit(made, RECIPE, seed=0).model
     assert isinstance(model, RecentModel)
-    part_P = recent._parts(windows[-1].past, RECIPE)
-    scored = [recent._scorer(window, part_P, RECIPE) for window in windows]
+    part_P = learner._parts(windows[-1].past, RECIPE)
+    scored = [learner._scorer(window, part_P, RECIPE) for window in windows]
 
     def ndcg(learned: Learned) -> float:
         shares = [len(window.watch.users) for window in windows]
         return float(np.average([score(learned) for score in scored], weights=shares))
 
     assert ndcg(model.learned) == pytest.approx(model.validation)
-    for others in recent._choices(RECIPE):
+    for others in learner._choices(RECIPE):
         assert max(map(ndcg, others(model.learned))) <= model.validation + 1e-9
 
 

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from recsys_jobs.cli import parser
-from recsys_jobs.errors import UsageError
-from recsys_jobs.recommend.call import call_of
-from recsys_jobs.settings import ROOT
+from recsys_jobs.commands.cli import parser
+from recsys_jobs.commands.recommend.options import call_of
+from recsys_jobs.contracts.errors import UsageError
+from recsys_jobs.contracts.settings import ROOT
 from tests.unit.test_exam_command import shop
 
 
 def recsys(var: Path, *words: str) -> subprocess.CompletedProcess[str]:
     environment = {"PYTHONPATH": str(ROOT), "RECSYS_VAR": str(var), "RECSYS_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("RECSYS_", "MLFLOW_"))}
-    command = [sys.executable, "-m", "recsys_jobs.cli", *words]
+    command = [sys.executable, "-m", "recsys_jobs.commands.cli", *words]
     return subprocess.run(command, env=kept | environment, capture_output=True, text=True, check=False)
 
 

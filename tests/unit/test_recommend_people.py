@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from recsys_jobs.cli import parser
-from recsys_jobs.errors import UsageError
-from recsys_jobs.recommend.call import Call, call_of
-from recsys_jobs.recommend.for_people import Asked, people, run
+from recsys_jobs.commands.cli import parser
+from recsys_jobs.commands.recommend.for_people import Asked, people, run
+from recsys_jobs.commands.recommend.options import Call, call_of
+from recsys_jobs.contracts.errors import UsageError
 from tests.unit.test_ratings import Stars
 from tests.unit.worlds import dataset
 

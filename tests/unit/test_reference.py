@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsys_jobs.reference import (
+from recsys_jobs.data.snapshot_rules import (
     Event,
     co_review_edges,
     codes,

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recsys_jobs.exams import removal
-from recsys_jobs.exams.call import MODALITIES
-from recsys_jobs.exams.removal import Removal, removals, without_contents
-from recsys_jobs.exams.results import Row
+from recsys_jobs.exam import modality_ablation
+from recsys_jobs.exam.modality_ablation import Removal, removals, without_contents
+from recsys_jobs.exam.options import MODALITIES
+from recsys_jobs.exam.results import Row
 from tests.unit.test_attention import RECIPES, kinds_of_items, new_items_told_apart
 from tests.unit.worlds import with_everything
 
@@ -31,7 +31,7 @@ def test_so_many_are_gone_and_more_holds_less(modality: str) -> None:
     name = f"{modality}_present_I"
     left = [getattr(without_contents(data, gone, 0), name) for gone in removals((modality,))]
     count = int(getattr(data, name).sum())
-    assert [int(one.sum()) for one in left] == [count - round(share * count) for share in removal.SHARES]
+    assert [int(one.sum()) for one in left] == [count - round(share * count) for share in modality_ablation.SHARES]
     assert all((more <= less).all() for less, more in zip(left, left[1:], strict=False))
     assert (left[0] <= getattr(data, name)).all()
 
@@ -69,12 +69,12 @@ def row(value: float, removed: str) -> Row:
 
 def test_the_curve_starts_from_the_whole_exam(tmp_path: Path) -> None:
     rows = [row(0.5, ""), row(0.4, "image 30%"), row(0.3, "image 60%"), row(0.2, "image 90%")]
-    found = removal.curves(rows, 20)
+    found = modality_ablation.curves(rows, 20)
     assert {name: [(share, r["value"]) for share, r in points] for name, points in found.items()} == {
         "sage_fm, image": [(0.0, 0.5), (0.3, 0.4), (0.6, 0.3), (0.9, 0.2)]
     }
-    text = removal.table(found, "NDCG@20 by the share removed").splitlines()
+    text = modality_ablation.table(found, "NDCG@20 by the share removed").splitlines()
     assert text[1].split() == ["model,", "modality", "gone", "0%", "30%", "60%", "90%"]
     assert text[2].startswith("sage_fm, image")
     assert "0.2000 [0.1900, 0.2100]" in text[2]
-    assert removal.write_plot(found, "shop", tmp_path / "shop.json").stat().st_size > 5_000
+    assert modality_ablation.write_plot(found, "shop", tmp_path / "shop.json").stat().st_size > 5_000

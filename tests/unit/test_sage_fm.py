@@ -12,16 +12,16 @@ from scipy import sparse
 from torch import Tensor
 from torch_geometric.nn import SAGEConv
 
-from recsys_jobs.dataset import Dataset
-from recsys_jobs.models.graph import build_graph, damped, drop_edges, without_pairs
-from recsys_jobs.models.histories import last_reviews
-from recsys_jobs.models.item_inputs import alike, alike_titles
-from recsys_jobs.models.past import without
-from recsys_jobs.models.sage import GraphEncoder, MeanSAGEConv, view
-from recsys_jobs.models.sage_fm import SageFM
-from recsys_jobs.models.sparse import pair, to_torch
-from recsys_jobs.models.world import World, build_world, item_text, leave_out, mean_review
-from recsys_jobs.recipes import SageFMRecipe, sage_fm, sage_fm_seed
+from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.data.histories import last_reviews
+from recsys_jobs.data.without_events import without
+from recsys_jobs.models.layers.alike_texts import alike, alike_titles
+from recsys_jobs.models.layers.sparse import pair, to_torch
+from recsys_jobs.models.sage_fm.graph_sage import GraphEncoder, MeanSAGEConv, view
+from recsys_jobs.models.sage_fm.item_graph import build_graph, damped, drop_edges, without_pairs
+from recsys_jobs.models.sage_fm.network import SageFM
+from recsys_jobs.models.sage_fm.recipe import SageFMRecipe, sage_fm, sage_fm_seed
+from recsys_jobs.models.sage_fm.visible_data import World, build_world, item_text, leave_out, mean_review
 from tests.unit.worlds import dataset, with_everything
 
 CPU = torch.device("cpu")

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from recsys_jobs import families
-from recsys_jobs.dataset import Dataset
-from recsys_jobs.errors import JobError
-from recsys_jobs.learner import Parts, parts_of
-from recsys_jobs.models import as_of
-from recsys_jobs.models.as_of import Events, events_in_time
-from recsys_jobs.models.recency import DAY
-from recsys_jobs.models.sage_fm_recent import SageRecentLearner, SageRecentModel
-from recsys_jobs.recipes import SageRecentRecipe, sage_fm_recent
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.data import histories_as_of
+from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.data.histories_as_of import Events, events_in_time
+from recsys_jobs.data.recency import DAY
+from recsys_jobs.models import families
+from recsys_jobs.models.sage_recent.learner import SageRecentLearner, SageRecentModel
+from recsys_jobs.models.sage_recent.recipe import SageRecentRecipe, sage_fm_recent
+from recsys_jobs.training.learner import Parts, parts_of
 from tests.unit.worlds import dataset
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -61,28 +61,28 @@ def test_before_a_moment_events_are_as_old_as_they_then_were() -> None:
 
 
 def test_chunks_cover_the_last_share_and_leave_events_of_one_day_together() -> None:
-    assert as_of.chunks(everything(timed(ROWS)), 0.5, 2) == [(2, 4), (4, 6)]
+    assert histories_as_of.chunks(everything(timed(ROWS)), 0.5, 2) == [(2, 4), (4, 6)]
 
 
 def test_chunks_of_events_without_times_go_by_their_order() -> None:
     rows = [(user, item, 0) for user in range(4) for item in range(4)]
-    assert as_of.chunks(everything(timed(rows)), 0.5, 4) == [(8, 10), (10, 12), (12, 14), (14, 16)]
+    assert histories_as_of.chunks(everything(timed(rows)), 0.5, 4) == [(8, 10), (10, 12), (12, 14), (14, 16)]
 
 
 def test_there_are_no_chunks_of_nothing_nor_one_with_nothing_before_it() -> None:
-    assert as_of.chunks(everything(timed(ROWS)), 0.0, 3) == []
-    assert as_of.chunks(everything(timed(ROWS)), 1.0, 2) == [(2, 6)]
+    assert histories_as_of.chunks(everything(timed(ROWS)), 0.0, 3) == []
+    assert histories_as_of.chunks(everything(timed(ROWS)), 1.0, 2) == [(2, 6)]
 
 
 def test_half_of_a_history_is_left_after_its_half_life_and_popular_items_count_less() -> None:
     known = everything(timed(ROWS)).before(4)
-    fading, plain = as_of.histories(known, np.array([0]), (10.0, 0.0))
+    fading, plain = histories_as_of.histories(known, np.array([0]), (10.0, 0.0))
     assert np.allclose(fading.toarray(), [[0.5 * 2**-0.5, 1, 0, 0]])  # two had item 0
     assert np.allclose(plain.toarray(), [[2**-0.5, 1, 0, 0]])
 
 
 def test_popularity_of_late_ranks_what_was_had_of_late() -> None:
-    log_IP = as_of.log_popularity(everything(timed(ROWS)), (1.0, 0.0))
+    log_IP = histories_as_of.log_popularity(everything(timed(ROWS)), (1.0, 0.0))
     assert log_IP[:, 0].argmax() == 3
     assert log_IP[:, 1].argmin() == 1 or log_IP[:, 1].argmin() == 3
     assert torch.allclose(log_IP.mean(0), torch.zeros(2), atol=1e-6)

@@ -9,14 +9,15 @@ import pytest
 import torch
 from scipy import sparse
 
-from recsys_jobs import families
-from recsys_jobs.dataset import Dataset
-from recsys_jobs.errors import JobError
-from recsys_jobs.learner import parts_of
-from recsys_jobs.models.item_inputs import alike_texts, item_inputs, weighted_terms
-from recsys_jobs.models.sage_fm_softmax import SageSoftmax, SageSoftmaxLearner, scaled, vectors, without_pairs
-from recsys_jobs.models.sparse import pair
-from recsys_jobs.recipes import sage_fm_softmax
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.models import families
+from recsys_jobs.models.layers.alike_texts import alike_texts
+from recsys_jobs.models.layers.sparse import pair
+from recsys_jobs.models.sage_softmax.item_inputs import item_inputs, weighted_terms
+from recsys_jobs.models.sage_softmax.learner import SageSoftmax, SageSoftmaxLearner, scaled, vectors, without_pairs
+from recsys_jobs.models.sage_softmax.recipe import sage_fm_softmax
+from recsys_jobs.training.learner import parts_of
 from tests.unit.worlds import dataset, with_everything
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from recsys_jobs.errors import UsageError
+from recsys_jobs.contracts.errors import UsageError
 from recsys_jobs.sample.__main__ import main
 from recsys_jobs.sample.dates import DEFAULT_USERS, FIRST_FOLDER, FIRST_NIGHT, LAST_DAY, SECOND_NIGHT
 from recsys_jobs.sample.landing import Summary, damaged, write

@@ -7,13 +7,13 @@ import pytest
 import torch
 from scipy import sparse
 
-from recsys_jobs.dataset import Dataset, Ints
-from recsys_jobs.evaluation import sampled
-from recsys_jobs.evaluation.exam import examine
-from recsys_jobs.evaluation.order import examine_order
-from recsys_jobs.evaluation.sampled import Negatives, draw
-from recsys_jobs.holdout import Holdout
-from recsys_jobs.models import random_scores
+from recsys_jobs.data.dataset import Dataset, Ints
+from recsys_jobs.data.holdout import Holdout
+from recsys_jobs.evaluation import sampled_negatives
+from recsys_jobs.evaluation.full_ranking import examine_order
+from recsys_jobs.evaluation.sampled_negatives import Negatives, draw
+from recsys_jobs.evaluation.top_k_evaluation import examine
+from recsys_jobs.models.closed_form import random_scores
 from tests.unit.test_ranking import Table
 from tests.unit.worlds import dataset
 
@@ -61,7 +61,7 @@ def test_every_item_is_drawn_as_often_as_its_weight_says() -> None:
 
 def test_blocks_of_users_change_no_candidate(monkeypatch: pytest.MonkeyPatch) -> None:
     once = candidates(2, "random", [(0, 5), (1, 3)])
-    monkeypatch.setattr(sampled, "_KEYS", 8)
+    monkeypatch.setattr(sampled_negatives, "_KEYS", 8)
     assert candidates(2, "random", [(0, 5), (1, 3)]) == once
 
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from recsys_jobs.dataset import Dataset
-from recsys_jobs.errors import JobError
-from recsys_jobs.models.sasrec import FAMILY, fit, load
-from recsys_jobs.models.sequence_training import Network, encode, item_vectors
-from recsys_jobs.models.sequences import Sequences, alike_batches, last_events, sequences
-from recsys_jobs.recipes import sasrec
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.models.sequence.event_sequences import Sequences, alike_batches, last_events, sequences
+from recsys_jobs.models.sequence.learner import Network, encode, item_vectors
+from recsys_jobs.models.sequence.recipe import sasrec
+from recsys_jobs.models.sequence.sasrec import FAMILY, fit, load
 from tests.unit.worlds import dataset, with_everything
 
 CPU = torch.device("cpu")

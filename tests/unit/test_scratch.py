@@ -18,19 +18,19 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from recsys_jobs.contracts.errors import JobError, UsageError
+from recsys_jobs.contracts.settings import ROOT, Settings
+from recsys_jobs.embed.from_scratch import sizes
+from recsys_jobs.embed.from_scratch.boundary import latest_boundary
+from recsys_jobs.embed.from_scratch.corpus import Corpus, make_corpus
+from recsys_jobs.embed.from_scratch.encoders import encoders_of_corpus
+from recsys_jobs.embed.from_scratch.photos import train_image_encoder
+from recsys_jobs.embed.from_scratch.steps import Steps
+from recsys_jobs.embed.from_scratch.text import mask_words, train_text_encoder
+from recsys_jobs.embed.from_scratch.words import train_tokenizer
 from recsys_jobs.embed.image import encode_images, load_image_encoder
 from recsys_jobs.embed.registry import encoder_name
 from recsys_jobs.embed.text import encode_texts, load_text_encoder
-from recsys_jobs.errors import JobError, UsageError
-from recsys_jobs.scratch import sizes
-from recsys_jobs.scratch.boundary import latest_boundary
-from recsys_jobs.scratch.corpus import Corpus, make_corpus
-from recsys_jobs.scratch.encoders import encoders_of_corpus
-from recsys_jobs.scratch.photos import train_image_encoder
-from recsys_jobs.scratch.steps import Steps
-from recsys_jobs.scratch.text import mask_words, train_text_encoder
-from recsys_jobs.scratch.words import train_tokenizer
-from recsys_jobs.settings import ROOT, Settings
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 CPU = torch.device("cpu")
@@ -127,7 +127,7 @@ def test_the_tokenizer_is_the_same_in_every_process(tmp_path: Path) -> None:
     program = """
 import random, sys
 from pathlib import Path
-from recsys_jobs.scratch.words import train_tokenizer
+from recsys_jobs.embed.from_scratch.words import train_tokenizer
 chance = random.Random(0)
 words = ["".join(chance.choices("abcdefghij", k=chance.randint(2, 9))) for _ in range(300)]
 train_tokenizer([" ".join(chance.choices(words, k=12)) for _ in range(300)], 300, 16, Path(sys.argv[1]))
@@ -232,8 +232,8 @@ def test_the_same_corpus_gives_the_same_weights_bit_for_bit(tmp_path: Path) -> N
 
 def test_full_size_is_the_seeds_distilbert_and_resnet_50() -> None:
     """Built without memory for the weights: what counts is their shapes."""
-    from recsys_jobs.scratch.photos import PhotoTraining
-    from recsys_jobs.scratch.text import TextTraining
+    from recsys_jobs.embed.from_scratch.photos import PhotoTraining
+    from recsys_jobs.embed.from_scratch.text import TextTraining
 
     with torch.device("meta"):
         text = TextTraining(sizes.full(), 30_522).guesser.distilbert

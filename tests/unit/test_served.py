@@ -12,15 +12,17 @@ import pandas as pd
 import pytest
 from safetensors.torch import load_file, save_file
 
-from recsys_jobs import families
-from recsys_jobs.erasure.models import _without_row
-from recsys_jobs.errors import JobError
-from recsys_jobs.models.contract import Factors, Model
-from recsys_jobs.models.served import terms
-from recsys_jobs.ranking import top_k
-from recsys_jobs.recipes import Recipe, ease_text, item_knn, item_knn_recent, user_knn
-from recsys_jobs.register import write_model
-from recsys_jobs.serving_model import Recommender
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.models import families
+from recsys_jobs.models.closed_form.recipe import ease_text, item_knn, user_knn
+from recsys_jobs.models.recent.recipe import item_knn_recent
+from recsys_jobs.models.servable_terms import terms
+from recsys_jobs.operations.erasure.models import _without_row
+from recsys_jobs.ranking.model import Factors, Model
+from recsys_jobs.ranking.top_k import top_k
+from recsys_jobs.registry.pyfunc_model import Recommender
+from recsys_jobs.registry.register import write_model
+from recsys_jobs.training.recipe import Recipe
 from tests.unit.test_blend import TRAINED, blend_of
 from tests.unit.test_recency import shop
 from tests.unit.worlds import with_everything

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from recsys_jobs.errors import UsageError
-from recsys_jobs.settings import default, lake_address, lake_root, load_settings, parse_date, table_uri
+from recsys_jobs.contracts.errors import UsageError
+from recsys_jobs.contracts.settings import default, lake_address, lake_root, load_settings, parse_date, table_uri
 
 
 def test_a_file_overrides_the_default(tmp_path: Path) -> None:

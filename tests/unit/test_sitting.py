@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recsys_jobs.dataset import Dataset
-from recsys_jobs.errors import JobError, UsageError
-from recsys_jobs.evaluation.protocols import TEST, TEST_INPUT, TRAIN, VALIDATION, VALIDATION_INPUT, Parts
-from recsys_jobs.exam_data.raw import Item, Log, RawData, assemble
-from recsys_jobs.exams.sitting import Sitting, know, needed_reviews, sit
-from recsys_jobs.exams.vectors import Contents
-from recsys_jobs.holdout import Holdout
-from recsys_jobs.models.graph import build_graph
-from recsys_jobs.models.histories import events_matrix
-from recsys_jobs.models.past import without
-from recsys_jobs.settings import Settings
+from recsys_jobs.contracts.errors import JobError, UsageError
+from recsys_jobs.contracts.settings import Settings
+from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.data.histories import events_matrix
+from recsys_jobs.data.holdout import Holdout
+from recsys_jobs.data.readers.raw import Item, Log, RawData, assemble
+from recsys_jobs.data.split_protocols import TEST, TEST_INPUT, TRAIN, VALIDATION, VALIDATION_INPUT, Parts
+from recsys_jobs.data.without_events import without
+from recsys_jobs.exam.contents import Contents
+from recsys_jobs.exam.datasets import Sitting, know, needed_reviews, sit
+from recsys_jobs.models.sage_fm.item_graph import build_graph
 from tests.unit.worlds import dataset
 
 # user, item, part: u1 and u2 share a and b; u3 has one event of each part; item d is asked for alone

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from recsys_jobs.dataset import Dataset
-from recsys_jobs.evaluation.exam import examine
-from recsys_jobs.evaluation.sampled import Negatives
+from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.evaluation.sampled_negatives import Negatives
 from recsys_jobs.evaluation.slices import AMONG_NEW_ITEMS, NOTES, new_items, slices
-from recsys_jobs.gate import Decision
-from recsys_jobs.models import popularity
-from recsys_jobs.report import render
+from recsys_jobs.evaluation.top_k_evaluation import examine
+from recsys_jobs.models.closed_form import popularity
+from recsys_jobs.night.report_page import render
+from recsys_jobs.promotion.gate import Decision
 from tests.unit.test_exam import pairs, value
 from tests.unit.test_ranking import Table, product
 from tests.unit.worlds import dataset

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.peers import train_part, write_events
-from recsys_jobs.exam_data import sequences
-from recsys_jobs.exam_data.raw import RawData
+from recsys_jobs.data.readers import sequences
+from recsys_jobs.data.readers.raw import RawData
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsys_jobs import lake
-from recsys_jobs.errors import UsageError
-from recsys_jobs.sql import print_csv, query, show
-from recsys_jobs.tables import ITEM_IMAGES, RECOMMENDATIONS, TABLES
+from recsys_jobs.contracts.errors import UsageError
+from recsys_jobs.contracts.tables import ITEM_IMAGES, RECOMMENDATIONS, TABLES
+from recsys_jobs.lake import delta
+from recsys_jobs.lake.sql import print_csv, query, show
 
 OLD, NEW = date(2024, 1, 1), date(2024, 1, 2)
 
@@ -30,7 +30,7 @@ def a_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for day in (NEW, OLD):
         rows = [(day, "ann", rank, f"i{rank}", 1.0 / rank, "m", 1, "f") for rank in (1, 2)]
         columns = dict(zip(RECOMMENDATIONS.names, map(list, zip(*rows, strict=True)), strict=True))
-        lake.replace_date(RECOMMENDATIONS, day, pa.table(columns))
+        delta.replace_date(RECOMMENDATIONS, day, pa.table(columns))
 
 
 def test_the_latest_night_is_the_latest_date_not_the_last_written() -> None:
@@ -153,6 +153,6 @@ def test_a_table_that_was_merged_into_can_still_be_filtered() -> None:
     row = {"item_id": "i1", "source": "a.jpg", "state": "unreachable"}
     for state in ("unreachable", "ok"):  # the second replaces the first: delta-rs rewrites the file
         rows = [row | {"state": state, "checked_on": NEW}, row | {"item_id": "i2", "checked_on": NEW}]
-        lake.upsert(ITEM_IMAGES, pa.Table.from_pylist(rows, lake.arrow_schema(ITEM_IMAGES)))
+        delta.upsert(ITEM_IMAGES, pa.Table.from_pylist(rows, delta.arrow_schema(ITEM_IMAGES)))
     assert query("select state from item_images where item_id = 'i1'").fetchall() == [("ok",)]
-    assert lake.read(ITEM_IMAGES, pc.field("item_id") == "i2", ["state"])["state"].to_pylist() == ["unreachable"]
+    assert delta.read(ITEM_IMAGES, pc.field("item_id") == "i2", ["state"])["state"].to_pylist() == ["unreachable"]

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from recsys_jobs.errors import JobError, UsageError
-from recsys_jobs.stack import airflow_init, env_file, healthy
+from recsys_jobs.contracts.errors import JobError, UsageError
+from recsys_jobs.operations.stack import airflow_init, env_file, healthy
 
 HEALTH = {"metadatabase": {"status": "healthy"}, "scheduler": {"status": "unhealthy"}, "triggerer": {"status": None}}
 

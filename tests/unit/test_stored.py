@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from recsys_jobs.errors import JobError, UsageError
-from recsys_jobs.exam_data import csv_folder
-from recsys_jobs.stored import command, compute, drop, listing
-from recsys_jobs.stored.listing import Stored
+from recsys_jobs.commands import embeddings
+from recsys_jobs.contracts.errors import JobError, UsageError
+from recsys_jobs.data.readers import csv_folder
+from recsys_jobs.operations.storage import compute, drop, listing
+from recsys_jobs.operations.storage.listing import Stored
 from tests.unit.test_exam_data import put
 from tests.unit.test_exam_vectors import encoded
 
@@ -78,10 +79,10 @@ def test_an_encoder_is_named_as_listed_by_its_label_or_by_a_pair(name: str, mean
 
 
 def test_without_a_terminal_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert command.confirmed("All?", yes=True)
+    assert embeddings.confirmed("All?", yes=True)
     monkeypatch.setattr("sys.stdin", open("/dev/null"))  # noqa: PTH123, SIM115
     with pytest.raises(UsageError, match="say --yes"):
-        command.confirmed("All?", yes=False)
+        embeddings.confirmed("All?", yes=False)
 
 
 @pytest.mark.parametrize(

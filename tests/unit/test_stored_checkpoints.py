@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from recsys_jobs import checkpoints, tracking
-from recsys_jobs.checkpoints import Checkpoint
-from recsys_jobs.stored import checkpoints as kept
+from recsys_jobs.operations.storage import checkpoints as kept
+from recsys_jobs.registry import mlflow_client
+from recsys_jobs.training import checkpoints
+from recsys_jobs.training.checkpoints import Checkpoint
 
 
 @pytest.mark.slow
@@ -31,7 +32,7 @@ def test_what_is_finished_abandoned_or_broken_goes_and_the_rest_stays(
     for name in ("b1", "c2"):
         os.utime(folder / name, (old, old))
     tags = {"recipe": "sage_fm", "lake": "demo-lake", "cut": "2014-03-01"}
-    with tracking.new_run("x", "exam", "a0", tags):
+    with mlflow_client.new_run("x", "exam", "a0", tags):
         pass
     assert [(one.fingerprint, one.state) for one in kept.left()] == [
         *(("b1", "unreadable"), ("c2", "abandoned"), ("a0", "finished"), ("d3", "unfinished"))

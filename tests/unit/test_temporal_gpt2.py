@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from recsys_jobs.dataset import Dataset, Ints
-from recsys_jobs.evaluation.exam import examine
-from recsys_jobs.holdout import Holdout
-from recsys_jobs.models.moments import DAY
-from recsys_jobs.models.temporal_gpt2 import fit
-from recsys_jobs.recipes import temporal_gpt2
+from recsys_jobs.data.dataset import Dataset, Ints
+from recsys_jobs.data.holdout import Holdout
+from recsys_jobs.evaluation.top_k_evaluation import examine
+from recsys_jobs.models.sequence.recipe import temporal_gpt2
+from recsys_jobs.models.sequence.temporal_gpt2 import fit
+from recsys_jobs.models.sequence.time_features import DAY
 from tests.unit.worlds import dataset
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -131,7 +131,7 @@ def test_where_it_is_asked_from_helps() -> None:
 
 
 def test_it_is_the_size_that_its_recipe_says() -> None:
-    from recsys_jobs.models.temporal_gpt2 import Body
+    from recsys_jobs.models.sequence.temporal_gpt2 import Body
 
     config = Body(replace(TINY, blocks=3, heads=4, length=7)).decoder.config
     assert (config.n_embd, config.n_layer, config.n_head, config.n_inner, config.n_positions) == (16, 3, 4, 32, 7)

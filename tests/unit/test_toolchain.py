@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from recsys_jobs.errors import JobError
+from recsys_jobs.contracts.errors import JobError
 from spark import toolchain
 
 

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from recsys_jobs import training
-from recsys_jobs.dataset import Dataset
-from recsys_jobs.devices import deterministic
-from recsys_jobs.errors import JobError
-from recsys_jobs.learner import EpochLog
-from recsys_jobs.models.fitted_sage_fm import FittedSageFM
-from recsys_jobs.models.sage_fm_training import fit, load
-from recsys_jobs.recipes import SageFMRecipe, sage_fm, sage_fm_seed
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.models.sage_fm.fitted import FittedSageFM
+from recsys_jobs.models.sage_fm.learner import fit, load
+from recsys_jobs.models.sage_fm.recipe import SageFMRecipe, sage_fm, sage_fm_seed
+from recsys_jobs.torch_common.devices import deterministic
+from recsys_jobs.training import loop
+from recsys_jobs.training.learner import EpochLog
 from tests.unit.worlds import dataset, two_tastes, with_everything
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -215,7 +215,7 @@ def test_a_gradient_is_shortened_as_torch_does_it_or_left_as_it_is(most: float) 
     ours, theirs = (torch.nn.Linear(3, 2) for _ in range(2))
     for layer in (ours, theirs):
         layer.weight.grad = torch.arange(6.0).reshape(2, 3)  # the bias has none
-    training._clip(ours, most)
+    loop._clip(ours, most)
     torch.nn.utils.clip_grad_norm_(theirs.parameters(), most)
     assert torch.equal(ours.weight.grad, theirs.weight.grad)
 

@@ -7,8 +7,8 @@ import sqlite3
 
 import pytest
 
-from recsys_jobs.errors import run_main
-from recsys_jobs.troubles import told
+from recsys_jobs.contracts.environment_errors import told
+from recsys_jobs.contracts.errors import run_main
 
 
 @pytest.mark.parametrize(

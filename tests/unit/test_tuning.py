@@ -13,22 +13,17 @@ import pytest
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from recsys_jobs import families
-from recsys_jobs.dataset import Dataset
-from recsys_jobs.errors import JobError, UsageError
-from recsys_jobs.recipes import (
-    RECIPES,
-    BlendRecipe,
-    EaseTextRecipe,
-    Recipe,
-    ease_text,
-    item_knn_recent,
-    lightgcn,
-    recipe,
-    restored,
-)
-from recsys_jobs.recipes.tuned import keep, place, root
-from recsys_jobs.settings import Settings
+from recsys_jobs.contracts.errors import JobError, UsageError
+from recsys_jobs.contracts.settings import Settings
+from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.models import families
+from recsys_jobs.models.blend.recipe import BlendRecipe
+from recsys_jobs.models.closed_form.recipe import EaseTextRecipe, ease_text
+from recsys_jobs.models.lightgcn.recipe import lightgcn
+from recsys_jobs.models.recent.recipe import item_knn_recent
+from recsys_jobs.models.recipes import RECIPES, recipe, restored
+from recsys_jobs.models.tuned_recipes import keep, place, root
+from recsys_jobs.training.recipe import Recipe
 from recsys_jobs.tuning import record
 from recsys_jobs.tuning.objective import Worth, worth
 from recsys_jobs.tuning.options import Call

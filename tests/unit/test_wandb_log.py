@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from recsys_jobs.errors import UsageError
-from recsys_jobs.exams import wandb_log
+from recsys_jobs.contracts.errors import UsageError
+from recsys_jobs.exam import wandb_log
 
 
 def test_an_absent_library_is_said_before_anything_is_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,7 +22,7 @@ def test_an_absent_library_is_said_before_anything_is_fitted(monkeypatch: pytest
 
 
 def test_an_exam_does_not_import_it() -> None:
-    code = "import sys, recsys_jobs.exams.wandb_log; sys.exit('wandb' in sys.modules)"
+    code = "import sys, recsys_jobs.exam.wandb_log; sys.exit('wandb' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

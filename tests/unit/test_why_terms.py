@@ -9,13 +9,13 @@ import pytest
 import torch
 from scipy import sparse
 
-from recsys_jobs.dataset import Dataset
-from recsys_jobs.models.contract import SplitsByHistory, SplitsByModality
-from recsys_jobs.models.fitted_sage_fm import FittedSageFM
-from recsys_jobs.models.item_to_item import ItemToItemModel
-from recsys_jobs.models.popularity import PopularityModel
-from recsys_jobs.models.sage_fm import SageFM
-from recsys_jobs.recipes import SageFMRecipe, sage_fm, sage_fm_seed
+from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.models.base.item_to_item import ItemToItemModel
+from recsys_jobs.models.closed_form.popularity import PopularityModel
+from recsys_jobs.models.sage_fm.fitted import FittedSageFM
+from recsys_jobs.models.sage_fm.network import SageFM
+from recsys_jobs.models.sage_fm.recipe import SageFMRecipe, sage_fm, sage_fm_seed
+from recsys_jobs.ranking.model import SplitsByHistory, SplitsByModality
 from tests.unit.worlds import dataset, with_everything
 
 TINY = {"width": 8, "graph_width": 8, "fm_rank": 4}

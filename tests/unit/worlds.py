@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from recsys_jobs.dataset import Dataset
+from recsys_jobs.data.dataset import Dataset
 
 TEXT, IMAGE = 6, 5
 

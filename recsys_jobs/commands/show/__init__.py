@@ -1,0 +1,1 @@
+"""A person's slate with titles and pictures."""

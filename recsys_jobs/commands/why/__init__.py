@@ -1,0 +1,1 @@
+"""`recsys why`: what published places are made of."""

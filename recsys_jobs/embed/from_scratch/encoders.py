@@ -1,0 +1,134 @@
+"""Finds the encoders from scratch that a cut may use, or makes them, and names them to the rest as local folders.
+
+An encoder's folder is named by everything that decides its weights, so that one which was made is found
+again by every night of its period, and made anew where its corpus changed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fcntl
+import hashlib
+import json
+import logging
+import shutil
+from collections.abc import Callable
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from recsys_jobs.contracts.errors import UsageError
+from recsys_jobs.contracts.settings import Settings, lake_root
+from recsys_jobs.contracts.source_hash import sources_hash
+from recsys_jobs.embed.from_scratch.boundary import latest_boundary
+from recsys_jobs.embed.from_scratch.corpus import Corpus, lake_corpus
+from recsys_jobs.embed.from_scratch.photos import save_processor, train_image_encoder
+from recsys_jobs.embed.from_scratch.sizes import NAMES, Size, size_called
+from recsys_jobs.embed.from_scratch.text import train_text_encoder
+from recsys_jobs.embed.from_scratch.words import train_tokenizer
+from recsys_jobs.embed.registry import MODALITIES, mark_raw
+from recsys_jobs.torch_common.devices import choose_device
+
+_PINS = ("torch", "transformers", "tokenizers", "pillow")
+_RAW = {"text": "tokens", "image": "pixels"}  # names of what leaves contents raw
+log = logging.getLogger(__name__)
+
+
+def encoders_of_cut(settings: Settings, cut: date, modalities: tuple[str, ...] = MODALITIES) -> Settings:
+    """Return settings whose encoders from scratch are named by their folders: those of the cut's latest boundary.
+
+    A night's two cuts share the encoders of the earlier one. Other settings come back as they are.
+    """
+    sizes = _sizes(settings, modalities)
+    if not sizes:
+        return settings
+    boundary = latest_boundary(cut, settings.encoder_months)
+    corpus = lake_corpus(
+        boundary, max(size.max_texts for size in sizes.values()), max(size.max_photos for size in sizes.values())
+    )
+    log.info("encoders of %s: %d texts, %d photos before it", boundary, len(corpus.texts), len(corpus.photos))
+    return encoders_of_corpus(settings, corpus, lake_root() / "encoders" / str(boundary), modalities)
+
+
+def encoders_of_corpus(
+    settings: Settings, corpus: Corpus, place: Path, modalities: tuple[str, ...] = MODALITIES
+) -> Settings:
+    """Return settings whose encoders from scratch are folders in `place`, trained on the corpus where need be.
+
+    Without photos an image encoder keeps its name, which nothing can load: then there is nothing to encode either.
+    """
+    named: dict[str, Any] = {}
+    for modality, size in _sizes(settings, modalities).items():
+        name = f"{modality}_encoder"
+        if getattr(settings, name).startswith(_RAW[modality]):
+            named[name] = str(_raw(modality, corpus, size, place))
+        elif modality == "text":
+            named[name] = str(_text_encoder(corpus, size, place, settings.seed))
+        elif corpus.photos:
+            words = _text_encoder(corpus, size, place, settings.seed)
+            named[name] = str(_image_encoder(corpus, size, words, place, settings.seed))
+    return dataclasses.replace(settings, **named)
+
+
+def _sizes(settings: Settings, modalities: tuple[str, ...]) -> dict[str, Size]:
+    """The sizes of the encoders that are from scratch, by modality."""
+    named = {modality: getattr(settings, f"{modality}_encoder") for modality in modalities}
+    for modality, name in named.items():
+        if other := next((m for m in MODALITIES if m != modality and name.startswith(_RAW[m])), ""):
+            raise UsageError(f"{modality}_encoder is {name!r}, which is for {other}s: name another")
+    return {modality: size_called(name) for modality, name in named.items() if name in NAMES}
+
+
+def _raw(modality: str, corpus: Corpus, size: Size, place: Path) -> Path:
+    """The folder of an encoder that leaves contents raw: token ids, or the pixels that the model reads."""
+    decides = (
+        [corpus.identity(photos=False), sources_hash("recsys_jobs.embed.from_scratch.words")]
+        if modality == "text"
+        else []
+    )
+
+    def make(folder: Path) -> None:
+        if modality == "text":
+            train_tokenizer(corpus.texts, size.vocabulary, size.text_length, folder)
+        else:
+            save_processor(folder, size.image_side)
+        mark_raw(folder, size.text_length if modality == "text" else 3 * size.image_side**2)
+
+    return _made(place / f"{size.name}-{_RAW[modality]}-{_digest(decides, size, 0)}", make)
+
+
+def _text_encoder(corpus: Corpus, size: Size, place: Path, seed: int) -> Path:
+    decides = [corpus.identity(photos=False), sources_hash("recsys_jobs.embed.from_scratch.text")]
+    return _made(
+        place / f"{size.name}-text-{_digest(decides, size, seed)}",
+        lambda folder: train_text_encoder(corpus, size, folder, seed, choose_device()),
+    )
+
+
+def _image_encoder(corpus: Corpus, size: Size, words: Path, place: Path, seed: int) -> Path:
+    decides = [corpus.identity(photos=True), words.name, sources_hash("recsys_jobs.embed.from_scratch.photos")]
+    return _made(
+        place / f"{size.name}-image-{_digest(decides, size, seed)}",
+        lambda folder: train_image_encoder(corpus, size, words, folder, seed, choose_device()),
+    )
+
+
+def _digest(decides: list[str], size: Size, seed: int) -> str:
+    everything = [*decides, dataclasses.asdict(size), seed, {name: version(name) for name in _PINS}]
+    return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _made(folder: Path, make: Callable[[Path], None]) -> Path:
+    """Return the folder, made by one process while others wait, and there only when it is whole."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with (folder.parent / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.is_dir():
+            partial = folder.with_name(f".{folder.name}.partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir()
+            make(partial)
+            partial.rename(folder)
+            log.info("made encoder %s", folder)
+    return folder

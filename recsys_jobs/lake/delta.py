@@ -1,0 +1,262 @@
+"""The one place where the torch side talks to Delta: delta-rs, no JVM.
+
+Reads go through Arrow; a write replaces what it owns (a date, or rows by key) in one atomic commit.
+Inside `pinned` the lake's tables are read at fixed versions: whoever writes meanwhile changes nothing.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+import pyarrow.fs as fs
+from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from recsys_jobs.contracts import fault_injection
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.contracts.settings import lake_root, table_uri
+from recsys_jobs.contracts.tables import Table
+
+_NOT_PINNED: Mapping[str, int | None] = {}
+_pins: ContextVar[Mapping[str, int | None]] = ContextVar("pins", default=_NOT_PINNED)
+
+_ARROW = {
+    "string": pa.string(),
+    "boolean": pa.bool_(),
+    "int": pa.int32(),
+    "long": pa.int64(),
+    "float": pa.float32(),
+    "double": pa.float64(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+}
+
+
+def arrow_type(spark_type: str) -> pa.DataType:
+    """The Arrow type of a Spark SQL type name, `array<…>` included."""
+    if spark_type.startswith("array<"):
+        return pa.list_(arrow_type(spark_type[len("array<") : -1]))
+    return _ARROW[spark_type]
+
+
+def arrow_schema(table: Table) -> pa.Schema:
+    """The table's schema in Arrow."""
+    return pa.schema([pa.field(c.name, arrow_type(c.type), c.nullable) for c in table.columns])
+
+
+def table_path(table: Table, lake: Path | None = None) -> str:
+    """Where the table stands: a folder, or an s3:// address (keys and endpoint: the variables AWS_…)."""
+    return table_uri(table.name, lake or lake_root())
+
+
+def open_table(table: Table, lake: Path | None = None) -> DeltaTable | None:
+    """The Delta table, or None while nothing was ever written to it; JobError where a pinned version is gone."""
+    pins = _NOT_PINNED if lake else _pins.get()
+    wanted = pins.get(table.name)
+    if table.name in pins and wanted is None:  # it did not exist yet
+        return None
+    try:
+        return DeltaTable(table_path(table, lake), version=wanted)
+    except TableNotFoundError:
+        return None
+    except DeltaError as error:
+        if wanted is None:
+            raise
+        raise JobError(f"version {wanted} of {table.name} is not kept any more: {error}") from None
+
+
+def dataset(delta: DeltaTable, schema: pa.Schema | None = None) -> ds.Dataset:
+    """The table's files as an Arrow dataset.
+
+    Local files are read by Arrow itself: delta-rs's reader is Python that Arrow's threads call, and a process that
+    ends while one of them closes a file is aborted, its work done and its exit status -6 (apache/arrow#34314).
+    """
+    place = urlsplit(delta.table_uri)
+    local = fs.SubTreeFileSystem(url2pathname(place.path), fs.LocalFileSystem()) if place.scheme == "file" else None
+    return delta.to_pyarrow_dataset(schema=schema, filesystem=local)
+
+
+@contextmanager
+def pinned(versions: Mapping[str, int | None]) -> Iterator[None]:
+    """Within, read these tables of the lake at these Delta versions, None being before the first; for reading only."""
+    token = _pins.set(versions)
+    try:
+        yield
+    finally:
+        _pins.reset(token)
+
+
+def read(
+    table: Table,
+    where: ds.Expression | None = None,
+    columns: list[str] | None = None,
+    lake: Path | None = None,
+) -> pa.Table:
+    """Rows that match `where`, sorted by key; an empty table while none was written.
+
+    A column that is newer than the table is null until a row that has it is written.
+    """
+    delta = open_table(table, lake)
+    if delta is None:
+        return arrow_schema(table).empty_table().select(columns or table.names)
+    wanted = columns or table.names
+    fetched = list(dict.fromkeys([*wanted, *table.key]))
+    rows = scan(table, lake).to_table(filter=where, columns=fetched)
+    return rows.sort_by([(name, "ascending") for name in table.key]).select(wanted)
+
+
+def read_date(table: Table, day: date, columns: list[str] | None = None, lake: Path | None = None) -> pa.Table:
+    """The partition of one date (`run_date` or `as_of`), sorted by key."""
+    return read(table, pc.field(table.partitioned_by[0]) == pa.scalar(day), columns, lake)
+
+
+def dates(table: Table, lake: Path | None = None) -> list[date]:
+    """The dates that a table partitioned by date has rows of, in order; from its log, without reading a row."""
+    delta = open_table(table, lake)
+    column = table.partitioned_by[0]
+    return sorted({date.fromisoformat(part[column]) for part in delta.partitions()} if delta else set())
+
+
+def version(table: Table, lake: Path | None = None) -> int | None:
+    """The Delta version of the table now, for lineage; None while it does not exist."""
+    delta = open_table(table, lake)
+    return None if delta is None else delta.version()
+
+
+def replace_date(table: Table, day: date, rows: pa.Table, lake: Path | None = None) -> None:
+    """Replace one date's partition by `rows`, in one commit."""
+    column = table.partitioned_by[0]
+    _write(table, rows, lake, mode="overwrite", predicate=f"{column} = '{day.isoformat()}'")
+
+
+def append(table: Table, rows: pa.Table, lake: Path | None = None) -> None:
+    """Add `rows`, in one commit."""
+    _write(table, rows, lake, mode="append")
+
+
+def upsert(table: Table, rows: pa.Table, lake: Path | None = None) -> None:
+    """Insert `rows`, replacing those with equal keys, in one commit."""
+    delta = open_table(table, lake)
+    if delta is None:
+        append(table, rows, lake)
+        return
+    same = " AND ".join(f"old.{name} = new.{name}" for name in table.key)
+    merge = delta.merge(_shaped(table, rows), predicate=same, source_alias="new", target_alias="old", merge_schema=True)
+    with fault_injection.commit(table.name, Path(table_path(table, lake))), _told_of_others(table):
+        merge.when_matched_update_all().when_not_matched_insert_all().execute()
+
+
+@contextmanager
+def alone(what: str, lake: Path | None = None) -> Iterator[None]:
+    """Hold off whoever else does `what` on this lake until the block ends: a lock of this machine, as for a folder."""
+    folder = lake or lake_root()
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f".{what}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def scan(table: Table, lake: Path | None = None) -> ds.Dataset:
+    """The table as an Arrow dataset; an empty one while nothing was ever written to it.
+
+    A column that is newer than the table is null until a row that has it is written.
+
+    A table that `upsert` changed is held in memory: what delta-rs rewrites in a merge it marks as string views,
+    on which Arrow has no comparison (pyarrow 25), so that a filter on such a file is an error.
+    """
+    delta = open_table(table, lake)
+    if delta is None:
+        return ds.dataset(arrow_schema(table).empty_table())
+    found = dataset(delta, arrow_schema(table))
+    if table.partitioned_by:  # written by date, never merged
+        return found
+    types = {field.type for fragment in found.get_fragments() for field in fragment.physical_schema}
+    return ds.dataset(found.to_table()) if pa.string_view() in types else found
+
+
+def rewrite(
+    table: Table,
+    rows: pa.Table | pa.RecordBatchReader,
+    parts: list[Any] | None = None,
+    lake: Path | None = None,
+) -> None:
+    """Put `rows` in the place of the table's, or of those of some partitions, in one commit.
+
+    For an erasure or maintenance, which hold the lake alone: whichever engine writes the table is not at work.
+    """
+    listed = ", ".join("'" + str(part).replace("'", "''") + "'" for part in parts or [])
+    how = {"predicate": f"{table.partitioned_by[0]} IN ({listed})"} if listed else {}
+    write_deltalake(
+        table_path(table, lake), rows, partition_by=list(table.partitioned_by) or None, mode="overwrite", **how
+    )  # type: ignore[call-overload]
+
+
+def remove_rows(table: Table, gone: ds.Expression, lake: Path | None = None) -> int:
+    """Write the partitions that have rows like `gone` again without those; return how many rows that were.
+
+    Not Delta's DELETE: its predicate would be logged, and the files that it rewrites hold string views (see `scan`).
+    """
+    column = next(iter(table.partitioned_by), None)
+    rows = read(table, gone, [column or table.key[0]], lake)
+    if not rows.num_rows:
+        return 0
+    parts = pc.unique(rows[column]).to_pylist() if column else []
+    stays = ~gone & pc.field(column).isin(parts) if column else ~gone
+    rewrite(table, scan(table, lake).scanner(filter=stays).to_reader(), parts, lake)
+    return int(rows.num_rows)
+
+
+def vacuum(delta: DeltaTable, hours: int, dry_run: bool = False) -> list[Path]:
+    """Remove the files that no version of the last `hours` needs; return those that were there.
+
+    The caller answers for hours below Delta's own bound of a week: it holds the lake alone, or leaves more.
+    """
+    run = partial(delta.vacuum, retention_hours=hours, enforce_retention_duration=False, full=True)
+    listed = run(dry_run=True)  # removed ones are listed again as long as the log knows them
+    there = [
+        path for path in (Path(delta.table_uri.removeprefix("file://")) / name for name in listed) if path.exists()
+    ]
+    if not dry_run:
+        run(dry_run=False)
+    return there
+
+
+def _write(table: Table, rows: pa.Table, lake: Path | None, **how: str) -> None:
+    partitions = list(table.partitioned_by) or None
+    place, shaped = table_path(table, lake), _shaped(table, rows)
+    with fault_injection.commit(table.name, Path(place)), _told_of_others(table):
+        write_deltalake(place, shaped, partition_by=partitions, **how)  # type: ignore[call-overload]
+
+
+@contextmanager
+def _told_of_others(table: Table) -> Iterator[None]:
+    """JobError where another writer replaced the same rows between this one's reading of the log and its commit."""
+    try:
+        yield
+    except CommitFailedError as error:
+        raise JobError(
+            f"another writer changed {table.name} at the same moment: its rows stand whole, of this one's there are "
+            f"none; run this again if they are wanted ({' '.join(str(error).split())})"
+        ) from None
+
+
+def _shaped(table: Table, rows: pa.Table) -> pa.Table:
+    """`rows` with exactly the table's columns and types; JobError where they do not fit."""
+    if table.writer != "delta-rs":
+        raise JobError(f"{table.name} is written by {table.writer} alone")
+    try:
+        return rows.select(table.names).cast(arrow_schema(table))
+    except (KeyError, pa.ArrowInvalid, ValueError) as error:
+        raise JobError(f"rows do not fit table {table.name}: {error}") from None

@@ -1,0 +1,60 @@
+"""Shards between top-K and publishing: Parquet under `<lake>/_staging/<run_date>`, which no reader sees."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.contracts.fault_injection import point
+from recsys_jobs.contracts.settings import lake_root
+from recsys_jobs.contracts.tables import Table
+from recsys_jobs.lake.delta import arrow_schema
+
+_DONE = "_DONE"  # written last: a folder without it is half a table
+
+
+def folder(table: Table, run_date: date) -> Path:
+    """Where the shards of one table and date stand."""
+    return lake_root() / "_staging" / str(run_date) / table.name
+
+
+def write(table: Table, run_date: date, shards: Iterable[pa.Table]) -> int:
+    """Replace the staged shards; return how many rows they have."""
+    place = folder(table, run_date)
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    rows = 0
+    for number, shard in enumerate(shards):
+        shaped = shard.select(table.names).cast(arrow_schema(table))
+        pq.write_table(shaped, place / f"{number:05d}.parquet")
+        rows += shaped.num_rows
+    point("staging:shards")
+    (place / _DONE).touch()
+    return rows
+
+
+def read(table: Table, run_date: date) -> pa.Table:
+    """The staged rows; JobError where the shards are missing or half there."""
+    place = folder(table, run_date)
+    if not is_whole(table, run_date):
+        raise JobError(
+            f"nothing is staged for {table.name} of {run_date}: run python -m recsys_jobs.night.top_k for it first"
+        )
+    return ds.dataset(sorted(str(path) for path in place.glob("*.parquet")), schema=arrow_schema(table)).to_table()
+
+
+def is_whole(table: Table, run_date: date) -> bool:
+    """Whether everything of one table and date is staged."""
+    return (folder(table, run_date) / _DONE).exists()
+
+
+def clear(run_date: date) -> None:
+    """Remove what was staged for a date."""
+    shutil.rmtree(lake_root() / "_staging" / str(run_date), ignore_errors=True)

@@ -1,0 +1,1 @@
+"""Attention over a user's and an item's tokens, with a contrast of vision and text."""

@@ -1,0 +1,38 @@
+"""Which row of a model's weights is whose: ids kept beside the weights, for a later dataset has other rows.
+
+N rows of the weights, M rows of the dataset, D width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recsys_jobs.data.dataset import Ints
+
+
+def pack(ids: Sequence[str]) -> Tensor:
+    """Return ids as bytes (uint8), which safetensors can hold."""
+    return torch.from_numpy(np.frombuffer("\n".join(ids).encode(), np.uint8).copy())
+
+
+def unpack(packed: Tensor) -> list[str]:
+    """Return the ids that `pack` packed."""
+    text = bytes(packed.numpy()).decode()
+    return text.split("\n") if text else []
+
+
+def rows_of(known: Sequence[str], ids: Sequence[str]) -> Ints:
+    """Return the place of each of `ids` [M] among the known ones [N], -1 where it is not among them."""
+    place = {name: row for row, name in enumerate(known)}
+    return np.array([place.get(name, -1) for name in ids], np.int64)
+
+
+def rows_for(vector_ND: Tensor, known: Sequence[str], ids: Sequence[str]) -> Tensor:
+    """Return the rows of `ids` [M, D], zero where there is none among the known ones' [N, D]."""
+    row_M = torch.from_numpy(rows_of(known, ids))
+    padded_ND = torch.cat([vector_ND, vector_ND.new_zeros(1, vector_ND.shape[1])])
+    return padded_ND[row_M]  # -1 is the row of zeros

@@ -1,0 +1,1 @@
+"""Neighbours, EASE, popularity: what is fitted without epochs."""

@@ -1,0 +1,1 @@
+"""Layers and item features that several families use. No family may enter."""

@@ -1,0 +1,1 @@
+"""LightGCN, and matrix factorization by BPR, which is LightGCN of no layers."""

@@ -1,0 +1,154 @@
+"""How `ncf_rating` learns: the squared error of stars, stopped by that of the validation part's stars.
+
+Slates show a user the items of the most stars that it would give (the seed's top ten).
+U users, I items, E events, N pairs, B batch of users.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.data.dataset import Bools, Dataset, Floats, Ints
+from recsys_jobs.models.base import id_rows
+from recsys_jobs.models.base.weights import packed, restored, unpacked
+from recsys_jobs.models.ncf.network import Contents, Ncf
+from recsys_jobs.models.ncf.recipe import NcfRecipe
+from recsys_jobs.torch_common.devices import to_device
+from recsys_jobs.training import loop
+from recsys_jobs.training.learner import EpochLog, Parts
+
+_PAIRS = 65_536  # predicted at once
+
+
+class Batch(NamedTuple):
+    """One step: pairs and their stars."""
+
+    user_N: Ints
+    item_N: Ints
+    rating_N: Floats
+
+
+class NcfLearner:
+    """The network and its rated pairs (the protocol of learner.py)."""
+
+    def __init__(self, dataset: Dataset, recipe: NcfRecipe, parts: Parts, device: torch.device) -> None:
+        self.dataset, self.recipe, self.device = dataset, recipe, device
+        rated_E = rated(dataset)
+        self.pairs = _pairs(dataset, parts.target_E & rated_E)
+        self.held = _pairs(dataset, dataset.validation_E & ~parts.seen_E & rated_E)
+        if not len(self.pairs.user_N):
+            raise JobError(f"{recipe.name} learns from stars, and no training event has any: choose another recipe")
+        met_U = np.isin(np.arange(len(dataset.users)), self.pairs.user_N)
+        met_I = np.isin(np.arange(len(dataset.items)), self.pairs.item_N)
+        self.contents = Contents(dataset).to(device)
+        self.network = Ncf(recipe, met_U, met_I, dataset.text_IT.shape[1], dataset.genre_IG.shape[1]).to(device)
+        self.network.start(dataset, torch.from_numpy(self.pairs.rating_N))
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return all parameters in one group."""
+        return [{"params": list(self.network.parameters()), "lr": self.recipe.learning_rate}]
+
+    def batches(self, random: np.random.Generator) -> Iterator[Batch]:
+        """Yield one pass over the rated pairs."""
+        order = random.permutation(len(self.pairs.user_N))
+        for start in range(0, len(order), self.recipe.batch):
+            chosen = order[start : start + self.recipe.batch]
+            yield Batch(self.pairs.user_N[chosen], self.pairs.item_N[chosen], self.pairs.rating_N[chosen])
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the mean squared error in stars."""
+        user_N, item_N = to_device(batch.user_N, self.device), to_device(batch.item_N, self.device)
+        stars_N = self.network(self.contents, user_N, item_N)
+        return functional.mse_loss(stars_N.float(), torch.from_numpy(batch.rating_N).to(self.device))
+
+    def look(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
+        """Return the users' stars for every item, and the squared error on the stars that are held out."""
+        score_BI = self.network.all_items(self.contents, user_B)
+        if not len(self.held.user_N):
+            return score_BI, {}
+        stars_N = predict(self.network, self.contents, self.held.user_N, self.held.item_N)
+        return score_BI, {"validation_loss": functional.mse_loss(stars_N, torch.from_numpy(self.held.rating_N)).item()}
+
+    def fitted(self, epochs: int, history: list[EpochLog]) -> FittedNcf:
+        """Return the model over the whole dataset."""
+        return FittedNcf(self.network, self.dataset, epochs, history)
+
+
+def rated(dataset: Dataset) -> Bools:
+    """Return which events bear stars [E]."""
+    unknown_E = np.zeros(len(dataset.event_user_E), np.bool_)
+    return ~np.isnan(dataset.rating_E) if len(dataset.rating_E) else unknown_E
+
+
+def _pairs(dataset: Dataset, chosen_E: Bools) -> Batch:
+    rating_E = dataset.rating_E if len(dataset.rating_E) else np.zeros(len(chosen_E), np.float32)
+    return Batch(dataset.event_user_E[chosen_E], dataset.event_item_E[chosen_E], rating_E[chosen_E])
+
+
+@torch.no_grad()
+def predict(network: Ncf, contents: Contents, user_N: Ints, item_N: Ints) -> Tensor:
+    """Return the stars of pairs [N], on the CPU and within the range that training saw."""
+    network.eval()
+    pairs = torch.from_numpy(np.stack([user_N, item_N])).to(network.mean.device)
+    blocks = [network(contents, *block) for block in pairs.split(_PAIRS, dim=1)]
+    return torch.cat(blocks).float().clamp(*network.limits.tolist()).cpu()
+
+
+class FittedNcf:
+    """A trained network over a dataset (the contract of ranking/model.py, and `Rater`)."""
+
+    def __init__(self, network: Ncf, dataset: Dataset, epochs: int, history: list[EpochLog]) -> None:
+        self.network, self.epochs, self.history = network.eval(), epochs, history
+        self._ids = dataset.users, dataset.items
+        self._contents = Contents(dataset).to(network.mean.device)
+
+    def score_block(self, user_B: Tensor) -> Tensor:
+        """Return the stars [B, I], beyond the range where the network goes beyond it: cut off, the best would tie."""
+        return self.network.all_items(self._contents, user_B.to(self.network.mean.device)).float().cpu()
+
+    def predict_ratings(self, user_N: Tensor, item_N: Tensor) -> Tensor:
+        """Return the stars [N] of pairs."""
+        return predict(self.network, self._contents, user_N.numpy(), item_N.numpy())
+
+    def factors(self) -> None:
+        """None: layers stand between user and item."""
+        return
+
+    @torch.no_grad()
+    def item_vectors(self) -> Tensor:
+        """Return movie embedding, projected title and projected genres side by side [I, contents * D]."""
+        everything_I = torch.arange(len(self.network.item_ID), device=self.network.mean.device)
+        return self.network.item_features(self._contents, everything_I).cpu()
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return the network, and whose its rows are."""
+        users, items = self._ids
+        whose = {"users.names": id_rows.pack(users), "items.names": id_rows.pack(items)}
+        return packed(self.network) | whose | {"epochs": torch.tensor(self.epochs)}
+
+
+def load(weights: dict[str, Tensor], dataset: Dataset, recipe: NcfRecipe) -> FittedNcf:
+    """Return the model of `weights` over a dataset: its own, or a later one with more users and items.
+
+    Raises JobError where the weights are of another recipe, or of contents of other widths.
+    """
+    state = unpacked(weights)
+    rows = {
+        "user_UD": id_rows.rows_for(state["user_UD"], id_rows.unpack(weights["users.names"]), dataset.users),
+        "item_ID": id_rows.rows_for(state["item_ID"], id_rows.unpack(weights["items.names"]), dataset.items),
+    }
+    nobody_U, nothing_I = (np.zeros(len(ids), np.bool_) for ids in (dataset.users, dataset.items))
+    widths = dataset.text_IT.shape[1], dataset.genre_IG.shape[1]
+    network = restored(lambda: Ncf(recipe, nobody_U, nothing_I, *widths), state | rows, recipe.name)
+    return FittedNcf(network, dataset, int(weights["epochs"]), [])
+
+
+fit = partial(loop.fit, NcfLearner)

@@ -1,0 +1,165 @@
+"""How `sage_fm` learns: the graph and the items of each step, its loss, what is logged of its attention.
+
+U users, I items, B pairs of a batch (in a look: users), N candidates, D width, M modalities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+
+from recsys_jobs.data.dataset import Dataset, Ints
+from recsys_jobs.data.histories import events_matrix
+from recsys_jobs.models.layers.alike_texts import alike_titles
+from recsys_jobs.models.sage_fm.fitted import FittedSageFM, damped_edges, load, whole_graph
+from recsys_jobs.models.sage_fm.graph_sage import View, view
+from recsys_jobs.models.sage_fm.item_graph import drop_edges, without_pairs
+from recsys_jobs.models.sage_fm.network import ITEM_MODALITIES, SageFM
+from recsys_jobs.models.sage_fm.recipe import SageFMRecipe
+from recsys_jobs.models.sage_fm.visible_data import World, build_world, leave_out
+from recsys_jobs.torch_common import losses
+from recsys_jobs.torch_common.devices import to_device
+from recsys_jobs.training import loop
+from recsys_jobs.training.learner import EpochLog, Parts
+from recsys_jobs.training.sampling import batches, held_out, own_negatives, owned_among, positives, shared_candidates
+
+__all__ = ["fit", "load"]
+
+
+class Batch(NamedTuple):
+    """One step: its pairs, the graph that they may see, and the items that they are compared with."""
+
+    graph: View
+    user_B: Ints
+    item_B: Ints
+    other: Ints  # each pair's own negative [B] for bpr, candidates that all share [N] for softmax
+
+
+class HeldOut(NamedTuple):
+    """One step of users: the graph without the items that they are to find, and these."""
+
+    graph: View
+    user_B: Ints
+    row_T: Ints  # of the batch
+    item_T: Ints
+
+
+class SageFMLearner:
+    """The network and its training pairs (the protocol of training.py)."""
+
+    def __init__(self, dataset: Dataset, recipe: SageFMRecipe, parts: Parts, device: torch.device) -> None:
+        self.dataset, self.recipe, self.device = dataset, recipe, device
+        self.pairs = positives(dataset, parts.target_E, parts.seen_E, recipe.whole_catalogue)
+        alike_II = alike_titles(dataset, recipe.text_neighbours, device)
+        self.world = build_world(dataset, parts.seen_E, device, alike_II)
+        self.edge_keys = self.world.graph.keys()
+        self.owned_UI = events_matrix(dataset)  # validation included
+        self.known_I = np.isin(np.arange(len(dataset.items)), dataset.event_item_E[parts.seen_E])
+        if recipe.held_out:
+            kept_E = parts.target_E & np.isin(dataset.event_user_E, self.pairs.user_P)
+            self.target_UI = events_matrix(dataset, kept_E)
+            self.seen_U = np.bincount(dataset.event_user_E[parts.seen_E], minlength=len(dataset.users))
+            self.outside_I = ~torch.isin(torch.arange(len(dataset.items)), torch.from_numpy(self.pairs.pool_N))
+        self.network = SageFM(recipe, len(dataset.items), dataset.text_IT.shape[1], dataset.image_IV.shape[1])
+        self.network.to(device)
+        if not recipe.end_to_end:  # vectors of random encoders are nearly alike: their differences say nothing yet
+            self.network.fit_projections(self.world)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return the node inputs, which have a rate of their own, and the rest."""
+        nodes = self.network.graph.input_IG
+        others = [parameter for parameter in self.network.parameters() if parameter is not nodes]
+        return [
+            {"params": others, "lr": self.recipe.learning_rate},
+            {"params": [nodes], "lr": self.recipe.node_learning_rate},
+        ]
+
+    def batches(self, random: np.random.Generator) -> Iterator[Batch | HeldOut]:
+        """Yield one pass over the training pairs, or over the users where a share of theirs is held out at once."""
+        return self._held_out_batches(random) if self.recipe.held_out else self.pair_batches(random)
+
+    def pair_batches(self, random: np.random.Generator) -> Iterator[Batch]:
+        """Yield one pass over the training pairs, with what each is compared with."""
+        recipe, pairs = self.recipe, self.pairs
+        for batch in batches(len(pairs.user_P), recipe.steps_per_epoch, recipe.min_batch, random):
+            user_B, item_B = pairs.user_P[batch], pairs.item_P[batch]
+            graph = self._training_graph(user_B, item_B, random)
+            if recipe.loss == "bpr":
+                yield Batch(graph, user_B, item_B, own_negatives(pairs, user_B, random))
+            else:
+                yield Batch(graph, user_B, item_B, shared_candidates(pairs.pool_N, recipe.negatives, random))
+
+    def _held_out_batches(self, random: np.random.Generator) -> Iterator[HeldOut]:
+        user_N = np.unique(self.pairs.user_P)
+        for batch in batches(len(user_N), self.recipe.steps_per_epoch, self.recipe.min_batch, random):
+            user_B = user_N[batch]
+            row_T, item_T = held_out(self.target_UI, self.seen_U, user_B, self.recipe.held_out, random)
+            yield HeldOut(self._training_graph(user_B[row_T], item_T, random), user_B, row_T, item_T)
+
+    def _training_graph(self, user_B: Ints, item_B: Ints, random: np.random.Generator) -> View:
+        """Return the graph of one step: without what its pairs gave it, some edges and some node inputs."""
+        graph = self.world.graph
+        weight_II = graph.weight_II
+        if self.recipe.hold_out_edges:
+            left_N = without_pairs(graph, self.edge_keys, self.world.history_UI, user_B, item_B)
+            weight_II = sparse.csr_matrix((left_N, weight_II.indices, weight_II.indptr), shape=weight_II.shape)
+        weight_II = drop_edges(damped_edges(self.recipe, self.world, weight_II), self.recipe.edge_dropout, random)
+        kept_I = random.random(len(self.known_I)) >= self.recipe.node_dropout
+        return view(weight_II, self.known_I & kept_I, self.recipe.weighted_edges, self.device)
+
+    def loss(self, batch: Batch | HeldOut) -> Tensor:
+        """Return the loss of one batch."""
+        return self.loss_in(self.world, batch)
+
+    def loss_in(self, world: World, batch: Batch | HeldOut) -> Tensor:
+        """Return the loss of one batch in a world; the same user vector meets the positive and the negatives."""
+        penalty = self.recipe.l2 * torch.stack([p.square().sum() for p in self.network.parameters()]).sum()
+        if isinstance(batch, HeldOut):
+            return penalty + self._held_out_loss(world, batch)
+        return penalty + self._pairs_loss(world, batch)
+
+    def _held_out_loss(self, world: World, batch: HeldOut) -> Tensor:
+        """Return the softmax loss over the pool, the history that is left apart."""
+        world = leave_out(world, batch.user_B[batch.row_T], batch.item_T)
+        items = self.network.encode_items(world, batch.graph)
+        user_BD = self.network.encode_users(world, items, torch.from_numpy(batch.user_B).to(self.device)).vector_BD
+        score_BI = self.network.fm.all_pairs(user_BD, items.fused.vector_BD)
+        left_BI = torch.from_numpy(world.history_UI[batch.user_B].toarray() > 0)
+        row_T, item_T = (to_device(a, self.device) for a in (batch.row_T, batch.item_T))
+        return losses.held_out_softmax(score_BI, row_T, item_T, (left_BI | self.outside_I).to(self.device))
+
+    def _pairs_loss(self, world: World, batch: Batch) -> Tensor:
+        model = self.network
+        items = model.encode_items(world, batch.graph)
+        user_B, item_B, other = (to_device(a, self.device) for a in batch[1:])
+        user_BD = model.encode_users(world, items, user_B, leave_B=item_B).vector_BD
+        positive_B = model.fm(user_BD, model.positives(world, items, item_B, user_B))
+        other_D = items.fused.vector_BD[other]
+        if self.recipe.loss == "bpr":
+            return losses.bpr(positive_B - model.fm(user_BD, other_D))
+        owned_BN = torch.from_numpy(owned_among(self.owned_UI, batch.user_B, batch.other)).to(self.device)
+        score_BN = model.fm.all_pairs(user_BD, other_D)
+        return losses.sampled_softmax(positive_B, score_BN, owned_BN, len(self.pairs.pool_N))
+
+    def look(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
+        """Return the users' scores, and the mean attention of each modality on users and on items."""
+        items = self.network.encode_items(self.world, whole_graph(self.recipe, self.world, self.known_I))
+        users = self.network.encode_users(self.world, items, user_B)
+        names = [f"attention_user_{name}" for name in self.network.user_attention.modalities]
+        names += [f"attention_item_{name}" for name in ITEM_MODALITIES]
+        means = torch.cat([users.attention_BM.float().mean(0), items.fused.attention_BM.float().mean(0)])
+        scores = self.network.fm.all_pairs(users.vector_BD, items.fused.vector_BD)
+        return scores, dict(zip(names, means.tolist(), strict=True))
+
+    def fitted(self, epochs: int, history: list[EpochLog]) -> FittedSageFM:
+        """Return the model over the whole dataset."""
+        return FittedSageFM(self.network, self.dataset, self.known_I, epochs, history, self.device)
+
+
+fit = partial(loop.fit, SageFMLearner)

@@ -1,0 +1,125 @@
+"""What a model may look at: a dataset seen through some of its events.
+
+Training sees the events outside validation, scoring all of them; nothing here is learned.
+U users, I items, E events, R reviews, L reviews kept of one owner, T text width, V image width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+from torch.nn import functional
+
+from recsys_jobs.data.dataset import Bools, Dataset, Ints
+from recsys_jobs.data.histories import Reviews, events_matrix, last_reviews
+from recsys_jobs.models.layers.sparse import Sparse
+from recsys_jobs.models.sage_fm.item_graph import Graph, build_graph
+
+
+@dataclass(frozen=True)
+class World:
+    """Constants of one fit or one scoring, on one device; the sparse structures stay in scipy."""
+
+    history_UI: sparse.csr_matrix  # 1.0 where an event is seen
+    graph: Graph
+    text_IT: Tensor
+    text_present_I: Tensor
+    image_IV: Tensor
+    image_present_I: Tensor
+    review_RT: Tensor
+    user_reviews: Reviews
+    item_reviews: Reviews
+    from_reviews_I: Tensor
+    degree_I: Tensor  # seen users of each item, at least 1
+    alike_II: Sparse | None  # T of models/sage_softmax/item_inputs.py
+    device: torch.device
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Users, items."""
+        users, items = self.history_UI.shape
+        return users, items
+
+
+def build_world(dataset: Dataset, seen_E: Bools, device: torch.device, alike_II: Sparse | None = None) -> World:
+    """Return the dataset as the events `seen_E` show it; edges that only other events made are gone."""
+    history_UI = events_matrix(dataset, seen_E)
+    graph = build_graph(dataset, events_matrix(dataset), history_UI)
+    user_E, item_E, review_E = (a[seen_E] for a in (dataset.event_user_E, dataset.event_item_E, dataset.review_E))
+    takes = dataset.reviews_per_user, dataset.reviews_per_item
+    user_reviews = last_reviews(user_E, item_E, review_E, len(dataset.users), takes[0])
+    described_E = ~dataset.text_from_reviews_I[item_E]
+    own_review_E = np.where(described_E, -1, review_E)
+    item_reviews = last_reviews(item_E, user_E, own_review_E, len(dataset.items), takes[1])
+    return World(
+        history_UI,
+        graph,
+        torch.from_numpy(dataset.text_IT).to(device),
+        torch.from_numpy(dataset.text_present_I).to(device),
+        torch.from_numpy(dataset.image_IV).to(device),
+        torch.from_numpy(dataset.image_present_I).to(device),
+        torch.from_numpy(dataset.review_RT).to(device),
+        Reviews(user_reviews.row_OL.to(device), user_reviews.other_OL.to(device), takes[0]),
+        Reviews(item_reviews.row_OL.to(device), item_reviews.other_OL.to(device), takes[1]),
+        torch.from_numpy(dataset.text_from_reviews_I).to(device),
+        torch.from_numpy(np.maximum(np.bincount(item_E, minlength=len(dataset.items)), 1)).float().to(device),
+        alike_II,
+        device,
+    )
+
+
+def leave_out(world: World, user_T: Ints, item_T: Ints) -> World:
+    """Return the world without some pairs: they leave the users' histories, their reviews leave both sides."""
+    items = world.shape[1]
+    key_T = np.unique(user_T * items + item_T)
+    history = world.history_UI
+    row_E = np.repeat(np.arange(history.shape[0]), np.diff(history.indptr))
+    left_E = np.where(np.isin(row_E * items + history.indices, key_T), 0, history.data).astype(np.float32)
+    return replace(
+        world,
+        history_UI=sparse.csr_matrix((left_E, history.indices, history.indptr), shape=history.shape),
+        user_reviews=_without(world.user_reviews, key_T, items, by_user=True),
+        item_reviews=_without(world.item_reviews, key_T, items, by_user=False),
+    )
+
+
+def _without(reviews: Reviews, key_T: Ints, items: int, by_user: bool) -> Reviews:
+    """Return the reviews of pairs that are not among the keys user * I + item."""
+    if not bool((reviews.row_OL >= 0).any()):
+        return reviews
+    owner_O1 = torch.arange(len(reviews.row_OL), device=reviews.row_OL.device)[:, None]
+    user, item = (owner_O1, reviews.other_OL) if by_user else (reviews.other_OL, owner_O1)
+    leaves_OL = torch.isin(user * items + item, torch.from_numpy(key_T).to(reviews.row_OL.device))
+    return reviews._replace(row_OL=reviews.row_OL.masked_fill(leaves_OL, -1))
+
+
+def mean_review(world: World, reviews: Reviews, owner_B: Tensor, leave_B: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return the mean of the last reviews of each owner but that of `leave_B` [B, T], and where there is one [B]."""
+    row_BL = reviews.row_OL[owner_B]
+    usable_BL = row_BL >= 0
+    if leave_B is not None:
+        usable_BL &= reviews.other_OL[owner_B] != leave_B[:, None]
+    usable_BL &= usable_BL.cumsum(1) <= reviews.take
+    count_B = usable_BL.sum(1)
+    if not len(world.review_RT):
+        return world.review_RT.new_zeros(len(owner_B), world.review_RT.shape[1]), count_B > 0
+    weight_BL = usable_BL / count_B.clamp(min=1)[:, None]
+    mean_BT = functional.embedding_bag(row_BL.clamp(min=0), world.review_RT, mode="sum", per_sample_weights=weight_BL)
+    return mean_BT, count_B > 0
+
+
+def item_text(world: World, item_B: Tensor, leave_B: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return what stands for items as text [B, T], and where there is any [B].
+
+    That is title and description; where the description is missing, the mean of title and own
+    reviews (but that of user `leave_B`), or whichever of the two there is.
+    """
+    review_BT, reviewed_B = mean_review(world, world.item_reviews, item_B, leave_B)
+    titled_B = world.text_present_I[item_B]
+    total_BT = world.text_IT[item_B] * titled_B[:, None] + review_BT
+    count_B = titled_B.int() + reviewed_B.int()
+    return total_BT / count_B.clamp(min=1)[:, None], count_B > 0

@@ -1,0 +1,1 @@
+"""The graph model that is trained on past days and knows which day it is."""

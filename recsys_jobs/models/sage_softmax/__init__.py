@@ -1,0 +1,1 @@
+"""The graph model under a softmax over the whole catalogue."""

@@ -1,0 +1,158 @@
+"""Measures the exam fits once on the holdout, and decides what the night publishes.
+
+`python -m recsys_jobs.night.evaluate --run-date D [--recipe NAME]`. Full ranking over what was eligible at H,
+history masked. The numbers go to `model_metrics`, the decision to `promotions`, both with plots and a
+report to MLflow and `var/reports`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from recsys_jobs.contracts.lake_lock import run_step
+from recsys_jobs.contracts.settings import Settings, var_dir
+from recsys_jobs.data.from_lake import load_dataset, load_holdout
+from recsys_jobs.data.holdout import Holdout
+from recsys_jobs.evaluation.top_k_evaluation import ExamResult
+from recsys_jobs.lake import lineage, model_metrics
+from recsys_jobs.lake.code_version import code_version
+from recsys_jobs.lake.cuts import exam_cut
+from recsys_jobs.models.recipes import recipe as recipe_called
+from recsys_jobs.night import report_page
+from recsys_jobs.promotion import decision_log
+from recsys_jobs.promotion.floor import strongest_floor, validation
+from recsys_jobs.promotion.gate import Decision, Difference, Measured, decide
+from recsys_jobs.promotion.measure import examined, metric_rows, ndcg_difference
+from recsys_jobs.promotion.night_context import Step, parse_step
+from recsys_jobs.registry import mlflow_client, plots
+from recsys_jobs.registry.fits import Fit, exam_fit
+
+log = logging.getLogger(__name__)
+
+
+def evaluate(step: Step) -> Decision:
+    """Measure the recipe, the floor and popularity on the same users; record and return the decision.
+
+    The floor was chosen on validation: of what the holdout says of it nothing is chosen.
+    """
+    cut, _ = exam_cut(step.run_date)
+    dataset = load_dataset(cut, step.settings)
+    holdout = load_holdout(step.run_date, cut, dataset)
+    floor = strongest_floor(dataset, step.settings, step.tags(cut))
+    shown = [name for name in ("popularity", "popularity_recent") if name not in (step.recipe, floor.recipe.name)]
+    ours, *others = (
+        exam_fit(dataset, recipe_called(name), step.settings.seed, step.tags(cut)) for name in [step.recipe, *shown]
+    )
+    fits = [ours, floor, *others]
+    results = [examined(fit, dataset, holdout, step.settings) for fit in fits]
+    difference = ndcg_difference(results[0], results[1], step.settings)
+    decision = _decided(fits, results, difference, step.settings)
+    rows = [row for fit, result in zip(fits, results, strict=True) for row in metric_rows(step.run_date, fit, result)]
+    model_metrics.replace(step.run_date, model_metrics.NIGHT, rows)
+    decision_log.record(_promotion(step, fits, difference, decision))
+    _publish_report(step, cut, holdout, fits, rows, decision)
+    return decision
+
+
+def _decided(fits: list[Fit], results: list[ExamResult], difference: Difference, settings: Settings) -> Decision:
+    model, floor = (_measured(fit, result, settings.k) for fit, result in zip(fits[:2], results[:2], strict=True))
+    if model.recipe == floor.recipe:
+        return Decision("passed", floor.recipe, f"the recipe in force is the floor, {floor.recipe}")
+    rules = {
+        "min_users": settings.min_users,
+        "margin": settings.gate_margin,
+        "min_coverage": settings.min_coverage_ratio,
+    }
+    return decide(model, floor, difference, **rules)  # type: ignore[arg-type]
+
+
+def _measured(fit: Fit, result: ExamResult, k: int) -> Measured:
+    values = {row.metric: row.value for row in result.rows if row.slice == "all" and row.k == k}
+    return Measured(fit.recipe.name, values.get("ndcg", 0.0), values.get("coverage", 0.0), result.finite)
+
+
+def _promotion(step: Step, fits: list[Fit], difference: Difference, decision: Decision) -> dict[str, Any]:
+    model, floor = fits[0], fits[1]
+    made_from = {
+        "exam_runs": {fit.recipe.name: fit.run_id for fit in fits},
+        "floor_validation_ndcg": validation(floor),
+        "delta_versions": lineage.input_versions(),
+        "code_version": code_version(),
+        "seed": step.settings.seed,
+    }
+    return {
+        "kind": "gate",
+        "effective_date": step.run_date,
+        "recipe": model.recipe.name,
+        "model_fingerprint": model.fingerprint,
+        "floor": floor.recipe.name,
+        "floor_fingerprint": floor.fingerprint,
+        "difference": difference.value,
+        "low": difference.low,
+        "high": difference.high,
+        "users": difference.users,
+        "decision": decision.decision,
+        "publishes": decision.publishes,
+        "reason": decision.reason,
+        "lineage": json.dumps(made_from, sort_keys=True),
+    }
+
+
+def _publish_report(
+    step: Step, cut: date, holdout: Holdout, fits: list[Fit], rows: list[dict[str, Any]], decision: Decision
+) -> None:
+    """The report under `var/reports` and in MLflow, which keeps one evaluation for each set of fits."""
+    facts = {
+        "run date (D)": step.run_date,
+        "exam cut (H)": cut,
+        "holdout pairs": len(holdout.user_T),
+        "pairs dropped: item not eligible at H": holdout.dropped,
+        "ranking": "full, over every item eligible at H; what a user had is masked",
+        "models": ", ".join(f"{fit.recipe.name} {fit.fingerprint}" for fit in fits),
+    }
+    page = report_page.render(f"The night of {step.run_date}", decision, facts, rows, step.settings.k)
+    path = var_dir() / "reports" / f"night-{step.run_date}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page, encoding="utf-8")
+    log.info("report: %s", path)
+    _log_evaluation(step, cut, fits, rows, decision, path)
+
+
+def _log_evaluation(
+    step: Step, cut: date, fits: list[Fit], rows: list[dict[str, Any]], decision: Decision, page: Path
+) -> None:
+    fingerprint = "-".join(fit.fingerprint for fit in fits)
+    if mlflow_client.find_run(fingerprint, "evaluation"):
+        return
+    tags = step.tags(cut) | {"decision": decision.decision, "publishes": decision.publishes}
+    with mlflow_client.new_run(f"evaluation {step.run_date}", "evaluation", fingerprint, tags):
+        mlflow_client.log_params({fit.recipe.name: fit.fingerprint for fit in fits} | {"reason": decision.reason})
+        everyone = [row for row in rows if row["slice"] == "all"]
+        mlflow_client.log_metrics({f"{r['recipe']}_{r['metric']}_at_{r['k']}": r["value"] for r in everyone})
+        mlflow_client.log_file(page)
+        for metric in ("ndcg", "recall"):
+            _log_bars([r for r in everyone if r["metric"] == metric and r["k"] == step.settings.k], metric)
+
+
+def _log_bars(rows: list[dict[str, Any]], metric: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{metric}.png"
+        plots.png(
+            plots.metric_bars([row | {"model": row["recipe"]} for row in rows], f"{metric}@{rows[0]['k']}"), str(path)
+        )
+        mlflow_client.log_file(path, "plots")
+
+
+def main() -> None:
+    """The step's command line."""
+    decision = evaluate(parse_step(__doc__ or ""))
+    log.info("%s", decision.reason)
+
+
+if __name__ == "__main__":
+    run_step(main)

@@ -1,0 +1,98 @@
+"""Writes the report of a published night, and tells of drift beyond the configured bounds.
+
+`python -m recsys_jobs.night.report --run-date D [--recipe NAME]`. The page goes to `var/reports/night-<date>.html`
+and to the night's run in MLflow. The last line of output is JSON: where the page is, and the sentences of the
+alert, if there is one. Airflow says in `RECSYS_STAGE_SECONDS`, a JSON object, what each task took.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+from recsys_jobs.contracts.errors import JobError, run_main
+from recsys_jobs.contracts.settings import var_dir
+from recsys_jobs.contracts.tables import PUBLICATIONS
+from recsys_jobs.lake import delta, model_metrics
+from recsys_jobs.lake.sql import connect
+from recsys_jobs.night import report_page
+from recsys_jobs.night.report.drift import Drift, drift
+from recsys_jobs.night.report.numbers import last_nights
+from recsys_jobs.night.report.sections import sections
+from recsys_jobs.night.report.stages import Stage, parse_seconds, stages
+from recsys_jobs.promotion import decision_log
+from recsys_jobs.promotion.gate import Decision
+from recsys_jobs.promotion.night_context import Step, parse_step
+from recsys_jobs.registry import mlflow_client
+
+KIND = "night"
+log = logging.getLogger(__name__)
+
+
+def write(step: Step, seconds: dict[str, float]) -> dict[str, Any]:
+    """Write the page, log it with its numbers to MLflow; return what the last line says."""
+    connection = connect()
+    nights = last_nights(connection, step.run_date)
+    if not nights or nights[-1] != step.run_date:
+        raise JobError(
+            f"nothing is published for {step.run_date}: run python -m recsys_jobs.publishing.publish for it first"
+        )
+    apart, timed = drift(connection, nights), stages(connection, step.run_date, seconds)
+    alerts = apart.alerts(step.settings) if apart else []
+    path = var_dir() / "reports" / f"night-{step.run_date}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    decision = decision_log.gate_decision(step.run_date, step.recipe)
+    page = report_page.render(
+        f"The night of {step.run_date}",
+        Decision(decision["decision"], decision["publishes"], decision["reason"]),
+        _facts(step),
+        model_metrics.rows_of(step.run_date),
+        step.settings.k,
+        sections=list(sections(connection, nights, step.settings.k, apart, timed)),
+        alerts=alerts,
+    )
+    path.write_text(page, encoding="utf-8")
+    run_id = _logged(step, path, apart, timed)
+    return {"report": str(path), "experiment_id": mlflow_client.experiment_id(), "run_id": run_id, "alerts": alerts}
+
+
+def _facts(step: Step) -> dict[str, object]:
+    """What the night was made from."""
+    made = delta.read_date(PUBLICATIONS, step.run_date).to_pylist()
+    names = ("recipe", "model_name", "model_version", "model_fingerprint", "run_id", "seed", "epochs", "code_version")
+    facts = {name.replace("_", " "): made[0][name] for name in names if made and made[0][name] is not None}
+    return {"run date": step.run_date} | facts | {"inputs, Delta versions": made[0]["delta_versions"] if made else ""}
+
+
+def _logged(step: Step, page: Path, apart: Drift | None, timed: list[Stage]) -> str:
+    """Log page and numbers to the night's run, of which there is one a date; return its id."""
+    mlflow_client.client()
+    numbers = {f"seconds.{stage.task}": stage.seconds for stage in timed} | {
+        f"rows.{stage.task}": stage.rows for stage in timed
+    }
+    if apart:
+        numbers |= {"slate_overlap": apart.overlap, "score_drift": apart.score_distance}
+    fingerprint = f"{KIND}-{step.run_date}"
+    found = mlflow_client.find_run(fingerprint, KIND)
+    again = mlflow_client.resumed_run(found.info.run_id) if found else None
+    tags = step.tags(step.run_date)
+    with again or mlflow_client.new_run(f"night {step.run_date}", KIND, fingerprint, tags) as run:
+        mlflow_client.log_metrics({name: float(value) for name, value in numbers.items() if value is not None})
+        mlflow_client.log_file(page)
+        return str(run.info.run_id)
+
+
+def main() -> None:
+    """The step's command line."""
+    written = write(parse_step(__doc__ or ""), parse_seconds(os.environ.get("RECSYS_STAGE_SECONDS", "")))
+    log.info("report: %s", written["report"])
+    for sentence in written["alerts"]:
+        log.warning("drift: %s", sentence)
+    log.info("%s", json.dumps(written))
+
+
+if __name__ == "__main__":
+    run_main(main)

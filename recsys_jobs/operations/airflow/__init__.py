@@ -1,0 +1,1 @@
+"""A night, a backfill and the pages through a local Airflow."""

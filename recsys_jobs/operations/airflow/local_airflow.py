@@ -1,0 +1,206 @@
+"""A local Airflow with a real scheduler: the one that serves this home already, or one started for a while.
+
+What runs is written to `serving.json` in Airflow's home, so that a second command finds it. A scheduler's jobs
+inherit its environment: a command that means other places than the running one is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from recsys_jobs.contracts.errors import JobError, UsageError
+from recsys_jobs.contracts.settings import lake_root, landing_zone, tracking_uri, var_dir
+from recsys_jobs.operations.airflow.airflow_api import DAG, Airflow, moment
+from recsys_jobs.operations.airflow.night_runner import airflow_environment, prepare_airflow
+
+START = 300  # seconds in which Airflow must be up; a loaded machine takes two minutes
+GRACE = 30  # seconds between SIGTERM and SIGKILL
+_STAMP, _PASSWORDS = "serving.json", "passwords.json"
+
+
+def login(passwords: Path, port: int) -> dict[str, str]:
+    """Environment of an API server on localhost whose user `admin` has a random password.
+
+    It is made once and readable by its owner alone.
+    """
+    if not passwords.exists():
+        passwords.parent.mkdir(parents=True, exist_ok=True)
+        passwords.touch(mode=0o600)
+        passwords.write_text(json.dumps({"admin": secrets.token_urlsafe(12)}), encoding="utf-8")
+    return {
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(port),
+    }
+
+
+def stamp(pid: int, port: int) -> None:
+    """Write down that process `pid` serves this home on `port`, and which places its jobs use."""
+    path = _home() / _STAMP
+    path.write_text(json.dumps({"pid": pid, "port": port, "places": _places()}), encoding="utf-8")
+
+
+@contextmanager
+def airflow() -> Iterator[Airflow]:
+    """The running Airflow, its nightly DAG unpaused; else one of our own, stopped at the end.
+
+    Our own starts no live nights, and leaves the DAG paused or not as it was. UsageError where another command runs
+    an Airflow on this home for other places, or with the DAG paused.
+    """
+    running = _running()
+    if running is not None:
+        with httpx.Client(timeout=60) as client:
+            yield _checked(Airflow(running, client, _home() / _PASSWORDS))
+        return
+    began = datetime.now(UTC)
+    with _started() as url, httpx.Client(timeout=60) as client:
+        service = Airflow(url, client, _home() / _PASSWORDS)
+        paused = _wait_for_dag(service, began)
+        service.pause(False)
+        try:
+            yield service
+        finally:
+            service.pause(paused)
+
+
+def _home() -> Path:
+    return Path(airflow_environment()["AIRFLOW_HOME"])
+
+
+def _places() -> dict[str, str]:
+    return {
+        "RECSYS_LANDING": str(landing_zone()),
+        "RECSYS_LAKE": str(lake_root()),
+        "RECSYS_VAR": str(var_dir()),
+        "RECSYS_CONFIG": os.environ.get("RECSYS_CONFIG") or "default",
+        "MLFLOW_TRACKING_URI": tracking_uri(),
+    }
+
+
+def _running() -> str | None:
+    """The address of the Airflow that serves this home; None where none does."""
+    try:
+        known = json.loads((_home() / _STAMP).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    url = f"http://127.0.0.1:{known['port']}"
+    if not Path(f"/proc/{known['pid']}").exists() or not _healthy(url):
+        return None
+    for name, place in _places().items():
+        if known["places"][name] != place:
+            raise UsageError(
+                f"the Airflow at {url} (process {known['pid']}) runs with {name}={known['places'][name]}, this call "
+                f"means {place}: stop it first, or set RECSYS_VAR to a home of its own"
+            )
+    return url
+
+
+def _healthy(url: str) -> bool:
+    """Whether the API server answers, and has heard of a scheduler and a DAG processor lately."""
+    try:
+        state = httpx.get(f"{url}/api/v2/monitor/health", timeout=10).json()
+        return all((state.get(part) or {}).get("status") == "healthy" for part in ("scheduler", "dag_processor"))
+    except (httpx.HTTPError, ValueError):
+        return False
+
+
+def _checked(service: Airflow) -> Airflow:
+    if service.get(f"dags/{DAG}")["is_paused"]:
+        raise UsageError(
+            f"the DAG {DAG} is paused in the Airflow at {service.url}: unpause it there (its live nights start, too), "
+            "or stop that Airflow and call this again"
+        )
+    return service
+
+
+@contextmanager
+def _started() -> Iterator[str]:
+    """`airflow standalone` in a session of its own, on a free port; ended with all its children."""
+    environment = airflow_environment()
+    prepare_airflow(environment)
+    port = _free_port()
+    environment |= login(_home() / _PASSWORDS, port)
+    environment["AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE"] = "false"  # what was asked for and no live nights
+    log = var_dir() / "logs" / "airflow.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    print(f"starting Airflow (log: {log})", flush=True)
+    with log.open("a", encoding="utf-8") as file:
+        process = subprocess.Popen(
+            ["airflow", "standalone"],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_until_healthy(process, url, log)
+        stamp(process.pid, port)
+        print(f"Airflow    {url}   user admin, password in {_home() / 'passwords.json'}", flush=True)
+        yield url
+    finally:
+        (_home() / _STAMP).unlink(missing_ok=True)
+        end(process)
+
+
+def _wait_until_healthy(process: subprocess.Popen[Any], url: str, log: Path) -> None:
+    until = time.monotonic() + START
+    while not _healthy(url):
+        if process.poll() is not None:
+            raise JobError(f"airflow standalone ended with exit status {process.returncode}: see {log}")
+        if time.monotonic() > until:
+            raise JobError(f"Airflow was not up within {START} s: see {log}")
+        time.sleep(1)
+
+
+def end(process: subprocess.Popen[Any]) -> None:
+    """End a process with its session: a scheduler ends its tasks, and these their jobs."""
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, how)
+        except ProcessLookupError:
+            return
+        until = time.monotonic() + GRACE
+        while time.monotonic() < until:
+            process.poll()
+            try:
+                os.killpg(process.pid, 0)
+            except ProcessLookupError:
+                return
+            time.sleep(0.2)
+
+
+def _wait_for_dag(service: Airflow, since: datetime) -> bool:
+    """Wait until the DAG was read anew; return whether it is paused. JobError, with the reason, where it is not."""
+    until = time.monotonic() + START
+    while time.monotonic() < until:
+        for error in service.get("importErrors")["import_errors"]:
+            if moment(error["timestamp"]) > since:
+                raise JobError(f"{error['filename']} does not import: {error['stack_trace'].strip()}")
+        for dag in service.get("dags", dag_id_pattern=DAG)["dags"]:
+            if dag["dag_id"] == DAG and moment(dag["last_parsed_time"]) > since:
+                return bool(dag["is_paused"])
+        time.sleep(1)
+    raise JobError(f"Airflow at {service.url} did not read the DAG {DAG} within {START} s")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,1 @@
+"""What is stored of vectors and trainings: listed, computed ahead, dropped."""

@@ -1,0 +1,61 @@
+"""Publishes the newest night again from the factors it was published with: `recsys publish --latest`.
+
+For what cannot wait until tonight: an item or a brand was put on the blocklist. Nothing is fitted, no alias
+moves; everybody is ranked anew, so that those who lose an item still get K. One commit a table, audited.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.contracts.settings import load_settings
+from recsys_jobs.contracts.tables import RECOMMENDATIONS
+from recsys_jobs.data.from_lake import load_dataset
+from recsys_jobs.lake import delta, lineage
+from recsys_jobs.promotion.night_context import Step
+from recsys_jobs.publishing import publish_intent
+from recsys_jobs.publishing.publish import commit
+from recsys_jobs.publishing.stage_slates import stage
+from recsys_jobs.registry.fits import kept_fit
+
+log = logging.getLogger(__name__)
+
+
+def republish_latest() -> date:
+    """Stage, audit and commit the newest night's three tables from its kept fit; return its date."""
+    with delta.alone(publish_intent.LOCK):
+        run_date = latest_night()
+        published, versions = published_model(run_date), lineage.input_versions()
+        step = Step(run_date, load_settings(), recipe="")
+        with delta.pinned(versions):
+            dataset = load_dataset(run_date, step.settings)
+            fit = kept_fit(published["model_fingerprint"], dataset, run_date)
+            stage(step, dataset, fit, published["model_version"], versions)
+        commit(step)
+    log.info("no alias moved: %s of %s stands as it was", fit.recipe.name, run_date)
+    return run_date
+
+
+def latest_night() -> date:
+    """The newest published date; JobError while nothing is published."""
+    dates = delta.read(RECOMMENDATIONS, columns=["run_date"])["run_date"]
+    newest = pc.max(dates).as_py()
+    if newest is None:
+        raise JobError("nothing is published yet: run a night first")
+    return newest
+
+
+def published_model(run_date: date) -> dict[str, Any]:
+    """Fingerprint and registry version of the model whose slates stand on `run_date`."""
+    names = ["model_fingerprint", "model_version"]
+    rows = delta.read_date(RECOMMENDATIONS, run_date, names)
+    found: list[dict[str, Any]] = pa.TableGroupBy(rows, names).aggregate([]).to_pylist()
+    if len(found) != 1:
+        raise JobError(f"recommendations of {run_date} name {len(found)} models: run the night again")
+    return found[0]

@@ -1,1 +1,0 @@
-"""Recommendations outside the nights: for a history that somebody wrote down."""

@@ -1,0 +1,1 @@
+"""What all torch code shares: devices, losses, tensors by name. No data and no model may enter."""

@@ -1,0 +1,232 @@
+"""The training loop that every neural family shares: batch, loss, backward, step, log.
+
+An exam fit (`epochs` None) trains on the train part and stops early on the validation part; a serving
+fit trains on all core events for a given number of epochs. Of a family it knows `Learner` alone
+(see learner.py). B watched users, I items.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import logging
+import math
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.data.content_hash import content_hash
+from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.ranking.model import Trained
+from recsys_jobs.torch_common import named_tensors
+from recsys_jobs.torch_common.devices import autocast, deterministic, mixed_precision
+from recsys_jobs.training import checkpoints
+from recsys_jobs.training.checkpoints import Checkpoint
+from recsys_jobs.training.early_stopping import Watch, watch_users
+from recsys_jobs.training.learner import EpochLog, Learner, Start, parts_of
+from recsys_jobs.training.optimizers import make_optimizer, rate_factor
+from recsys_jobs.training.recipe import TrainedRecipe
+
+log = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass
+class Run:
+    """A training under way: what changes from step to step, and what watches it."""
+
+    recipe: TrainedRecipe
+    seed: int
+    device: torch.device
+    learner: Learner
+    watch: Watch
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    random: np.random.Generator
+    precision: str
+    history: list[EpochLog]
+    best: dict[str, Tensor]
+    best_epoch: int = 0
+
+
+def fit(
+    start: Start,
+    dataset: Dataset,
+    recipe: TrainedRecipe,
+    *,
+    seed: int,
+    epochs: int | None = None,
+    checkpoint: Path | None = None,
+    on_epoch: Callable[[EpochLog], None] | None = None,
+    device: torch.device | None = None,
+) -> Trained:
+    """Return the model fitted on a dataset; the same on every call with equal arguments, bit for bit on CPU.
+
+    `start` makes the family's learner; torch's generator is seeded when it is called. With `checkpoint`
+    (a file) the state is kept after each epoch, and a training that was killed goes on from there to
+    the result it would have had. `on_epoch` gets each epoch's numbers, once.
+    Raises JobError where there is nothing to train on or to stop by, or the loss is not finite.
+    """
+    device = device or torch.device("cpu")
+    with deterministic(device):
+        run = _start(start, dataset, recipe, seed, epochs, device)
+        identity = _identity(dataset, recipe, seed, epochs) if checkpoint else ""
+        if checkpoint and (saved := checkpoints.load(checkpoint, identity)):
+            _resume(run, saved)
+        while not _finished(run, epochs):
+            entry = _epoch(run)
+            _keep_best(run, entry, epochs)
+            if checkpoint:
+                checkpoints.save(checkpoint, _state(run, identity))
+            if on_epoch:
+                on_epoch(entry)
+        run.learner.network.load_state_dict(run.best)
+        return run.learner.fitted(run.best_epoch, run.history)
+
+
+def _start(
+    start: Start,
+    dataset: Dataset,
+    recipe: TrainedRecipe,
+    seed: int,
+    epochs: int | None,
+    device: torch.device,
+) -> Run:
+    with _seeded(seed, device):
+        learner = start(dataset, recipe, parts_of(dataset, epochs), device)
+    precision = mixed_precision(device, recipe.mixed_precision)
+    groups = [group | {"initial_lr": group["lr"]} for group in learner.parameter_groups()]
+    return Run(
+        recipe=recipe,
+        seed=seed,
+        device=device,
+        learner=learner,
+        watch=watch_users(dataset, recipe, seed, validate=epochs is None),
+        optimizer=make_optimizer(groups, recipe),
+        scaler=torch.amp.GradScaler(device.type, enabled=precision == "float16"),
+        random=np.random.default_rng(seed),
+        precision=precision,
+        history=[],
+        best={},
+    )
+
+
+def _epoch(run: Run) -> EpochLog:
+    """One pass over the batches, and a look at what came of it."""
+    began, epoch = time.monotonic(), len(run.history) + 1
+    for group in run.optimizer.param_groups:
+        group["lr"] = group["initial_lr"] * rate_factor(run.recipe, epoch)
+    run.learner.network.train()
+    with _seeded(_epoch_seed(run.seed, epoch), run.device):
+        losses = [_step(run, batch) for batch in run.learner.batches(run.random)]
+    entry = {"epoch": epoch, "loss": float(np.mean(losses)), "seconds": time.monotonic() - began}
+    if not math.isfinite(entry["loss"]):
+        raise JobError(f"the loss of epoch {epoch} is not finite: lower the learning rate of {run.recipe.name}")
+    return entry | _look(run)
+
+
+def _step(run: Run, batch: Any) -> float:
+    with autocast(run.device, run.precision):
+        loss = run.learner.loss(batch)
+    run.optimizer.zero_grad(set_to_none=True)
+    run.scaler.scale(loss).backward()
+    run.scaler.unscale_(run.optimizer)
+    _clip(run.learner.network, run.recipe.clip_norm)
+    run.scaler.step(run.optimizer)
+    run.scaler.update()
+    return loss.item()
+
+
+def _clip(network: nn.Module, most: float) -> None:
+    """Shorten the gradient to a norm of `most`; torch's own function passes over it even where there is no need."""
+    weights = list(network.parameters())
+    norm = nn.utils.get_total_norm([weight.grad for weight in weights if weight.grad is not None])
+    if norm > most:
+        nn.utils.clip_grads_with_norm_(weights, most, norm)
+
+
+@torch.no_grad()
+def _look(run: Run) -> EpochLog:
+    """Return the validation NDCG, unless nothing is validated, and what else the family shows."""
+    run.learner.network.eval()
+    score_BI, shown = run.learner.look(run.watch.users.to(run.device))
+    return ({"validation_ndcg": run.watch.ndcg(score_BI)} if run.watch.relevant.nnz else {}) | shown
+
+
+def _keep_best(run: Run, entry: EpochLog, epochs: int | None) -> None:
+    worth = partial(_worth, run.recipe)
+    best = max(map(worth, run.history), default=-math.inf) if epochs is None else -math.inf
+    run.history.append(entry)
+    if epochs is not None or worth(entry) > best:
+        run.best = {name: value.detach().clone() for name, value in run.learner.network.state_dict().items()}
+        run.best_epoch = len(run.history)
+
+
+def _worth(recipe: TrainedRecipe, entry: EpochLog) -> float:
+    """Return what early stopping goes by, so that more is better."""
+    if recipe.stop_by not in entry:
+        raise JobError(f"{recipe.name} stops by {recipe.stop_by}, and its epochs show none: change stop_by")
+    return -entry[recipe.stop_by] if recipe.stop_by.endswith("_loss") else entry[recipe.stop_by]
+
+
+def _finished(run: Run, epochs: int | None) -> bool:
+    if epochs is not None:
+        return len(run.history) >= epochs
+    waited = len(run.history) - run.best_epoch
+    return len(run.history) >= run.recipe.max_epochs or waited >= run.recipe.patience
+
+
+def _identity(dataset: Dataset, recipe: TrainedRecipe, seed: int, epochs: int | None) -> str:
+    asked = json.dumps([content_hash(dataset), dataclasses.asdict(recipe), seed, epochs])
+    return hashlib.sha256(asked.encode()).hexdigest()
+
+
+def _state(run: Run, identity: str) -> Checkpoint:
+    moments = run.optimizer.state_dict()["state"]
+    tensors = named_tensors.joined(
+        {
+            "model": run.learner.network.state_dict(),
+            "best": run.best,
+            "optimizer": named_tensors.joined({str(number): _tensors(state) for number, state in moments.items()}),
+        }
+    )
+    numbers: dict[str, Any] = {"identity": identity, "history": run.history, "best_epoch": run.best_epoch}
+    return Checkpoint(tensors, numbers | {"random": run.random.bit_generator.state, "scaler": run.scaler.state_dict()})
+
+
+def _tensors(state: dict[str, Any]) -> dict[str, Tensor]:
+    """Return a parameter's moments; SGD says None before its first step."""
+    return {name: value for name, value in state.items() if isinstance(value, Tensor)}
+
+
+def _resume(run: Run, saved: Checkpoint) -> None:
+    parts = named_tensors.split(saved.tensors)
+    moments = {int(number): state for number, state in named_tensors.split(parts["optimizer"]).items()}
+    run.learner.network.load_state_dict(parts["model"])
+    run.optimizer.load_state_dict(run.optimizer.state_dict() | {"state": moments})
+    run.best = {name: value.to(run.device) for name, value in parts["best"].items()}
+    run.history, run.best_epoch = saved.numbers["history"], saved.numbers["best_epoch"]
+    run.random.bit_generator.state = saved.numbers["random"]
+    run.scaler.load_state_dict(saved.numbers["scaler"])
+    log.info("training goes on after epoch %d", len(run.history))
+
+
+def _epoch_seed(seed: int, epoch: int) -> int:
+    """Return dropout's seed: of the epoch, so that a training that goes on after a kill drops the same."""
+    return int(np.random.SeedSequence((seed, epoch)).generate_state(1)[0])
+
+
+@contextlib.contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """torch's layers draw from the global generator: borrow it, give it back."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield

@@ -1,1 +1,0 @@
-"""Why a user saw an item on a night: `recsys why`."""
