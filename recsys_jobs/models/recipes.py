@@ -227,7 +227,7 @@ def _parsed(text: str, like: Any) -> Any:
     return type(like)(text)
 
 
-# the recipe that does best on a layout's data (recsys_jobs/exam_data), where that was measured
+# the recipe that does best on a layout's data (recsys_jobs/data/readers), where that was measured
 _BEST = {
     "split_file": "ease_kernel_sage",
     "sequences": "sequence_sage",

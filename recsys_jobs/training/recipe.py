@@ -15,7 +15,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class TrainedRecipe(Recipe):
-    """What every neural family's recipe has beside that: the loop of training.py."""
+    """What every neural family's recipe has beside that: the loop of loop.py."""
 
     learning_rate: float = 1e-3
     learning_rate_decay: float = 1.0  # factor per epoch, of the exponential schedule

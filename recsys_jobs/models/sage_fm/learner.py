@@ -51,7 +51,7 @@ class HeldOut(NamedTuple):
 
 
 class SageFMLearner:
-    """The network and its training pairs (the protocol of training.py)."""
+    """The network and its training pairs (the protocol of learner.py in training)."""
 
     def __init__(self, dataset: Dataset, recipe: SageFMRecipe, parts: Parts, device: torch.device) -> None:
         self.dataset, self.recipe, self.device = dataset, recipe, device

@@ -235,7 +235,7 @@ def fit(
     device: torch.device | None = None,
     on_epoch: Callable[[EpochLog], None] | None = None,
 ) -> Trained:
-    """Return the model fitted on a dataset (see training.py), in an exam fit twice: validation is its last windows.
+    """Return the model fitted on a dataset (see loop.py), in an exam fit twice: validation is its last windows.
 
     The first, which does not see these, says how many epochs are best and has the curves; the second takes as many
     on everything, for what lives by the last days is nothing without them.
