@@ -24,8 +24,8 @@ from airflow.sdk import CronTriggerTimetable, Param, dag, task
 
 from plugins.alerts import say_failure
 from plugins.job_operator import JobOperator
+from plugins.no_running_nights import no_night_runs
 from plugins.plan_operator import PlanOperator
-from plugins.quiet import no_night_runs
 from plugins.run_date import run_date
 
 CALL = [

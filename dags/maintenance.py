@@ -26,7 +26,7 @@ from airflow.sdk import CronTriggerTimetable, dag, task
 
 from plugins.alerts import say_failure
 from plugins.job_operator import JobOperator
-from plugins.quiet import no_night_runs
+from plugins.no_running_nights import no_night_runs
 
 
 def job(step: str) -> JobOperator:

@@ -53,7 +53,7 @@ def _context(folder: Path) -> AbstractDataContext:
 
 
 def _files(folder: Path) -> dict[str, Any]:
-    return {"module_name": "expectations.whole_files", "class_name": "WholeFiles", "base_directory": str(folder)}
+    return {"module_name": "expectations.atomic_files", "class_name": "WholeFiles", "base_directory": str(folder)}
 
 
 def _site(folder: Path) -> dict[str, Any]:
@@ -79,8 +79,8 @@ def publish(result: ExpectationSuiteValidationResult, run_date: date) -> Path:
         ValidationResultIdentifier,
     )
 
+    from expectations.atomic_files import write_whole
     from expectations.pages import index
-    from expectations.whole_files import write_whole
 
     context = open_context()
     run = RunIdentifier(run_name=run_date.isoformat(), run_time=datetime.now(UTC))

@@ -30,7 +30,7 @@ from recsys_jobs.contracts.tables import (
 if TYPE_CHECKING:
     from great_expectations import ExpectationSuite
 
-    from expectations.judge import Frame
+    from expectations.suite_runner import Frame
 
 SUITES: dict[str, Callable[[date], ExpectationSuite]] = {
     REVIEWS.name: reviews.suite,
@@ -57,14 +57,14 @@ def validate(table: Table, frame: Frame, run_date: date, *, suite: ExpectationSu
         frame: a Spark or pandas DataFrame; for `embeddings` the one that `embeddings.describe` makes.
         run_date: the night, or the cut of a snapshot; the report is filed under it.
     """
-    from expectations.judge import demand, judge
+    from expectations.suite_runner import demand, judge
 
     demand(table, run_date, [judge(suite or SUITES[table.name](run_date), frame, run_date)])
 
 
 def gate_stored(table: Table, run_date: date) -> None:
     """Check the table as it stands in the lake: the date's snapshot where it has one, else all of it."""
-    from expectations.judge import columns
+    from expectations.suite_runner import columns
 
     if table is RECOMMENDATIONS:
         return _gate_recommendations(run_date)

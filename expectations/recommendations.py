@@ -81,7 +81,7 @@ def audit_recommendations(
         k: the length of a slate; a user with fewer items left gets all of those.
         min_coverage: share of the eligible items that some slate must show.
     """
-    from expectations.judge import demand, judge
+    from expectations.suite_runner import demand, judge
 
     views = measure(slates, owned, eligible, k)
     verdicts = [

@@ -16,7 +16,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from plugins.launchers import Job, launch
-from recsys_jobs.contracts.errors import plain
+from recsys_jobs.contracts.errors import sanitize
 
 _GRACE = 20  # seconds between SIGTERM and SIGKILL
 _DEFAULTS = {
@@ -65,8 +65,8 @@ class JobOperator(BaseOperator):
         last = verdict = ""
         assert self._process.stdout is not None
         for line in self._process.stdout:
-            self.log.info("%s", plain(line.rstrip("\n")))
-            last = plain(line.strip()) or last
+            self.log.info("%s", sanitize(line.rstrip("\n")))
+            last = sanitize(line.strip()) or last
             verdict = last if last.startswith("error: ") else verdict  # libraries may have words after it, at exit
         self._judge(self._process.wait(), last, verdict)
         return last

@@ -122,7 +122,7 @@ _LAUNCHERS = {"process": process, "docker": docker, "kubernetes": kubernetes}
 
 
 def _tether() -> list[str]:
-    return [sys.executable, "-m", "plugins.tether", str(os.getpid())]
+    return [sys.executable, "-m", "plugins.parent_death_signal", str(os.getpid())]
 
 
 def _name(job: Job) -> str:

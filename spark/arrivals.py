@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from spark.dump_shape import describe_shape, has_objects
+from spark.file_registry import Record, Registry, in_force
 from spark.formats import recognise
 from spark.integrity import Inspection, fingerprint, inspect
 from spark.landing import LandedFile
-from spark.registry import Record, Registry, in_force
 
 _LOOKS_LIKE = {
     "reviews": "a review (fields reviewerID, overall, unixReviewTime …, or user_id, parent_asin, rating, timestamp …)",

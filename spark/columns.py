@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from spark.reasons import (
+from spark.quarantine_reasons import (
     BAD_ID,
     ID_PATTERN,
     INVALID_JSON,

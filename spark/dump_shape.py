@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable
 
-from recsys_jobs.contracts.parsing.object_line import LineError, read_object, shortened
+from recsys_jobs.contracts.parsing.object_line import LineError, read_object, shorten
 from spark.formats import OF_REVIEWS, REVIEWS_2023, REVIEWS_OLD
 
 _KNOWN_FIELDS = REVIEWS_2023 | REVIEWS_OLD | OF_REVIEWS | {"asin", "parent_asin"}
@@ -124,7 +124,7 @@ def _delimited(text: bytes) -> str | None:
     header = text.split(b"\n", 1)[0].decode("utf-8", "replace")
     cells = {cell.strip().strip("\"'") for cell in re.split(r"[,;|\t]", header)}
     if len(cells) > 1 and cells & _KNOWN_FIELDS:
-        return f"delimited text with a header ({shortened(header.strip())}), not JSON: {_ONE_A_LINE}"
+        return f"delimited text with a header ({shorten(header.strip())}), not JSON: {_ONE_A_LINE}"
     return None
 
 

@@ -17,19 +17,19 @@ from pathlib import Path
 from pyspark.sql import DataFrame, SparkSession
 
 from expectations.gate import validate
-from recsys_jobs.contracts.erased_users import load_forgotten
+from recsys_jobs.contracts.erased_users import load_erased_users
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.contracts.lake_lock import run_step
 from recsys_jobs.contracts.settings import Settings, lake_root, landing_zone, load_settings, parse_date
 from recsys_jobs.contracts.tables import ITEMS, QUARANTINE, REVIEWS, Table
-from spark import registry, staging, store
+from spark import file_registry, staging, store
 from spark.arrivals import Arrival, arrivals
 from spark.dump_shape import describe_shape
-from spark.forgotten import hushed, without_forgotten
+from spark.erased_users import hushed, without_forgotten
+from spark.file_registry import ACCEPTED, REFUSED, Record, Registry
 from spark.landing import KINDS, discover
 from spark.lines import Source, readable_copy
 from spark.publish import bring, replace_paths, rows_by_path
-from spark.registry import ACCEPTED, REFUSED, Record, Registry
 from spark.report import log_accounting
 from spark.session import get_spark
 from spark.staging import Staged, Tally
@@ -81,17 +81,17 @@ def ingest(
     """
     now = datetime.now(UTC)
     night = Night(spark, landing or landing_zone(), lake or lake_root(), run_date, now, settings, gate)
-    before = registry.load(spark, night.lake)
+    before = file_registry.load(spark, night.lake)
     landed = discover(night.landing)
     arrived = arrivals(landed, before)
-    after = registry.restored(before, {file.path for file in landed} - {one.landed.path for one in arrived})
+    after = file_registry.restored(before, {file.path for file in landed} - {one.landed.path for one in arrived})
     if arrived:
         log.info("%d files to read, %.1f MB", len(arrived), sum(one.found.size for one in arrived) / 1e6)
         after = _enter(night, arrived, after)
     else:
         log.info("nothing new in %s", night.landing)
     if after != before:
-        registry.save(spark, after, night.lake)
+        file_registry.save(spark, after, night.lake)
     records = [after[one.landed.path, one.found.fingerprint] for one in arrived]
     if records:
         log_accounting(records)
@@ -108,9 +108,9 @@ def _enter(night: Night, arrived: list[Arrival], before: Registry) -> Registry:
         _commit_quarantine(night, staged, accepted)
         for kind in KINDS:
             _commit_rows(night, TABLE_OF[kind], staged[kind], {f: r for f, r in accepted.items() if r.kind == kind})
-    after = reduce(registry.add, records.values(), before)
+    after = reduce(file_registry.add, records.values(), before)
     for kind in {record.kind for record in accepted.values()}:
-        after = registry.recounted(after, kind, rows_by_path(night.spark, TABLE_OF[kind], night.lake))
+        after = file_registry.recounted(after, kind, rows_by_path(night.spark, TABLE_OF[kind], night.lake))
     return after
 
 
@@ -176,7 +176,7 @@ def _commit_quarantine(night: Night, staged: dict[str, Staged | None], accepted:
     for one in staged.values():
         if one and any(accepted[file].rows_quarantined for file in accepted if file in one.tallies):
             rejected = staging.quarantine(one.rejected(list(accepted)), fingerprints)
-            rows = rows.unionByName(hushed(rejected, load_forgotten(night.lake)))
+            rows = rows.unionByName(hushed(rejected, load_erased_users(night.lake)))
     replace_paths(night.spark, QUARANTINE, rows, [record.path for record in accepted.values()], night.lake)
 
 
@@ -187,7 +187,7 @@ def _commit_rows(night: Night, table: Table, staged: Staged | None, accepted: di
     paths = [record.path for record in accepted.values()]
     fresh = staged.good(list(accepted)) if staged else _no_rows(night, table)
     if table is REVIEWS:
-        fresh = without_forgotten(fresh, load_forgotten(night.lake))
+        fresh = without_forgotten(fresh, load_erased_users(night.lake))
     bring(night.spark, table, fresh, paths, night.lake)
     whole = store.read(night.spark, table, night.lake)
     if not whole.isEmpty():

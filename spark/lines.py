@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from spark.integrity import Inspection
 from spark.item_fields import item_json, review_json
-from spark.reasons import MAX_LINE
+from spark.quarantine_reasons import MAX_LINE
 
 
 class Source(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from spark.registry import ACCEPTED, Record
+from spark.file_registry import ACCEPTED, Record
 
 log = logging.getLogger(__name__)
 

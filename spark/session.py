@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recsys_jobs.contracts.settings import var_dir
-from spark import class_archive, s3
+from spark import jvm_class_sharing, s3
 from spark.toolchain import delta_jars, ensure_java, jar_folder
 
 if TYPE_CHECKING:
@@ -98,5 +98,5 @@ def _one_machine(java: Path) -> dict[str, str]:
 def _java_options(java: Path) -> list[str]:
     """For instance -XX:TieredStopAtLevel=1, which takes a third off a step that a few thousand rows keep busy."""
     asked = os.environ.get("RECSYS_SPARK_JAVA_OPTIONS", "")
-    archive = "" if "ArchiveClassesAtExit" in asked else class_archive.java_option(java, jar_folder())
+    archive = "" if "ArchiveClassesAtExit" in asked else jvm_class_sharing.java_option(java, jar_folder())
     return [option for option in (archive, asked) if option]

@@ -17,7 +17,7 @@ from recsys_jobs.contracts.tables import QUARANTINE
 from spark import unify
 from spark.dump_shape import describe_line
 from spark.lines import Source, read_lines
-from spark.reasons import INVALID_JSON, MAX_RAW
+from spark.quarantine_reasons import INVALID_JSON, MAX_RAW
 
 ROW_GROUP = 32 << 20  # bytes
 PARSERS = {"reviews": unify.reviews, "items": unify.items}

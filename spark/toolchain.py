@@ -21,7 +21,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from recsys_jobs.contracts.errors import JobError, run_main
-from spark import class_archive, s3, trust
+from spark import jvm_class_sharing, s3, truststore
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def main() -> None:
     if arguments.s3:
         fetch_s3_jars()
     log.info("jars: %s", jar_folder())
-    class_archive.build(java, jar_folder())
+    jvm_class_sharing.build(java, jar_folder())
 
 
 def jar_folder() -> Path:
@@ -98,7 +98,7 @@ def _start_with(packages: list[str], excludes: str, ivy: Path) -> None:
     builder = builder.config("spark.jars.excludes", excludes).config("spark.jars.ivy", str(ivy))
     builder = builder.config("spark.ui.enabled", "false").config("spark.driver.host", "127.0.0.1")
     if ensure_java() == _wrapper():
-        builder = builder.config("spark.driver.extraJavaOptions", trust.java_options(ivy))
+        builder = builder.config("spark.driver.extraJavaOptions", truststore.java_options(ivy))
     try:
         builder.config("spark.driver.bindAddress", "127.0.0.1").getOrCreate().stop()
     except Exception as error:  # noqa: BLE001  (whatever Spark raises, the user can do one thing)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from spark import reasons
+from spark import quarantine_reasons
 from spark.columns import (
     Problem,
     bad_id,
@@ -66,12 +66,16 @@ def reviews(lines: DataFrame) -> DataFrame:
     )
     problems = [
         *unreadable(F.col("parsed")),
-        *bad_id("user_id", F.col("user_id"), F.col("json"), reasons.USER_PATTERN),
+        *bad_id("user_id", F.col("user_id"), F.col("json"), quarantine_reasons.USER_PATTERN),
         *bad_id("item_id", F.col("item_id"), F.col("json")),
         *_bad_time(),
         *_bad_rating(),
     ]
-    sound = readable(F.col("parsed")) & plain_id(F.col("user_id"), reasons.USER_PATTERN) & plain_id(F.col("item_id"))
+    sound = (
+        readable(F.col("parsed"))
+        & plain_id(F.col("user_id"), quarantine_reasons.USER_PATTERN)
+        & plain_id(F.col("item_id"))
+    )
     sound = sound & F.col("time").between(_opens(), _latest()) & F.col("rating").between(1, 5)
     judged = _judged(row, sound, problems)
     hashed = judged.withColumn("text_hash", text_hash(F.col("title"), F.col("text")))
@@ -139,7 +143,7 @@ def _milliseconds(raw: Column) -> Column:
 
 
 def _opens() -> Column:
-    return F.unix_millis(F.lit(reasons.AMAZON_OPENS).cast("timestamp")).cast("double")
+    return F.unix_millis(F.lit(quarantine_reasons.AMAZON_OPENS).cast("timestamp")).cast("double")
 
 
 def _latest() -> Column:
@@ -150,19 +154,19 @@ def _latest() -> Column:
 def _bad_time() -> list[Problem]:
     raw, time = F.col("raw_time"), F.col("time")
     return [
-        (blank(raw), reasons.MISSING_TIME, F.lit(None)),
-        (time.isNull() | F.isnan(time), reasons.WRONG_TYPE, shown("time", raw)),
-        (time < _opens(), reasons.EARLY_TIME, shown("time", raw)),
-        (time > _latest(), reasons.FUTURE_TIME, shown("time", raw)),
+        (blank(raw), quarantine_reasons.MISSING_TIME, F.lit(None)),
+        (time.isNull() | F.isnan(time), quarantine_reasons.WRONG_TYPE, shown("time", raw)),
+        (time < _opens(), quarantine_reasons.EARLY_TIME, shown("time", raw)),
+        (time > _latest(), quarantine_reasons.FUTURE_TIME, shown("time", raw)),
     ]
 
 
 def _bad_rating() -> list[Problem]:
     raw, rating = F.col("raw_rating"), F.col("rating")
     return [
-        (blank(raw), reasons.MISSING_RATING, F.lit(None)),
-        (rating.isNull() | F.isnan(rating), reasons.WRONG_TYPE, shown("rating", raw)),
-        (~rating.between(1, 5), reasons.BAD_RATING, shown("rating", raw)),
+        (blank(raw), quarantine_reasons.MISSING_RATING, F.lit(None)),
+        (rating.isNull() | F.isnan(rating), quarantine_reasons.WRONG_TYPE, shown("rating", raw)),
+        (~rating.between(1, 5), quarantine_reasons.BAD_RATING, shown("rating", raw)),
     ]
 
 

@@ -1,7 +1,7 @@
-"""Whom this lake must not learn of again: salted hashes of the ids of forgotten reviewers. Standard library only.
+"""The reviewers that this lake must not learn of again: salted hashes of their ids. Standard library only.
 
-Ids of public dumps can be guessed one by one, so a bare hash would name its owner. The salt is of this lake alone,
-and the file is readable by its owner alone; whoever holds file and dump can still test a guess, as ingest does.
+Ids of public dumps can be guessed one by one, so a bare hash would name its owner. Each lake has a salt of its own,
+and only the file's owner can read it; a reader of both file and dump can still test a guess, as ingest does.
 """
 
 from __future__ import annotations
@@ -20,40 +20,41 @@ FILE = "forgotten.json"
 
 
 @dataclass(frozen=True)
-class Forgotten:
-    """The salt, and the sha256 of salt + id of everybody who is to stay unknown."""
+class ErasedUsers:
+    """The salt, and the sha256 of salt + id of each erased reviewer."""
 
     salt: str = ""
     hashes: frozenset[str] = frozenset()
 
     def hash(self, user: str) -> str:
-        """What the list holds of a person."""
+        """Return the sha256 that the list holds for a person."""
         return hashlib.sha256((self.salt + user).encode()).hexdigest()
 
     def __contains__(self, user: str) -> bool:
         return self.hash(user) in self.hashes
 
 
-def load_forgotten(lake: Path | None = None) -> Forgotten:
-    """The list as it stands; JobError where it cannot be read, for ingest must not go on without it."""
+def load_erased_users(lake: Path | None = None) -> ErasedUsers:
+    """Return the stored list; JobError where it cannot be read, for ingest must not go on without it."""
     path = (lake or lake_root()) / FILE
     try:
         stored = json.loads(path.read_text(encoding="utf-8"))
-        return Forgotten(str(stored["salt"]), frozenset(map(str, stored["hashes"])))
+        return ErasedUsers(str(stored["salt"]), frozenset(map(str, stored["hashes"])))
     except FileNotFoundError:
-        return Forgotten()
+        return ErasedUsers()
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise JobError(f"the list of forgotten reviewers {path} cannot be read ({error}): restore it first") from None
 
 
-def remember(user: str, lake: Path | None = None) -> Forgotten:
-    """Put a person on the list, in one step; return the list."""
-    before = load_forgotten(lake)
-    salted = Forgotten(before.salt or secrets.token_hex(16), before.hashes)
-    after = Forgotten(salted.salt, salted.hashes | {salted.hash(user)})
+def add_erased_user(user: str, lake: Path | None = None) -> ErasedUsers:
+    """Add a person to the list, in one step; return the new list."""
+    before = load_erased_users(lake)
+    salted = ErasedUsers(before.salt or secrets.token_hex(16), before.hashes)
+    after = ErasedUsers(salted.salt, salted.hashes | {salted.hash(user)})
     path = (lake or lake_root()) / FILE
-    half = path.with_suffix(".part")
-    with open(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123
+    partial = path.with_suffix(".part")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123
         json.dump({"salt": after.salt, "hashes": sorted(after.hashes)}, file)
-    half.replace(path)
+    partial.replace(path)
     return after

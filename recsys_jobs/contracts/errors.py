@@ -28,29 +28,29 @@ def run_main(main: Callable[[], None]) -> None:
     try:
         main()
     except UsageError as error:
-        sys.exit(_say(error, 2))
+        sys.exit(_print_error(error, 2))
     except JobError as error:
-        sys.exit(_say(error, 1))
+        sys.exit(_print_error(error, 1))
     except Exception as error:
-        if line := environment_errors.told(error):
-            sys.exit(_say(JobError(line), 1))
+        if line := environment_errors.explain(error):
+            sys.exit(_print_error(JobError(line), 1))
         raise
 
 
-def plain(text: str) -> str:
+def sanitize(text: str) -> str:
     """The text in one line that a terminal or a log may be given: no control characters, no passwords of URLs.
 
     Titles, file names and addresses come from outside: an escape sequence would rewrite the screen, a line break
     would forge a line of the log.
     """
-    shown = "".join(char if char.isprintable() or char in _SPACES else _escaped(char) for char in text)
-    return _CREDENTIALS.sub("***@", shown)
+    sanitized = "".join(char if char.isprintable() or char in _SPACES else _escape(char) for char in text)
+    return _CREDENTIALS.sub("***@", sanitized)
 
 
-def _escaped(char: str) -> str:
+def _escape(char: str) -> str:
     return char.encode("unicode_escape").decode()
 
 
-def _say(error: Exception, status: int) -> int:
-    print(f"error: {plain(str(error))}", file=sys.stderr, flush=True)
+def _print_error(error: Exception, status: int) -> int:
+    print(f"error: {sanitize(str(error))}", file=sys.stderr, flush=True)
     return status

@@ -132,21 +132,21 @@ def _from_toml(path: Path) -> Settings:
         raise UsageError(f"no configuration {str(path)!r}: name one of {known}, or a TOML file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, IsADirectoryError) as error:
         raise UsageError(f"{path}: not a TOML file: {error}") from None
-    return dataclasses.replace(default(), **{key: _checked(path, key, value) for key, value in values.items()})
+    return dataclasses.replace(default(), **{key: _checked_value(path, key, value) for key, value in values.items()})
 
 
-def _checked(path: Path, key: str, value: object) -> Any:
+def _checked_value(path: Path, key: str, value: object) -> Any:
     """Return `value` as the type of the field `key`."""
     defaults = dataclasses.asdict(default())
     if key not in defaults:
         raise UsageError(f"{path}: unknown setting {key!r}; known: {', '.join(sorted(defaults))}")
-    wanted = type(defaults[key])
-    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+    expected_type = type(defaults[key])
+    if expected_type is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if wanted is tuple and isinstance(value, list) and all(isinstance(x, str) for x in value):
+    if expected_type is tuple and isinstance(value, list) and all(isinstance(x, str) for x in value):
         return tuple(value)
-    if type(value) is not wanted:
-        raise UsageError(f"{path}: {key} must be {wanted.__name__}, not {value!r}")
+    if type(value) is not expected_type:
+        raise UsageError(f"{path}: {key} must be {expected_type.__name__}, not {value!r}")
     return value
 
 
@@ -175,15 +175,15 @@ def lake_address() -> str | None:
 
     Raises UsageError for an address with no bucket or no prefix, with `..`, a query, or another scheme.
     """
-    where = (os.environ.get("RECSYS_LAKE") or "").rstrip("/")
-    if "://" not in where:
+    address = (os.environ.get("RECSYS_LAKE") or "").rstrip("/")
+    if "://" not in address:
         return None
-    parts = urlsplit(where)
+    parts = urlsplit(address)
     prefix = parts.path.strip("/").split("/")
-    plain = parts.scheme == "s3" and parts.netloc and not (parts.query or parts.fragment or "@" in parts.netloc)
-    if not plain or any(name in ("", ".", "..") for name in prefix):
-        raise UsageError(f"RECSYS_LAKE={where}: write a folder, or s3://bucket/prefix")
-    return where
+    is_plain = parts.scheme == "s3" and parts.netloc and not (parts.query or parts.fragment or "@" in parts.netloc)
+    if not is_plain or any(name in ("", ".", "..") for name in prefix):
+        raise UsageError(f"RECSYS_LAKE={address}: write a folder, or s3://bucket/prefix")
+    return address
 
 
 def table_uri(name: str, lake: Path) -> str:

@@ -52,7 +52,7 @@ def append_new(encoder: str, hashes: list[str], vectors_ND: np.ndarray, lake_fol
     Alone between looking and writing: two dates that embed at once may need the same content, and Delta does
     not refuse two appends at once.
     """
-    with delta.alone("embeddings", lake_folder):
+    with delta.writer_lock("embeddings", lake_folder):
         present = known_hashes(encoder, hashes, lake_folder)
         new = [row for row, content in enumerate(hashes) if content not in present]
         if new:

@@ -144,7 +144,7 @@ def _missing(encoder: str, hashes: list[str], place: Path, force: bool) -> list[
     """Return which contents have no vector; all of them, their vectors dropped, with `force`."""
     if force and hashes:
         ours = (pc.field("encoder") == encoder) & pc.field("content_hash").isin(hashes)
-        with delta.alone("embeddings", place):
+        with delta.writer_lock("embeddings", place):
             delta.remove_rows(EMBEDDINGS, ours, place)
     known = store.known_hashes(encoder, hashes, place) if hashes else set()
     return [content for content in hashes if content not in known]

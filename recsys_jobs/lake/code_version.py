@@ -11,8 +11,8 @@ from recsys_jobs.contracts.settings import ROOT
 
 def code_version() -> str:
     """`RECSYS_CODE_VERSION` where an image was built with one, else git's description, else the package's version."""
-    if named := os.environ.get("RECSYS_CODE_VERSION"):
-        return named
+    if from_image := os.environ.get("RECSYS_CODE_VERSION"):
+        return from_image
     try:
         command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -1,7 +1,7 @@
 """The one place where the torch side talks to Delta: delta-rs, no JVM.
 
 Reads go through Arrow; a write replaces what it owns (a date, or rows by key) in one atomic commit.
-Inside `pinned` the lake's tables are read at fixed versions: whoever writes meanwhile changes nothing.
+Inside `pinned` the lake's tables are read at fixed versions: a concurrent writer changes nothing.
 """
 
 from __future__ import annotations
@@ -64,17 +64,17 @@ def table_path(table: Table, lake: Path | None = None) -> str:
 def open_table(table: Table, lake: Path | None = None) -> DeltaTable | None:
     """The Delta table, or None while nothing was ever written to it; JobError where a pinned version is gone."""
     pins = _NOT_PINNED if lake else _pins.get()
-    wanted = pins.get(table.name)
-    if table.name in pins and wanted is None:  # it did not exist yet
+    pinned_version = pins.get(table.name)
+    if table.name in pins and pinned_version is None:  # it did not exist yet
         return None
     try:
-        return DeltaTable(table_path(table, lake), version=wanted)
+        return DeltaTable(table_path(table, lake), version=pinned_version)
     except TableNotFoundError:
         return None
     except DeltaError as error:
-        if wanted is None:
+        if pinned_version is None:
             raise
-        raise JobError(f"version {wanted} of {table.name} is not kept any more: {error}") from None
+        raise JobError(f"version {pinned_version} of {table.name} is not kept any more: {error}") from None
 
 
 def dataset(delta: DeltaTable, schema: pa.Schema | None = None) -> ds.Dataset:
@@ -83,9 +83,11 @@ def dataset(delta: DeltaTable, schema: pa.Schema | None = None) -> ds.Dataset:
     Local files are read by Arrow itself: delta-rs's reader is Python that Arrow's threads call, and a process that
     ends while one of them closes a file is aborted, its work done and its exit status -6 (apache/arrow#34314).
     """
-    place = urlsplit(delta.table_uri)
-    local = fs.SubTreeFileSystem(url2pathname(place.path), fs.LocalFileSystem()) if place.scheme == "file" else None
-    return delta.to_pyarrow_dataset(schema=schema, filesystem=local)
+    address = urlsplit(delta.table_uri)
+    filesystem = None
+    if address.scheme == "file":
+        filesystem = fs.SubTreeFileSystem(url2pathname(address.path), fs.LocalFileSystem())
+    return delta.to_pyarrow_dataset(schema=schema, filesystem=filesystem)
 
 
 @contextmanager
@@ -111,10 +113,10 @@ def read(
     delta = open_table(table, lake)
     if delta is None:
         return arrow_schema(table).empty_table().select(columns or table.names)
-    wanted = columns or table.names
-    fetched = list(dict.fromkeys([*wanted, *table.key]))
+    selected = columns or table.names
+    fetched = list(dict.fromkeys([*selected, *table.key]))
     rows = scan(table, lake).to_table(filter=where, columns=fetched)
-    return rows.sort_by([(name, "ascending") for name in table.key]).select(wanted)
+    return rows.sort_by([(name, "ascending") for name in table.key]).select(selected)
 
 
 def read_date(table: Table, day: date, columns: list[str] | None = None, lake: Path | None = None) -> pa.Table:
@@ -152,18 +154,19 @@ def upsert(table: Table, rows: pa.Table, lake: Path | None = None) -> None:
     if delta is None:
         append(table, rows, lake)
         return
-    same = " AND ".join(f"old.{name} = new.{name}" for name in table.key)
-    merge = delta.merge(_shaped(table, rows), predicate=same, source_alias="new", target_alias="old", merge_schema=True)
-    with fault_injection.commit(table.name, Path(table_path(table, lake))), _told_of_others(table):
+    equal_keys = " AND ".join(f"old.{name} = new.{name}" for name in table.key)
+    conformed = _conformed(table, rows)
+    merge = delta.merge(conformed, predicate=equal_keys, source_alias="new", target_alias="old", merge_schema=True)
+    with fault_injection.commit(table.name, Path(table_path(table, lake))), _explain_conflict(table):
         merge.when_matched_update_all().when_not_matched_insert_all().execute()
 
 
 @contextmanager
-def alone(what: str, lake: Path | None = None) -> Iterator[None]:
-    """Hold off whoever else does `what` on this lake until the block ends: a lock of this machine, as for a folder."""
+def writer_lock(writer: str, lake: Path | None = None) -> Iterator[None]:
+    """Keep other writers of the same name off this lake until the block ends: a lock of this machine, on a file."""
     folder = lake or lake_root()
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f".{what}.lock").open("w") as file:
+    with (folder / f".{writer}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -179,11 +182,12 @@ def scan(table: Table, lake: Path | None = None) -> ds.Dataset:
     delta = open_table(table, lake)
     if delta is None:
         return ds.dataset(arrow_schema(table).empty_table())
-    found = dataset(delta, arrow_schema(table))
+    rows = dataset(delta, arrow_schema(table))
     if table.partitioned_by:  # written by date, never merged
-        return found
-    types = {field.type for fragment in found.get_fragments() for field in fragment.physical_schema}
-    return ds.dataset(found.to_table()) if pa.string_view() in types else found
+        return rows
+    schemas = (fragment.physical_schema for fragment in rows.get_fragments())
+    types = {field.type for schema in schemas for field in schema}
+    return ds.dataset(rows.to_table()) if pa.string_view() in types else rows
 
 
 def rewrite(
@@ -196,25 +200,25 @@ def rewrite(
 
     For an erasure or maintenance, which hold the lake alone: whichever engine writes the table is not at work.
     """
-    listed = ", ".join("'" + str(part).replace("'", "''") + "'" for part in parts or [])
-    how = {"predicate": f"{table.partitioned_by[0]} IN ({listed})"} if listed else {}
+    values = ", ".join("'" + str(part).replace("'", "''") + "'" for part in parts or [])
+    options = {"predicate": f"{table.partitioned_by[0]} IN ({values})"} if values else {}
     write_deltalake(
-        table_path(table, lake), rows, partition_by=list(table.partitioned_by) or None, mode="overwrite", **how
+        table_path(table, lake), rows, partition_by=list(table.partitioned_by) or None, mode="overwrite", **options
     )  # type: ignore[call-overload]
 
 
-def remove_rows(table: Table, gone: ds.Expression, lake: Path | None = None) -> int:
-    """Write the partitions that have rows like `gone` again without those; return how many rows that were.
+def remove_rows(table: Table, condition: ds.Expression, lake: Path | None = None) -> int:
+    """Rewrite the partitions that have rows matching `condition` without those rows; return how many rows those were.
 
     Not Delta's DELETE: its predicate would be logged, and the files that it rewrites hold string views (see `scan`).
     """
     column = next(iter(table.partitioned_by), None)
-    rows = read(table, gone, [column or table.key[0]], lake)
+    rows = read(table, condition, [column or table.key[0]], lake)
     if not rows.num_rows:
         return 0
-    parts = pc.unique(rows[column]).to_pylist() if column else []
-    stays = ~gone & pc.field(column).isin(parts) if column else ~gone
-    rewrite(table, scan(table, lake).scanner(filter=stays).to_reader(), parts, lake)
+    partitions = pc.unique(rows[column]).to_pylist() if column else []
+    remaining = ~condition & pc.field(column).isin(partitions) if column else ~condition
+    rewrite(table, scan(table, lake).scanner(filter=remaining).to_reader(), partitions, lake)
     return int(rows.num_rows)
 
 
@@ -223,26 +227,26 @@ def vacuum(delta: DeltaTable, hours: int, dry_run: bool = False) -> list[Path]:
 
     The caller answers for hours below Delta's own bound of a week: it holds the lake alone, or leaves more.
     """
-    run = partial(delta.vacuum, retention_hours=hours, enforce_retention_duration=False, full=True)
-    listed = run(dry_run=True)  # removed ones are listed again as long as the log knows them
-    there = [
-        path for path in (Path(delta.table_uri.removeprefix("file://")) / name for name in listed) if path.exists()
-    ]
+    vacuum_files = partial(delta.vacuum, retention_hours=hours, enforce_retention_duration=False, full=True)
+    names = vacuum_files(dry_run=True)  # removed ones are listed again as long as the log knows them
+    folder = Path(delta.table_uri.removeprefix("file://"))
+    existing = [path for name in names if (path := folder / name).exists()]
     if not dry_run:
-        run(dry_run=False)
-    return there
+        vacuum_files(dry_run=False)
+    return existing
 
 
-def _write(table: Table, rows: pa.Table, lake: Path | None, **how: str) -> None:
+def _write(table: Table, rows: pa.Table, lake: Path | None, **options: str) -> None:
     partitions = list(table.partitioned_by) or None
-    place, shaped = table_path(table, lake), _shaped(table, rows)
-    with fault_injection.commit(table.name, Path(place)), _told_of_others(table):
-        write_deltalake(place, shaped, partition_by=partitions, **how)  # type: ignore[call-overload]
+    path = table_path(table, lake)
+    conformed = _conformed(table, rows)
+    with fault_injection.commit(table.name, Path(path)), _explain_conflict(table):
+        write_deltalake(path, conformed, partition_by=partitions, **options)  # type: ignore[call-overload]
 
 
 @contextmanager
-def _told_of_others(table: Table) -> Iterator[None]:
-    """JobError where another writer replaced the same rows between this one's reading of the log and its commit."""
+def _explain_conflict(table: Table) -> Iterator[None]:
+    """Raise JobError where another writer replaced the same rows between our reading of the log and our commit."""
     try:
         yield
     except CommitFailedError as error:
@@ -252,7 +256,7 @@ def _told_of_others(table: Table) -> Iterator[None]:
         ) from None
 
 
-def _shaped(table: Table, rows: pa.Table) -> pa.Table:
+def _conformed(table: Table, rows: pa.Table) -> pa.Table:
     """`rows` with exactly the table's columns and types; JobError where they do not fit."""
     if table.writer != "delta-rs":
         raise JobError(f"{table.name} is written by {table.writer} alone")

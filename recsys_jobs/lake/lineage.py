@@ -1,6 +1,6 @@
 """What a published night was made from: the row of `publications`, written with the slates, read by `why`.
 
-The versions recorded are those that were read: top-K reads its inputs pinned to them (lake.pinned). `items`,
+The versions recorded are those that were read: top-K reads its inputs pinned to them (delta.pinned). `items`,
 `reviews` and `item_images` are the tables that the snapshots came from, and where titles are looked up.
 """
 
@@ -60,7 +60,7 @@ def input_versions() -> dict[str, int | None]:
     return {table.name: delta.version(table) for table in INPUTS}
 
 
-def row(publication: Publication, users: int) -> pa.Table:
+def publication_row(publication: Publication, users: int) -> pa.Table:
     """The row of `publications`."""
     written = {
         "settings": json.dumps(dataclasses.asdict(publication.settings), sort_keys=True),
@@ -73,21 +73,21 @@ def row(publication: Publication, users: int) -> pa.Table:
 
 
 def tags(versions: Versions) -> dict[str, str]:
-    """What an MLflow run says of where it came from."""
+    """Return the tags of an MLflow run: its code version and the tables' Delta versions."""
     return {"code_version": code_version(), "delta_versions": json.dumps(versions, sort_keys=True)}
 
 
-def published(run_date: date | None = None) -> Publication:
+def load_publication(run_date: date | None = None) -> Publication:
     """The published night of this date, else the latest; UsageError where there is none or nothing recorded it."""
-    rows = {found["run_date"]: found for found in delta.read(PUBLICATIONS).to_pylist()}
-    if run_date is None and rows:
-        run_date = max(rows)
-    if run_date not in rows:
-        raise UsageError(_not_published(run_date, sorted(rows)))
-    return _publication(rows[run_date])
+    rows_by_date = {row["run_date"]: row for row in delta.read(PUBLICATIONS).to_pylist()}
+    if run_date is None and rows_by_date:
+        run_date = max(rows_by_date)
+    if run_date not in rows_by_date:
+        raise UsageError(_not_published(run_date, sorted(rows_by_date)))
+    return _publication(rows_by_date[run_date])
 
 
-def _not_published(run_date: date | None, known: list[date]) -> str:
+def _not_published(run_date: date | None, published_dates: list[date]) -> str:
     slates = delta.read(RECOMMENDATIONS, columns=["run_date"])["run_date"].unique().to_pylist()
     if run_date in slates or (run_date is None and slates):
         night = run_date or max(slates)
@@ -95,21 +95,23 @@ def _not_published(run_date: date | None, known: list[date]) -> str:
             f"the night of {night} was published before its lineage was recorded: "
             f"run it again (make nightly DATE={night}), which records it"
         )
-    if run_date is None or not known:
+    if run_date is None or not published_dates:
         return f"nothing is published{f' for {run_date}' if run_date else ' yet'}: run a night first"
-    near = sorted(sorted(known, key=lambda day: abs((day - run_date).days))[:_NEAREST])
+    near = sorted(sorted(published_dates, key=lambda day: abs((day - run_date).days))[:_NEAREST])
     return f"nothing is published for {run_date}: the nearest nights are {', '.join(map(str, near))}"
 
 
-def _publication(found: Mapping[str, str]) -> Publication:
+def _publication(row: Mapping[str, str]) -> Publication:
     names = [field.name for field in dataclasses.fields(Publication)]
-    read = {"settings": _settings(found["settings"]), "delta_versions": json.loads(found["delta_versions"])}
-    return Publication(**{name: read.get(name, found[name]) for name in names})
+    parsed = {"settings": _settings(row["settings"]), "delta_versions": json.loads(row["delta_versions"])}
+    return Publication(**{name: parsed.get(name, row[name]) for name in names})
 
 
 def _settings(text: str) -> Settings:
     """The settings of then; a field that has gone since is left out, one that is new has its default."""
     known = {field.name for field in dataclasses.fields(Settings)}
-    read = {name: value for name, value in json.loads(text).items() if name in known}
-    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in read.items()}
+    stored = {name: value for name, value in json.loads(text).items() if name in known}
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()
+    }
     return Settings(**values)

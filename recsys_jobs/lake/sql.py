@@ -38,7 +38,7 @@ def connect() -> duckdb.DuckDBPyConnection:
 def query(text: str) -> duckdb.DuckDBPyRelation:
     """The result of one SELECT over the published tables; UsageError where it is none, or wrong."""
     connection = connect()
-    with _told():
+    with _as_usage_error():
         statements = connection.extract_statements(text)
         if [s.type for s in statements] != [duckdb.StatementType.SELECT]:
             raise UsageError("the tables are read-only here: write one SELECT")
@@ -46,8 +46,8 @@ def query(text: str) -> duckdb.DuckDBPyRelation:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Turn what DuckDB raises, at once or when the rows are fetched, into one line."""
+def _as_usage_error() -> Iterator[None]:
+    """Turn an error of DuckDB, at once or when the rows are fetched, into a UsageError of one line."""
     try:
         yield
     except duckdb.Error as error:
@@ -57,7 +57,7 @@ def _told() -> Iterator[None]:
 
 def show(text: str, as_csv: bool = False) -> None:
     """Print the result of `text` as a table, or as CSV."""
-    with _told():
+    with _as_usage_error():
         relation = query(text)
         if as_csv:
             print_csv(relation)
@@ -68,9 +68,9 @@ def show(text: str, as_csv: bool = False) -> None:
 def print_csv(relation: duckdb.DuckDBPyRelation) -> None:
     """Print the rows as they come, each digit kept, lists and records as JSON; null is blank, an empty text is ""."""
     columns = [_as_text(place, type_.id in _NESTED) for place, type_ in enumerate(relation.types, 1)]
-    print(",".join(map(_cell, relation.columns)))
+    print(",".join(map(_csv_field, relation.columns)))
     for row in relation.select(*columns).iter_rows():
-        print(",".join(map(_cell, row)) or '""')  # a line of nothing would be no row
+        print(",".join(map(_csv_field, row)) or '""')  # a line of nothing would be no row
 
 
 def _as_text(place: int, is_nested: bool) -> duckdb.Expression:
@@ -79,7 +79,7 @@ def _as_text(place: int, is_nested: bool) -> duckdb.Expression:
     return (FunctionExpression("to_json", column) if is_nested else column).cast(duckdb.sqltypes.VARCHAR)
 
 
-def _cell(text: str | None) -> str:
+def _csv_field(text: str | None) -> str:
     if text is None:
         return ""
     is_plain = text and not any(mark in text for mark in ',"\r\n')

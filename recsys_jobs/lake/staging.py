@@ -12,7 +12,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from recsys_jobs.contracts.errors import JobError
-from recsys_jobs.contracts.fault_injection import point
+from recsys_jobs.contracts.fault_injection import kill_point
 from recsys_jobs.contracts.settings import lake_root
 from recsys_jobs.contracts.tables import Table
 from recsys_jobs.lake.delta import arrow_schema
@@ -27,27 +27,27 @@ def folder(table: Table, run_date: date) -> Path:
 
 def write(table: Table, run_date: date, shards: Iterable[pa.Table]) -> int:
     """Replace the staged shards; return how many rows they have."""
-    place = folder(table, run_date)
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(parents=True)
+    path = folder(table, run_date)
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True)
     rows = 0
     for number, shard in enumerate(shards):
-        shaped = shard.select(table.names).cast(arrow_schema(table))
-        pq.write_table(shaped, place / f"{number:05d}.parquet")
-        rows += shaped.num_rows
-    point("staging:shards")
-    (place / _DONE).touch()
+        conformed = shard.select(table.names).cast(arrow_schema(table))
+        pq.write_table(conformed, path / f"{number:05d}.parquet")
+        rows += conformed.num_rows
+    kill_point("staging:shards")
+    (path / _DONE).touch()
     return rows
 
 
 def read(table: Table, run_date: date) -> pa.Table:
     """The staged rows; JobError where the shards are missing or half there."""
-    place = folder(table, run_date)
     if not is_whole(table, run_date):
         raise JobError(
             f"nothing is staged for {table.name} of {run_date}: run python -m recsys_jobs.night.top_k for it first"
         )
-    return ds.dataset(sorted(str(path) for path in place.glob("*.parquet")), schema=arrow_schema(table)).to_table()
+    shards = sorted(str(path) for path in folder(table, run_date).glob("*.parquet"))
+    return ds.dataset(shards, schema=arrow_schema(table)).to_table()
 
 
 def is_whole(table: Table, run_date: date) -> bool:

@@ -13,7 +13,7 @@ from recsys_jobs.models import families
 from recsys_jobs.models.blend.learner import BlendModel
 from recsys_jobs.models.blend.recipe import BlendRecipe
 from recsys_jobs.ranking.model import Factors, Model
-from recsys_jobs.torch_common.named_tensors import joined, split
+from recsys_jobs.torch_common.named_tensors import join_parts, split_parts
 from recsys_jobs.training.recipe import Recipe
 
 USER, ITEM, VECTORS = "fold.user_UF", "fold.item_IF", "fold.item_ID"
@@ -48,7 +48,7 @@ def fold(model: Model) -> dict[str, Tensor]:
     A blend's are those of its parts, under the same numbers as their weights.
     """
     if isinstance(model, BlendModel):
-        return joined({str(number): fold(part) for number, (_, part) in enumerate(model.parts)})
+        return join_parts({str(number): fold(part) for number, (_, part) in enumerate(model.parts)})
     factors, vectors_ID = model.factors(), model.item_vectors()
     if factors is None:
         return {}
@@ -72,7 +72,7 @@ def unfold(tensors: dict[str, Tensor], dataset: Dataset, recipe: Recipe) -> Mode
 
 
 def _unfold_blend(tensors: dict[str, Tensor], dataset: Dataset, recipe: BlendRecipe) -> Model:
-    of_part = split(tensors)
+    of_part = split_parts(tensors)
     parts: list[tuple[float, Model]] = []
     for number, (weight, part) in enumerate(recipe.parts):
         own = of_part[str(number)]

@@ -15,7 +15,7 @@ from recsys_jobs.publishing.publish import publish
 def main() -> None:
     """The step's command line."""
     step = parse_step(__doc__ or "")
-    with delta.alone(publish_intent.LOCK):
+    with delta.writer_lock(publish_intent.LOCK):
         publish(step)
 
 

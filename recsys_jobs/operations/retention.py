@@ -133,7 +133,7 @@ def maintain(steps: list[str], dry_run: bool = False) -> None:
         if getattr(settings, name) < 1:
             raise UsageError(f"{name} is {getattr(settings, name)}: it must be at least 1 (RECSYS_CONFIG)")
     for step in steps:
-        with lake_lock.alone(f"maintenance ({step})", _WAIT):
+        with lake_lock.exclusive(f"maintenance ({step})", _WAIT):
             STEPS[step](settings, dry_run)
 
 

@@ -103,5 +103,5 @@ def _identity(row: Row, turn: int) -> str:
 
 def _put(row: Row) -> None:
     """One at a time: a backfill's night may decide at the moment when the live one does."""
-    with delta.alone("promotions"):
+    with delta.writer_lock("promotions"):
         delta.upsert(PROMOTIONS, pa.Table.from_pylist([row], delta.arrow_schema(PROMOTIONS)))

@@ -10,7 +10,7 @@ import logging
 from datetime import date, timedelta
 
 from recsys_jobs.contracts.errors import JobError, UsageError
-from recsys_jobs.contracts.fault_injection import point
+from recsys_jobs.contracts.fault_injection import kill_point
 from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.contracts.tables import RECOMMENDATIONS
 from recsys_jobs.lake import delta
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 def promote(version: int, reason: str, settings: Settings) -> None:
     """Let this version serve the latest night, hold it there, and put its recipe in force."""
-    with delta.alone(publish_intent.LOCK):
+    with delta.writer_lock(publish_intent.LOCK):
         night = _ready(settings)
         tags = mlflow_client.nights_version(version).tags
         if tags["run_date"] > str(night):
@@ -37,7 +37,7 @@ def promote(version: int, reason: str, settings: Settings) -> None:
 
 def rollback(reason: str, settings: Settings) -> None:
     """Reject what serves, and publish the latest night again from the version that served before it."""
-    with delta.alone(publish_intent.LOCK):
+    with delta.writer_lock(publish_intent.LOCK):
         if _finish_all(settings):
             log.warning("that was left over. Nothing else was rolled back: call again to go further back")
             return
@@ -56,7 +56,7 @@ def rollback(reason: str, settings: Settings) -> None:
 
 def release(reason: str, settings: Settings) -> None:
     """Let the nights after the latest publish what they fit; what was rejected stays rejected."""
-    with delta.alone(publish_intent.LOCK):
+    with delta.writer_lock(publish_intent.LOCK):
         night = _ready(settings)
         held = promotions.hold(decision_log.everything(), night + timedelta(days=1))
         if held is None:
@@ -70,7 +70,7 @@ def release(reason: str, settings: Settings) -> None:
 
 def at_start(step: Step) -> bool:
     """Finish what was cut off, and take over what a person did in MLflow; whether the latter has changed the recipe."""
-    with delta.alone(publish_intent.LOCK):
+    with delta.writer_lock(publish_intent.LOCK):
         try:
             _finish_all(step.settings)
         except (JobError, UsageError) as error:
@@ -115,7 +115,7 @@ def _because(reason: str) -> str:
 def _carry_out(row: Row, settings: Settings) -> None:
     row = decision_log.append(row)
     log.info("%s", row["reason"])
-    point(f"{row['kind']}:intent")
+    kill_point(f"{row['kind']}:intent")
     _finish(row, settings)
 
 

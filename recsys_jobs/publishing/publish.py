@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from expectations.recommendations import audit_recommendations
-from recsys_jobs.contracts.fault_injection import point
+from recsys_jobs.contracts.fault_injection import kill_point
 from recsys_jobs.contracts.tables import (
     CONTENTS,
     INTERACTIONS,
@@ -36,20 +36,20 @@ log = logging.getLogger(__name__)
 def publish(step: Step) -> None:
     """Audit, write the intent, commit the tables, the slates last, move the alias; safe to repeat at any point.
 
-    The caller holds `lake.alone(intent.LOCK)`.
+    The caller holds `delta.writer_lock(publish_intent.LOCK)`.
     """
     slates = _staged(step)
     _audit(step, slates)
     intended = publish_intent.of(step, slates)
-    point("publish:intent")
+    kill_point("publish:intent")
     _commit(step, slates)
-    point("publish:tables")
+    kill_point("publish:tables")
     publish_intent.move_aliases(intended)
-    point("publish:alias")
+    kill_point("publish:alias")
     if intended["completed_at"] is None:
         decision_log.complete(intended)
     staging.clear(step.run_date)
-    point("publish:cleared")
+    kill_point("publish:cleared")
 
 
 def commit(step: Step) -> None:

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 def republish_latest() -> date:
     """Stage, audit and commit the newest night's three tables from its kept fit; return its date."""
-    with delta.alone(publish_intent.LOCK):
+    with delta.writer_lock(publish_intent.LOCK):
         run_date = latest_night()
         published, versions = published_model(run_date), lineage.input_versions()
         step = Step(run_date, load_settings(), recipe="")

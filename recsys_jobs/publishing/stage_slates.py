@@ -62,7 +62,7 @@ def stage(step: Step, dataset: Dataset, fit: Fit, version: int | None, versions:
         delta_versions=versions,
         code_version=code_version(),
     )
-    staging.write(PUBLICATIONS, step.run_date, [lineage.row(made_from, len(dataset.users))])
+    staging.write(PUBLICATIONS, step.run_date, [lineage.publication_row(made_from, len(dataset.users))])
 
 
 def _slates(fit: Fit, dataset: Dataset, k: int, blocked_I: Bools, same: dict[str, Any]) -> Iterator[pa.Table]:

@@ -23,7 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from recsys_jobs.contracts.errors import JobError
-from recsys_jobs.contracts.fault_injection import point
+from recsys_jobs.contracts.fault_injection import kill_point
 from recsys_jobs.contracts.settings import var_dir
 from recsys_jobs.data.dataset import Dataset
 from recsys_jobs.models import families
@@ -137,13 +137,13 @@ def _made(
             device=choose_device(),
             on_epoch=_log_epoch,
         )
-        point(f"{kind}:fitted")
+        kill_point(f"{kind}:fitted")
         mlflow.log_param("epochs_fitted", write(fitted.epochs))
         mlflow.log_metric("fit_seconds", time.monotonic() - began)
         weights = fitted.model.weights()
         _log_weights(weights | fold(fitted.model) | catalogue.pack(weights, recipe))
         plots.log_training(fitted.history)
-        point(f"{kind}:logged")
+        kill_point(f"{kind}:logged")
     checkpoints.forget(checkpoint)
     log.info(
         "%s fit of %s %s: %s epochs, %.1f s",

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from recsys_jobs.contracts.errors import JobError
-from recsys_jobs.contracts.fault_injection import point
+from recsys_jobs.contracts.fault_injection import kill_point
 from recsys_jobs.data.dataset import Dataset
 from recsys_jobs.models.base.item_to_item import csr_tensors
 from recsys_jobs.models.servable_terms import Rows, terms
@@ -30,10 +30,10 @@ def register_fit(run_date: date, fit: Fit, dataset: Dataset) -> int:
     with tempfile.TemporaryDirectory() as folder:
         write_model(Path(folder), fit.model, dataset)
         uri = mlflow_client.log_pyfunc(fit.run_id, Path(folder))
-    point("register:before")
+    kill_point("register:before")
     tags = {"run_date": str(run_date), "recipe": fit.recipe.name, "fingerprint": fit.fingerprint}
     version = mlflow_client.register(uri, fit.run_id, tags)
-    point("register:after")
+    kill_point("register:after")
     log.info("registered %s version %d", mlflow_client.registered_name(), version)
     return version
 
@@ -46,7 +46,7 @@ def write_model(folder: Path, model: Model, dataset: Dataset) -> None:
     pointers, indices = owned_items(dataset)
     owned = {"pointers": torch.from_numpy(pointers), "items": torch.from_numpy(indices)}
     parts = {str(number): _tensors(term.form) for number, term in enumerate(found)}
-    save_file(named_tensors.joined(parts | {"owned": owned}), str(folder / "model.safetensors"))
+    save_file(named_tensors.join_parts(parts | {"owned": owned}), str(folder / "model.safetensors"))
     told = {"users": dataset.users, "items": dataset.items, "weights": [term.weight for term in found]}
     (folder / "ids.json").write_text(json.dumps(told), encoding="utf-8")
 

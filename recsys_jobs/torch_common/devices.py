@@ -20,12 +20,12 @@ def choose_device() -> torch.device:
 
     Raises UsageError for another value, and for `cuda` on a machine without one.
     """
-    asked = os.environ.get("RECSYS_DEVICE") or "auto"
-    if asked not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"RECSYS_DEVICE is {asked!r}: write auto, cpu or cuda")
-    if asked == "cuda" and not torch.cuda.is_available():
+    name = os.environ.get("RECSYS_DEVICE") or "auto"
+    if name not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"RECSYS_DEVICE is {name!r}: write auto, cpu or cuda")
+    if name == "cuda" and not torch.cuda.is_available():
         raise UsageError("RECSYS_DEVICE is cuda, but torch sees no CUDA device here: write cpu or auto")
-    return torch.device("cuda" if asked != "cpu" and torch.cuda.is_available() else "cpu")
+    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
 
 
 def use_all_cores() -> None:
@@ -43,11 +43,11 @@ def autocast(device: torch.device, precision: str) -> AbstractContextManager[obj
     return torch.autocast(device.type, dtype=PRECISIONS[precision])
 
 
-def mixed_precision(device: torch.device, wanted: str) -> str:
+def mixed_precision(device: torch.device, setting: str) -> str:
     """The precision that a recipe's `mixed_precision` means here: `auto` (on cuda only), `bfloat16` or `off`."""
-    if wanted == "bfloat16":
+    if setting == "bfloat16":
         return "bfloat16"
-    if wanted == "off" or device.type != "cuda":
+    if setting == "off" or device.type != "cuda":
         return "float32"
     return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
 
@@ -60,14 +60,15 @@ def to_device(values: NDArray[Any], device: torch.device) -> torch.Tensor:
 
 @contextmanager
 def deterministic(device: torch.device) -> Iterator[None]:
-    """Only deterministic algorithms inside; on cuda, where a sparse product has none, torch warns instead."""
-    before, warned = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    memory: Any = torch.utils.deterministic
-    filled = memory.fill_uninitialized_memory
+    """Use deterministic algorithms alone; on cuda, where a sparse product has none, torch warns instead."""
+    was_deterministic = torch.are_deterministic_algorithms_enabled()
+    warned_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    memory_settings: Any = torch.utils.deterministic
+    fills_memory = memory_settings.fill_uninitialized_memory
     torch.use_deterministic_algorithms(True, warn_only=device.type == "cuda")
-    memory.fill_uninitialized_memory = False  # a third of an epoch went into filling new memory
+    memory_settings.fill_uninitialized_memory = False  # a third of an epoch went into filling new memory
     try:
         yield
     finally:
-        memory.fill_uninitialized_memory = filled
-        torch.use_deterministic_algorithms(before, warn_only=warned)
+        memory_settings.fill_uninitialized_memory = fills_memory
+        torch.use_deterministic_algorithms(was_deterministic, warn_only=warned_only)

@@ -8,13 +8,17 @@ from collections.abc import Mapping
 from torch import Tensor
 
 
-def joined(parts: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
+def join_parts(parts: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """Return the tensors of all parts under `part.name`."""
-    return {f"{part}.{name}": tensor for part, tensors in parts.items() for name, tensor in tensors.items()}
+    joined: dict[str, Tensor] = {}
+    for part, tensors in parts.items():
+        for name, tensor in tensors.items():
+            joined[f"{part}.{name}"] = tensor
+    return joined
 
 
-def split(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-    """Return what `joined` joined: the tensors by the part that their name starts with. Empty parts are empty."""
+def split_parts(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:
+    """Undo `join_parts`: return the tensors by the part that their name starts with. Empty parts are empty."""
     parts: dict[str, dict[str, Tensor]] = defaultdict(dict)
     for name, tensor in tensors.items():
         part, rest = name.split(".", 1)

@@ -191,11 +191,11 @@ def _identity(dataset: Dataset, recipe: TrainedRecipe, seed: int, epochs: int | 
 
 def _state(run: Run, identity: str) -> Checkpoint:
     moments = run.optimizer.state_dict()["state"]
-    tensors = named_tensors.joined(
+    tensors = named_tensors.join_parts(
         {
             "model": run.learner.network.state_dict(),
             "best": run.best,
-            "optimizer": named_tensors.joined({str(number): _tensors(state) for number, state in moments.items()}),
+            "optimizer": named_tensors.join_parts({str(number): _tensors(state) for number, state in moments.items()}),
         }
     )
     numbers: dict[str, Any] = {"identity": identity, "history": run.history, "best_epoch": run.best_epoch}
@@ -208,8 +208,8 @@ def _tensors(state: dict[str, Any]) -> dict[str, Tensor]:
 
 
 def _resume(run: Run, saved: Checkpoint) -> None:
-    parts = named_tensors.split(saved.tensors)
-    moments = {int(number): state for number, state in named_tensors.split(parts["optimizer"]).items()}
+    parts = named_tensors.split_parts(saved.tensors)
+    moments = {int(number): state for number, state in named_tensors.split_parts(parts["optimizer"]).items()}
     run.learner.network.load_state_dict(parts["model"])
     run.optimizer.load_state_dict(run.optimizer.state_dict() | {"state": moments})
     run.best = {name: value.to(run.device) for name, value in parts["best"].items()}

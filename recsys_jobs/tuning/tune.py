@@ -57,7 +57,7 @@ def searched(recipe: Recipe, night: Night, budget: Budget) -> Study:
     """The recipe's study on the cut of this night, after as many more trials as the budget lets it have."""
     fingerprint, seed = study_fingerprint(recipe, night), night.step.settings.seed
     use_all_cores()
-    with delta.alone(f"tuning-{recipe.name}"):  # two searches would take each other's trials for killed ones
+    with delta.writer_lock(f"tuning-{recipe.name}"):  # two searches would take each other's trials for killed ones
         study = open_study(f"{recipe.name}-{night.cut}-{fingerprint}")
         kept = record.Search(study, recipe, fingerprint, night.step.tags(night.cut))
         before = len(finished(study))

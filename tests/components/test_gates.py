@@ -177,9 +177,9 @@ def failures(table: Table, frame: Any) -> list[str]:
 def test_a_good_table_passes_and_says_so_in_one_line(
     spark: SparkSession, table: Table, var: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "expectations.judge")
+    caplog.set_level(logging.INFO, "expectations.suite_runner")
     validate(table, spark_frame(spark, table, GOOD[table.name]), NIGHT)
-    (line,) = (record.message for record in caplog.records if record.name == "expectations.judge")
+    (line,) = (record.message for record in caplog.records if record.name == "expectations.suite_runner")
     assert line.startswith(f"{table.name}: ")
     assert " expectations hold on 3 rows (" in line
     page = Path(line.split("report in ")[1])

@@ -141,7 +141,7 @@ def why(user: str = "u07", place: int = 1) -> Answer:
 
 def test_the_recorded_versions_give_the_published_slates_again(recipe: str) -> None:
     """Fitted anew, from nothing but the record: the same fingerprint, and everyone's slate the same."""
-    made = lineage.published(D)
+    made = lineage.load_publication(D)
     with delta.pinned(made.delta_versions):
         dataset = load_dataset(D, made.settings)
     epochs = made.epochs or None
@@ -157,7 +157,7 @@ def test_the_recorded_versions_give_the_published_slates_again(recipe: str) -> N
 
 
 def test_the_night_and_its_runs_say_what_they_were_made_from(recipe: str) -> None:
-    made = lineage.published()
+    made = lineage.load_publication()
     assert (made.run_date, made.recipe, made.seed) == (D, recipe, 0)
     assert made.delta_versions["interactions"] == 1 and made.delta_versions["reviews"] is None
     tags = mlflow_client.client().get_run(made.run_id).data.tags

@@ -25,7 +25,7 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from recsys_jobs.contracts.errors import JobError, UsageError, plain
+from recsys_jobs.contracts.errors import JobError, UsageError, sanitize
 from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.contracts.tables import RECOMMENDATIONS
 from recsys_jobs.images.fetch import Fetcher
@@ -492,7 +492,7 @@ def said(text: str) -> None:
 
 
 def database_password(world: World) -> None:
-    said(plain(f"MLflow at postgresql://mlflow:{SECRET}@db:5432/mlflow has no exam fit"))
+    said(sanitize(f"MLflow at postgresql://mlflow:{SECRET}@db:5432/mlflow has no exam fit"))
 
 
 def password_of_a_failed_job(world: World) -> None:
@@ -541,9 +541,9 @@ def password_file(world: World) -> None:
 
 
 def salt_file(world: World) -> None:
-    from recsys_jobs.contracts.erased_users import remember
+    from recsys_jobs.contracts.erased_users import add_erased_user
 
-    remember("A1")
+    add_erased_user("A1")
     if (delta.lake_root() / "forgotten.json").stat().st_mode & 0o077 == 0:
         raise Refused("readable by its owner alone")
 
@@ -654,7 +654,7 @@ def world(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wo
 
 
 CASES = [
-    pytest.param(attempt, id=f"{area}: {plain(what)[:60]}")
+    pytest.param(attempt, id=f"{area}: {sanitize(what)[:60]}")
     for area, attempts in ATTEMPTS.items()
     for what, attempt in attempts.items()
 ]
@@ -666,6 +666,6 @@ def test_it_is_refused_in_one_clear_line(attempt: Attempt, world: World) -> None
     with pytest.raises(CLEAR) as caught:
         attempt(world)
     text = str(caught.value)
-    assert text.strip() and len(text) < 2_000 and len(plain(text).splitlines()) == 1
+    assert text.strip() and len(text) < 2_000 and len(sanitize(text).splitlines()) == 1
     assert delta.version(RECOMMENDATIONS) == before
     assert world.server.requests["/secret"] == 0, "the server's secret was fetched"

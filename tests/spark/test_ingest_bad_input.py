@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.contracts.tables import INGEST_FILES, ITEMS, QUARANTINE, REVIEWS
-from spark import reasons
+from spark import quarantine_reasons
 from tests.spark.zones import Zone, review
 
 pytestmark = pytest.mark.slow
@@ -93,7 +93,7 @@ def _quarantined(zone: Zone, path: str) -> list[tuple[int, str]]:
 def test_each_bad_line_has_its_place_and_reason(zone: Zone) -> None:
     expected = [(place, reason) for place, (_, reason) in enumerate(BAD_REVIEWS, start=1) if reason]
     assert _quarantined(zone, REASONS) == expected
-    assert {reason for _, reason in expected} | {reasons.TOO_LONG} == set(reasons.REASONS)
+    assert {reason for _, reason in expected} | {quarantine_reasons.TOO_LONG} == set(quarantine_reasons.REASONS)
 
 
 def test_quarantine_keeps_the_line_and_names_the_value(zone: Zone) -> None:

@@ -13,8 +13,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.contracts.tables import Table
-from spark import ingest, registry, store
-from spark.registry import Record
+from spark import file_registry, ingest, store
+from spark.file_registry import Record
 
 
 def no_gate(table: Table, frame: DataFrame, run_date: date) -> None:
@@ -57,7 +57,9 @@ class Zone:
         """read, good, quarantined, duplicate and state of the file last recorded at each path."""
         return {
             one.path: (one.rows_read, one.rows_good, one.rows_quarantined, one.rows_duplicate, one.state)
-            for one in sorted(registry.load(self.spark, self.lake).values(), key=lambda one: one.state, reverse=True)
+            for one in sorted(
+                file_registry.load(self.spark, self.lake).values(), key=lambda one: one.state, reverse=True
+            )
         }
 
 

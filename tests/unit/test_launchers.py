@@ -39,7 +39,7 @@ def after(command: list[str], option: str) -> list[str]:
 
 def test_a_process_is_the_default_and_leaves_nothing_to_clean_up() -> None:
     how = launch(JOB, {})
-    assert how.command[:3] == [sys.executable, "-m", "plugins.tether"]
+    assert how.command[:3] == [sys.executable, "-m", "plugins.parent_death_signal"]
     assert how.command[4:] == ["recsys_jobs.night.train", "--run-date", "2014-03-01", "--recipe=a; rm -rf /"]
     assert how.cleanup == []
 

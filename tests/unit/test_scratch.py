@@ -25,9 +25,9 @@ from recsys_jobs.embed.from_scratch.boundary import latest_boundary
 from recsys_jobs.embed.from_scratch.corpus import Corpus, make_corpus
 from recsys_jobs.embed.from_scratch.encoders import encoders_of_corpus
 from recsys_jobs.embed.from_scratch.photos import train_image_encoder
-from recsys_jobs.embed.from_scratch.steps import Steps
 from recsys_jobs.embed.from_scratch.text import mask_words, train_text_encoder
-from recsys_jobs.embed.from_scratch.words import train_tokenizer
+from recsys_jobs.embed.from_scratch.training_loop import Steps
+from recsys_jobs.embed.from_scratch.wordpiece import train_tokenizer
 from recsys_jobs.embed.image import encode_images, load_image_encoder
 from recsys_jobs.embed.registry import encoder_name
 from recsys_jobs.embed.text import encode_texts, load_text_encoder

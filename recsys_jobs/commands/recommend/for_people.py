@@ -16,7 +16,7 @@ import numpy as np
 
 from recsys_jobs.commands.recommend.options import Call
 from recsys_jobs.commands.recommend.written import write_csv
-from recsys_jobs.contracts.errors import UsageError, plain
+from recsys_jobs.contracts.errors import UsageError, sanitize
 from recsys_jobs.data.dataset import Dataset, Ints
 from recsys_jobs.ranking.maximal_marginal_relevance import content_vectors, pool, reranked
 from recsys_jobs.ranking.model import Model
@@ -45,7 +45,7 @@ def run(call: Call, asked: Asked) -> None:
         for row in _places(block, asked.dataset):
             if row["rank"] == 1:
                 print(f"\n{row['user_id']}")
-            title = plain(asked.titles.get(row["item_id"], ""))[:_SHOWN]
+            title = sanitize(asked.titles.get(row["item_id"], ""))[:_SHOWN]
             print(f"{row['rank']:4}  {row['score']:8.4f}  {row['item_id']}  {title}".rstrip())
     if call.out:
         _write(call.out, [row for block in slates for row in _places(block, asked.dataset)], asked.words)
@@ -60,7 +60,7 @@ def people(call: Call, known: list[str]) -> list[str]:
     there = set(known)
     for user in wanted:
         if user not in there:
-            print(f"no user {plain(user)!r}: left out", file=sys.stderr)
+            print(f"no user {sanitize(user)!r}: left out", file=sys.stderr)
     if not there & set(wanted):
         raise UsageError(f"none of the {len(wanted)} users is known; the first of {len(known):,} is {known[0]!r}")
     return [user for user in wanted if user in there]

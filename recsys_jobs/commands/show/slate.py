@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from recsys_jobs.contracts.errors import UsageError, plain
+from recsys_jobs.contracts.errors import UsageError, sanitize
 from recsys_jobs.lake.sql import connect
 
 _LATEST = "SELECT max(run_date) FROM recommendations WHERE $date IS NULL OR run_date = $date"
@@ -88,7 +88,7 @@ def _someone(connection: duckdb.DuckDBPyConnection, day: date) -> str:
 def _rows(connection: duckdb.DuckDBPyConnection, query: str, day: date, user: str) -> list[tuple[Any, ...]]:
     """Rows with their fourth column, the title, as a terminal may be given it, without HTML's entities."""
     rows = connection.execute(query, {"date": day, "user": user}).fetchall()
-    return [(*row[:3], plain(html.unescape(row[3])), *row[4:]) for row in rows]
+    return [(*row[:3], sanitize(html.unescape(row[3])), *row[4:]) for row in rows]
 
 
 def _print(user: str, day: date, history: list[tuple[Any, ...]], slate: list[tuple[Any, ...]]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from recsys_jobs.contracts.errors import plain
+from recsys_jobs.contracts.errors import sanitize
 from recsys_jobs.contracts.settings import lake_root
 from recsys_jobs.images.store import path_of
 
@@ -37,11 +37,11 @@ def draw(connection: duckdb.DuckDBPyConnection, day: date, rows: dict[str, list[
 
 def _strip(sheet: Image.Image, top: int, heading: str, cells: list[tuple[str, str]], photos: dict[str, Any]) -> None:
     pen = ImageDraw.Draw(sheet)
-    pen.text((_MARGIN, top + 8), plain(heading), fill=_INK, font=_font(15))
+    pen.text((_MARGIN, top + 8), sanitize(heading), fill=_INK, font=_font(15))
     for place, (item, caption) in enumerate(cells):
         left = _MARGIN + place * _CELL
         sheet.paste(_photo(photos.get(item)), (left, top + _HEAD + 6))
-        lines = textwrap.wrap(plain(caption), 24)[:3]
+        lines = textwrap.wrap(sanitize(caption), 24)[:3]
         pen.text((left, top + _HEAD + _PHOTO + 10), "\n".join(lines), fill=_INK, font=_font(10))
 
 

@@ -88,7 +88,7 @@ def answer(user: str, item: str, run_date: date | None = None) -> Answer:
 
     Raises UsageError where there is no such row, JobError where what made it is no longer kept.
     """
-    made_from = lineage.published(run_date)
+    made_from = lineage.load_publication(run_date)
     with delta.pinned(made_from.delta_versions), _kept(made_from):
         connection = connect()
         slate = slate_of(connection, made_from.run_date, user)

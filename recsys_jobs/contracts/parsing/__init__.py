@@ -1,4 +1,4 @@
-"""What odd but honest inputs say: lines into objects, fields into values, markup into text.
+"""Reads odd but honest inputs: lines into objects, fields into values, markup into text.
 
 The standard library alone may enter.
 """

@@ -1,4 +1,4 @@
-"""What the fields of a dump hold, whatever wrote them: texts, lists, pictures, ids, prices.
+"""Reads the fields of a dump, whatever wrote them: texts, lists, pictures, ids, prices.
 
 A field that should be a list or an object may be a text that holds one, as files that went through a CSV have it. It is
 read whole or kept as the text it is, never as the part of it that looks right.
@@ -55,8 +55,8 @@ def as_text(value: Any) -> str | None:
 
 def as_texts(value: Any) -> list[str]:
     """Return the texts of a list, of lists in it, or of a text that holds one; any other text is one text."""
-    opened = _opened(value)
-    return [text for part in _parts(opened if isinstance(opened, list) else value) if (text := as_text(part))]
+    unwrapped = _unwrap(value)
+    return [text for part in _flatten(unwrapped if isinstance(unwrapped, list) else value) if (text := as_text(part))]
 
 
 def as_plain_text(value: Any) -> str:
@@ -71,8 +71,8 @@ def as_labels(value: Any) -> list[str]:
 
 def as_object(value: Any) -> dict[str, Any]:
     """Return an object, or the one that a text holds; an empty one where there is none."""
-    opened = _opened(value)
-    return opened if isinstance(opened, dict) else {}
+    unwrapped = _unwrap(value)
+    return unwrapped if isinstance(unwrapped, dict) else {}
 
 
 def as_ids(*values: Any) -> list[str]:
@@ -110,38 +110,42 @@ def _known_price(price: float) -> float | None:
     return price if math.isfinite(price) and price >= 0 else None
 
 
-def _opened(value: Any) -> Any:
+def _unwrap(value: Any) -> Any:
     """The list or object that a text holds, whole; else the value as it is. Lists of numbers alone stay texts."""
     text = value.strip() if isinstance(value, str) else ""
     if text[:1] + text[-1:] not in ("[]", "{}", "()"):
         return value
     try:
-        (held,) = read_value(f"[{_with_commas(text)}]")  # one, with nothing behind it
+        (value_inside,) = read_value(f"[{_add_commas(text)}]")  # one, with nothing behind it
     except ValueError:
         return value
-    if isinstance(held, list) and held and not any(isinstance(part, str | dict | None) for part in _parts(held)):
+    if (
+        isinstance(value_inside, list)
+        and value_inside
+        and not any(isinstance(part, str | dict | None) for part in _flatten(value_inside))
+    ):
         return value
-    return held if isinstance(held, list | dict) else value
+    return value_inside if isinstance(value_inside, list | dict) else value
 
 
-def _with_commas(text: str) -> str:
+def _add_commas(text: str) -> str:
     """Commas between the parts of an array as numpy prints it: ['a' 'b']."""
 
-    def closed(match: re.Match[str]) -> str:
+    def add_comma(match: re.Match[str]) -> str:
         if match[1] is None:
             return f"{match[2]}, "
         return match[1] + ("," if _NEXT_STRING.match(text, match.end()) else "")
 
-    return _GAP.sub(closed, text)
+    return _GAP.sub(add_comma, text)
 
 
-def _parts(value: Any) -> Iterator[Any]:
+def _flatten(value: Any) -> Iterator[Any]:
     """The parts of a list, of lists in it too; a value that is none is its own part."""
     if not isinstance(value, list):
         yield value
         return
     for part in value:
-        yield from _parts(part)
+        yield from _flatten(part)
 
 
 def _ids_of(text: str) -> Iterable[str]:
@@ -152,17 +156,17 @@ def _ids_of(text: str) -> Iterable[str]:
 
 def _pictures(value: Any) -> Iterator[Any]:
     """The pictures of a list, one after the other; of an object whose sizes are lists, place by place."""
-    opened = _opened(value)
-    if isinstance(opened, list):
-        for part in opened:
+    unwrapped = _unwrap(value)
+    if isinstance(unwrapped, list):
+        for part in unwrapped:
             yield from _pictures(part)
-    elif isinstance(opened, dict):
-        columns = {size: _opened(opened.get(size)) for size in SIZES}
+    elif isinstance(unwrapped, dict):
+        columns = {size: _unwrap(unwrapped.get(size)) for size in SIZES}
         columns = {size: column if isinstance(column, list) else [column] for size, column in columns.items()}
         for place in range(max(map(len, columns.values()))):
             yield {size: column[place] for size, column in columns.items() if place < len(column)}
     else:
-        yield opened
+        yield unwrapped
 
 
 def _best_url(picture: Any) -> str | None:

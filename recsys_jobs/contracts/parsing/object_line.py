@@ -19,7 +19,7 @@ _HALF = re.compile("[\ud800-\udfff]")
 _NAMES = {"true": True, "false": False} | dict.fromkeys(("nan", "NaN", "NaT", "inf", "Infinity", "null"))
 _MOST_DIGITS = 4_000  # Python reads no longer number
 _LONGEST_LITERAL = 2_000_000  # characters: its syntax tree takes a hundred times as many bytes
-_SHOWN = 60  # characters
+_QUOTED_CHARACTERS = 60  # characters
 
 
 class LineError(ValueError):
@@ -31,7 +31,7 @@ def read_object(line: str) -> dict[str, Any]:
     text = line.lstrip("\ufeff").strip()
     value = read_value(text)
     if not isinstance(value, dict):
-        raise LineError(f"{_kind_of(value)}, not one object: {shortened(text)}")
+        raise LineError(f"{_kind_of(value)}, not one object: {shorten(text)}")
     return value
 
 
@@ -42,7 +42,7 @@ def read_value(text: str) -> Any:
     """
     try:
         value = json.loads(
-            text, strict=False, parse_constant=_nothing, parse_float=_finite_float, parse_int=_whole_number
+            text, strict=False, parse_constant=_as_none, parse_float=_finite_float, parse_int=_whole_number
         )
     except json.JSONDecodeError as error:
         return _read_literal(text, f"not JSON: {error.msg} at character {error.pos + 1:,}")
@@ -64,12 +64,12 @@ def well_formed(value: Any) -> Any:
     return value
 
 
-def shortened(text: str) -> str:
+def shorten(text: str) -> str:
     """Return the start of a text, as a message quotes it."""
-    return ascii(text) if len(text) <= _SHOWN else f"{ascii(text[:_SHOWN])} …"
+    return ascii(text) if len(text) <= _QUOTED_CHARACTERS else f"{ascii(text[:_QUOTED_CHARACTERS])} …"
 
 
-def _nothing(_: str) -> None:
+def _as_none(_: str) -> None:
     return None
 
 
@@ -87,14 +87,14 @@ def _kind_of(value: Any) -> str:
     return names.get(type(value), "a number")
 
 
-def _read_literal(text: str, otherwise: str) -> Any:
-    """The value of a Python literal; nothing in it is called or looked up. LineError `otherwise` where it is none."""
+def _read_literal(text: str, message: str) -> Any:
+    """The value of a Python literal; nothing in it is called or looked up. LineError `message` where it is none."""
     if len(text) > _LONGEST_LITERAL:
-        raise LineError(otherwise)
+        raise LineError(message)
     try:
         tree = _parse(text) or _parse(_LONG.sub(lambda match: match[1] or match[2], text))
         if tree is None:
-            raise LineError(otherwise)
+            raise LineError(message)
         return _value_of(tree.body, escaped=text.isascii())
     except RecursionError:
         raise LineError("nested too deep") from None
@@ -129,7 +129,7 @@ def _value_of(node: ast.expr, escaped: bool) -> Any:
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float()) | ast.Name()):
             number = _value_of(node.operand, escaped)
             return None if number is None else -number
-    raise LineError(f"a Python literal in which {shortened(ast.unparse(node))} is no plain value")
+    raise LineError(f"a Python literal in which {shorten(ast.unparse(node))} is no plain value")
 
 
 def _name_of(node: ast.expr | None) -> str:

@@ -40,10 +40,10 @@ def plain_text(raw: str) -> str:
     """
     text = raw
     for _ in range(_MOST_LAYERS):
-        seen = _ENTITY.sub(_character, _without_tags(text))
-        if seen == text:
+        decoded = _ENTITY.sub(_character, _without_tags(text))
+        if decoded == text:
             break
-        text = seen
+        text = decoded
     text = " ".join(_CONTROL.sub(" ", _without_tags(text)).split())
     return "" if is_page_code(text) else text
 

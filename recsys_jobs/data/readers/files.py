@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from recsys_jobs.contracts.errors import JobError
-from recsys_jobs.contracts.parsing.object_line import LineError, read_object, shortened
+from recsys_jobs.contracts.parsing.object_line import LineError, read_object, shorten
 from recsys_jobs.data.dataset import Floats, Ints
 from recsys_jobs.data.readers.delimited import read_delimited
 
@@ -40,7 +40,7 @@ def fields(path: Path, names: tuple[str, ...], separator: str) -> pd.DataFrame:
     rows = [line.removesuffix("\r").split(separator) for _, line in lines]
     for (number, line), row in zip(lines, rows, strict=True):
         if len(row) != len(names):
-            raise JobError(f"{path}, line {number}: not the {len(names)} fields {', '.join(names)}: {shortened(line)}")
+            raise JobError(f"{path}, line {number}: not the {len(names)} fields {', '.join(names)}: {shorten(line)}")
     return pd.DataFrame(rows, columns=list(names), index=pd.Index([number for number, _ in lines], dtype=int))
 
 

@@ -26,7 +26,7 @@ from recsys_jobs.embed.from_scratch.corpus import Corpus, lake_corpus
 from recsys_jobs.embed.from_scratch.photos import save_processor, train_image_encoder
 from recsys_jobs.embed.from_scratch.sizes import NAMES, Size, size_called
 from recsys_jobs.embed.from_scratch.text import train_text_encoder
-from recsys_jobs.embed.from_scratch.words import train_tokenizer
+from recsys_jobs.embed.from_scratch.wordpiece import train_tokenizer
 from recsys_jobs.embed.registry import MODALITIES, mark_raw
 from recsys_jobs.torch_common.devices import choose_device
 
@@ -83,7 +83,7 @@ def _sizes(settings: Settings, modalities: tuple[str, ...]) -> dict[str, Size]:
 def _raw(modality: str, corpus: Corpus, size: Size, place: Path) -> Path:
     """The folder of an encoder that leaves contents raw: token ids, or the pixels that the model reads."""
     decides = (
-        [corpus.identity(photos=False), sources_hash("recsys_jobs.embed.from_scratch.words")]
+        [corpus.identity(photos=False), sources_hash("recsys_jobs.embed.from_scratch.wordpiece")]
         if modality == "text"
         else []
     )

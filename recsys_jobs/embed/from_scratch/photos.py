@@ -25,8 +25,8 @@ from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.embed.from_scratch.corpus import Corpus, Photo
 from recsys_jobs.embed.from_scratch.sizes import Size
-from recsys_jobs.embed.from_scratch.steps import Steps, run_steps
 from recsys_jobs.embed.from_scratch.text import OnStep
+from recsys_jobs.embed.from_scratch.training_loop import Steps, run_steps
 from recsys_jobs.embed.text import encode_texts, load_text_encoder
 from recsys_jobs.torch_common import losses
 

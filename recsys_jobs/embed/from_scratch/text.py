@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.embed.from_scratch.corpus import Corpus
 from recsys_jobs.embed.from_scratch.sizes import Size
-from recsys_jobs.embed.from_scratch.steps import Steps, run_steps
-from recsys_jobs.embed.from_scratch.words import SPECIAL, train_tokenizer
+from recsys_jobs.embed.from_scratch.training_loop import Steps, run_steps
+from recsys_jobs.embed.from_scratch.wordpiece import SPECIAL, train_tokenizer
 from recsys_jobs.embed.loading import save_sentence_modules
 from recsys_jobs.torch_common import losses
 

@@ -80,7 +80,7 @@ class BlendModel:
     def weights(self) -> dict[str, Tensor]:
         """Return the parts' weights under their numbers, and the epochs that each trained one took."""
         parts = {str(number): model.weights() for number, (_, model) in enumerate(self.parts)}
-        return named_tensors.joined(parts) | {"blend.epochs": torch.tensor(self.epochs)}
+        return named_tensors.join_parts(parts) | {"blend.epochs": torch.tensor(self.epochs)}
 
 
 def _part_terms(weight: float, model: Model, user: int, item: int) -> PartTerms:
@@ -159,7 +159,7 @@ def _closed_form(dataset: Dataset, part: Recipe, seed: int, whole: bool) -> Mode
 
 def load(weights: dict[str, Tensor], dataset: Dataset, recipe: BlendRecipe) -> BlendModel:
     """Return the blend of `weights` over a dataset."""
-    of_part = named_tensors.split(weights)
+    of_part = named_tensors.split_parts(weights)
     models = [families.load(of_part[str(number)], dataset, part) for number, (_, part) in enumerate(recipe.parts)]
     parts = [(weight, model) for (weight, _), model in zip(recipe.parts, models, strict=True)]
     return BlendModel(parts, len(dataset.items), _plain(tuple(weights["blend.epochs"].reshape(-1).tolist())))

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 
 from recsys_jobs.contracts import lake_lock
-from recsys_jobs.contracts.erased_users import load_forgotten, remember
+from recsys_jobs.contracts.erased_users import add_erased_user, load_erased_users
 from recsys_jobs.contracts.errors import JobError, UsageError
 from recsys_jobs.contracts.settings import lake_root, landing_zone
 from recsys_jobs.operations.erasure import rows
@@ -29,10 +29,10 @@ def forget(user: str) -> str:
         raise UsageError(f"a reviewer's id has 1 to {_MAX_ID} characters: recsys forget USER")
     if not lake_root().is_dir():
         raise UsageError(f"no lake at {lake_root()}: set RECSYS_LAKE")
-    with lake_lock.alone("an erasure"):
-        if user not in load_forgotten() and not rows.files_naming(user):
+    with lake_lock.exclusive("an erasure"):
+        if user not in load_erased_users() and not rows.files_naming(user):
             raise UsageError(f"nothing in {lake_root()} names {user!r}: ids are as in the dump, upper and lower case")
-        remember(user)
+        add_erased_user(user)
         return _erased(user)
 
 

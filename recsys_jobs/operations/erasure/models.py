@@ -24,7 +24,7 @@ from recsys_jobs.lake import delta
 from recsys_jobs.models.folded_model import USER
 from recsys_jobs.registry import mlflow_client
 from recsys_jobs.registry.fits import EXAM, SERVING, WEIGHTS, kept_weights
-from recsys_jobs.torch_common.named_tensors import joined, split
+from recsys_jobs.torch_common.named_tensors import join_parts, split_parts
 
 _WEIGHTS, _FILE = WEIGHTS.split("/")
 
@@ -116,9 +116,9 @@ def _without(tensors: dict[str, Tensor], people: list[str], user: str) -> dict[s
     """The tensors without what is one person's, of a blend part by part; None where one cannot tell what is theirs."""
     if "blend.epochs" not in tensors:
         return _part_without(tensors, people, user)
-    parts = {number: _part_without(own, people, user) for number, own in split(tensors).items()}
+    parts = {number: _part_without(own, people, user) for number, own in split_parts(tensors).items()}
     left = {number: own for number, own in parts.items() if own is not None}
-    return joined(left) if len(left) == len(parts) else None
+    return join_parts(left) if len(left) == len(parts) else None
 
 
 def _part_without(tensors: dict[str, Tensor], people: list[str], user: str) -> dict[str, Tensor] | None:

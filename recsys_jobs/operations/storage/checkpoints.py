@@ -55,7 +55,7 @@ def show(as_json: bool) -> None:
 
 def tidy(dry_run: bool, as_json: bool) -> None:
     """Remove what is finished, abandoned or unreadable; JobError where a step of a night is at work."""
-    with lake_lock.alone("tidying checkpoints"):
+    with lake_lock.exclusive("tidying checkpoints"):
         gone = [one for one in left() if one.state != "unfinished"]
         for one in () if dry_run else gone:
             (var_dir() / "checkpoints" / one.fingerprint).unlink(missing_ok=True)

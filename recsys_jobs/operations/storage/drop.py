@@ -33,7 +33,7 @@ def drop(encoder: str, place: Path | None, confirmed: Callable[[str], bool]) -> 
         print("nothing was dropped")
         return
     os.environ["RECSYS_LAKE"] = str(place)  # whose lock and table these are
-    with lake_lock.alone("dropping vectors") if nights else nullcontext(), delta.alone("embeddings", place):
+    with lake_lock.exclusive("dropping vectors") if nights else nullcontext(), delta.writer_lock("embeddings", place):
         delta.remove_rows(EMBEDDINGS, pc.field("encoder").isin([one.encoder for one in gone]), place)
         if not nights:
             _vacuum(place)

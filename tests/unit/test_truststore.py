@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.hazmat.primitives.serialization.pkcs12 import load_pkcs12
 from cryptography.x509.oid import NameOID
 
-from spark import trust
+from spark import truststore
 
 
 def _authority() -> x509.Certificate:
@@ -31,7 +31,7 @@ def test_authority_added_to_the_system_is_in_the_store(tmp_path: Path, monkeypat
     authority = _authority()
     (tmp_path / "system.pem").write_bytes(authority.public_bytes(Encoding.PEM))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "system.pem"))
-    options = dict(option.removeprefix("-D").split("=", 1) for option in trust.java_options(tmp_path).split())
+    options = dict(option.removeprefix("-D").split("=", 1) for option in truststore.java_options(tmp_path).split())
     stored = Path(options["javax.net.ssl.trustStore"]).read_bytes()
     kept = load_pkcs12(stored, options["javax.net.ssl.trustStorePassword"].encode()).additional_certs
     assert [each.certificate for each in kept] == [authority]
@@ -42,4 +42,4 @@ def test_system_that_trusts_nobody_leaves_java_its_own_list(tmp_path: Path, monk
     (tmp_path / "none.pem").write_text("")
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
     monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
-    assert trust.java_options(tmp_path) == ""
+    assert truststore.java_options(tmp_path) == ""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from spark import class_archive
+from spark import jvm_class_sharing
 
 
 def _java(folder: Path, script: str = "") -> Path:
@@ -20,31 +20,31 @@ def _java(folder: Path, script: str = "") -> Path:
 
 
 def test_no_archive_no_option(tmp_path: Path) -> None:
-    assert class_archive.java_option(_java(tmp_path / "one"), tmp_path) == ""
+    assert jvm_class_sharing.java_option(_java(tmp_path / "one"), tmp_path) == ""
 
 
 def test_an_archive_is_used_by_the_java_that_made_it_and_by_no_other(tmp_path: Path) -> None:
     one, other = _java(tmp_path / "one"), _java(tmp_path / "other")
-    archive = class_archive.archive_for(one, tmp_path)
+    archive = jvm_class_sharing.archive_for(one, tmp_path)
     archive.touch()
-    assert f"-XX:SharedArchiveFile={archive}" in class_archive.java_option(one, tmp_path)
-    assert class_archive.java_option(other, tmp_path) == ""
+    assert f"-XX:SharedArchiveFile={archive}" in jvm_class_sharing.java_option(one, tmp_path)
+    assert jvm_class_sharing.java_option(other, tmp_path) == ""
 
 
 def test_a_java_that_was_replaced_needs_a_new_archive(tmp_path: Path) -> None:
     java = _java(tmp_path / "one")
-    before = class_archive.archive_for(java, tmp_path)
+    before = jvm_class_sharing.archive_for(java, tmp_path)
     os.utime(java, (1, 1))
-    assert class_archive.archive_for(java, tmp_path) != before
+    assert jvm_class_sharing.archive_for(java, tmp_path) != before
 
 
 def test_a_rehearsal_that_fails_leaves_nothing_and_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(class_archive, "_REHEARSAL", "raise SystemExit('this JVM has no archive')")
+    monkeypatch.setattr(jvm_class_sharing, "_REHEARSAL", "raise SystemExit('this JVM has no archive')")
     java = _java(tmp_path / "one")
     with caplog.at_level(logging.WARNING):
-        class_archive.build(java, tmp_path)
+        jvm_class_sharing.build(java, tmp_path)
     assert "this JVM has no archive" in caplog.text
     assert list(tmp_path.glob("*.jsa")) == list(tmp_path.glob("*.part")) == []
 
@@ -55,7 +55,7 @@ def test_a_rehearsal_that_fails_leaves_nothing_and_says_why(
 def test_a_java_without_an_archive_of_its_own_classes_is_given_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_base: bool, asked: str
 ) -> None:
-    monkeypatch.setattr(class_archive, "_REHEARSAL", "")
+    monkeypatch.setattr(jvm_class_sharing, "_REHEARSAL", "")
     script = f'echo "$@" >> {tmp_path}/asked\n[ "$1" != -Xshare:on ] || exit {0 if has_base else 1}\n'
-    class_archive.build(_java(tmp_path / "one", script), tmp_path)
+    jvm_class_sharing.build(_java(tmp_path / "one", script), tmp_path)
     assert (tmp_path / "asked").read_text() == asked

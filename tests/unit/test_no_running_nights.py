@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from plugins.quiet import no_night_runs
+from plugins.no_running_nights import no_night_runs
 
 
 class Runs:

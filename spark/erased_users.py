@@ -7,13 +7,13 @@ import logging
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from recsys_jobs.contracts.erased_users import Forgotten
-from spark.reasons import ID_PATTERN, USER_PATTERN
+from recsys_jobs.contracts.erased_users import ErasedUsers
+from spark.quarantine_reasons import ID_PATTERN, USER_PATTERN
 
 log = logging.getLogger(__name__)
 
 
-def without_forgotten(reviews: DataFrame, forgotten: Forgotten) -> DataFrame:
+def without_forgotten(reviews: DataFrame, forgotten: ErasedUsers) -> DataFrame:
     """The reviews of everybody else. Those left out count as duplicates of their file: read, and not standing."""
     if not forgotten.hashes:
         return reviews
@@ -21,7 +21,7 @@ def without_forgotten(reviews: DataFrame, forgotten: Forgotten) -> DataFrame:
     return reviews.where(~_hash(F.col("user_id"), forgotten).isin(*forgotten.hashes))
 
 
-def hushed(quarantine: DataFrame, forgotten: Forgotten) -> DataFrame:
+def hushed(quarantine: DataFrame, forgotten: ErasedUsers) -> DataFrame:
     """Rows of `quarantine` without the text where it names a forgotten reviewer, in whichever field."""
     if not forgotten.hashes:
         return quarantine
@@ -38,6 +38,6 @@ def _text(name: str) -> Column:
     return F.coalesce(F.col(name), F.lit(""))
 
 
-def _hash(user: Column, forgotten: Forgotten) -> Column:
+def _hash(user: Column, forgotten: ErasedUsers) -> Column:
     """As `Forgotten.hash`."""
     return F.sha2(F.concat(F.lit(forgotten.salt), user), 256)
