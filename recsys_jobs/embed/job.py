@@ -1,4 +1,4 @@
-"""Embeds what one night needs and nobody encoded before."""
+"""Embeds the contents that one night needs and that have no vector yet."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tqdm import tqdm
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.contracts.settings import Settings, load_settings
 from recsys_jobs.embed import needed, store
-from recsys_jobs.embed.from_scratch.sizes import NAMES
+from recsys_jobs.embed.from_scratch.sizes import ENCODER_SIZES
 from recsys_jobs.embed.registry import encoder_name
 
 # Contents a commit: what a killed job loses is at most this much work.
@@ -29,7 +29,7 @@ Encode = Callable[[list[Any]], np.ndarray]  # N raw contents -> vectors [N, D]
 
 @dataclass(frozen=True)
 class Counts:
-    """What one run found and did: needed = known + encoded."""
+    """What one run counted: needed = known + encoded."""
 
     needed: int
     known: int
@@ -44,30 +44,31 @@ def run(run_date: date, modality: str) -> Counts:
     there does not load the model.
     """
     start = time.monotonic()
-    settings, encoder, missing = load_settings(), "", 0
+    settings = load_settings()
+    encoder = ""
+    missing_count = 0
     with needed.open_tables() as tables:
-        wanted = needed.count_needed(tables, run_date, modality, settings)
-        if wanted:
+        needed_count = needed.count_needed(tables, run_date, modality, settings)
+        if needed_count:
             settings = _with_encoder(settings, modality, needed.exam_cut(tables, run_date))
             encoder = encoder_name(settings, modality)
-            missing = needed.count_missing(tables, encoder)
-        if missing:
+            missing_count = needed.count_missing(tables, encoder)
+        if missing_count:
             chunks = (
                 needed.missing_texts(tables, CHUNK["text"])
                 if modality == "text"
                 else needed.missing_images(tables, run_date, CHUNK["image"])
             )
-            encode_all(
-                chunks, load_encoder(settings, modality), encoder, tqdm(total=missing, desc=modality, unit=modality)
-            )
-    counts = Counts(wanted, wanted - missing, missing, time.monotonic() - start)
-    _report(counts, modality, encoder)
+            progress = tqdm(total=missing_count, desc=modality, unit=modality)
+            encode_all(chunks, load_encoder(settings, modality), encoder, progress)
+    counts = Counts(needed_count, needed_count - missing_count, missing_count, time.monotonic() - start)
+    _log_counts(counts, modality, encoder)
     return counts
 
 
 def _with_encoder(settings: Settings, modality: str, cut: date) -> Settings:
     """The settings with the night's encoder of this modality named, should it be one from scratch."""
-    if getattr(settings, f"{modality}_encoder") not in NAMES:
+    if getattr(settings, f"{modality}_encoder") not in ENCODER_SIZES:
         return settings
     from recsys_jobs.embed.from_scratch.encoders import encoders_of_cut
 
@@ -85,9 +86,10 @@ def encode_all(
     with progress:
         for hashes, contents in chunks:
             vectors_ND = encode(contents)
-            if not np.isfinite(vectors_ND).all():
-                bad = hashes[int(np.argmin(np.isfinite(vectors_ND).all(axis=1)))]
-                raise JobError(f"{encoder} gives content {bad} a vector that is not finite: use precision float32")
+            is_finite_N = np.isfinite(vectors_ND).all(axis=1)
+            if not is_finite_N.all():
+                bad_hash = hashes[int(np.argmin(is_finite_N))]
+                raise JobError(f"{encoder} gives content {bad_hash} a vector that is not finite: use precision float32")
             store.append_new(encoder, hashes, vectors_ND, lake_folder)
             progress.update(len(hashes))
 
@@ -108,7 +110,7 @@ def load_encoder(settings: Settings, modality: str) -> Encode:
     return lambda blobs: encode_images(image_encoder, blobs)
 
 
-def _report(counts: Counts, modality: str, encoder: str) -> None:
+def _log_counts(counts: Counts, modality: str, encoder: str) -> None:
     pace = f"{counts.encoded / counts.seconds:,.0f}/s" if counts.encoded else "nothing new"
     log.info(
         f"{modality}: needed {counts.needed:,}, known {counts.known:,}, "

@@ -36,26 +36,26 @@ def load_model(folder: Path, device: torch.device) -> Any:
         )
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise JobError(f"{folder}: not a model that can be loaded: {str(error).splitlines()[0]}") from None
-    _refuse_random(folder, model, sorted(report["missing_keys"]))
+    _require_all_weights(folder, model, sorted(report["missing_keys"]))
     return model.to(device).eval()
 
 
-def pooled(output: Any) -> Tensor:
-    """The pooled vectors [B, D] of a model's output, whether it is a tensor already or holds one."""
+def pooled_output(output: Any) -> Tensor:
+    """Return the pooled vectors [B, D] of a model's output, which is a tensor already or holds one."""
     return output if isinstance(output, Tensor) else output.pooler_output
 
 
-def _refuse_random(folder: Path, model: Any, missing: list[str]) -> None:
+def _require_all_weights(folder: Path, model: Any, missing: list[str]) -> None:
     pooler = [name for name in missing if "pooler." in name]
     if len(pooler) < len(missing):
-        wanted = next(name for name in missing if name not in pooler)
-        raise JobError(f"{folder}: the weights lack {len(missing)} of the model's tensors, {wanted} among them")
+        missing_tensor = next(name for name in missing if name not in pooler)
+        raise JobError(f"{folder}: the weights lack {len(missing)} of the model's tensors, {missing_tensor} among them")
     if pooler:
         model.pooler = None
 
 
 def save_sentence_modules(folder: Path, pooling: str, width: int) -> None:
-    """Write beside a transformers model what says how its tokens become one vector: `cls` or `mean`.
+    """Write the files that say how a transformers model's tokens become one vector: `cls` or `mean`.
 
     In sentence-transformers' files, so that any of its users reads the folder as `text` does.
     """
@@ -66,6 +66,6 @@ def save_sentence_modules(folder: Path, pooling: str, width: int) -> None:
     ]
     (folder / "1_Pooling").mkdir(parents=True, exist_ok=True)
     modes = {f"pooling_mode_{name}": name.startswith(pooling) for name in ("cls_token", "mean_tokens")}
-    pooled_by = {"word_embedding_dimension": width} | modes
-    (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooled_by), encoding="utf-8")
+    pooling_config = {"word_embedding_dimension": width} | modes
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps(pooling_config), encoding="utf-8")
     (folder / "modules.json").write_text(json.dumps(modules), encoding="utf-8")

@@ -88,10 +88,10 @@ def open_tables() -> Iterator[duckdb.DuckDBPyConnection]:
     spill = var_dir() / "tmp"
     spill.mkdir(parents=True, exist_ok=True)
     # a folder of its own: two DuckDBs would write over each other's spill files
-    with TemporaryDirectory(dir=spill) as own, duckdb.connect() as tables:
+    with TemporaryDirectory(dir=spill) as spill_folder, duckdb.connect() as tables:
         tables.execute("SET enable_progress_bar = false")  # it writes over the log's lines
         tables.execute("SET memory_limit = $limit", {"limit": MEMORY})
-        tables.execute("SET temp_directory = $own", {"own": own})
+        tables.execute("SET temp_directory = $folder", {"folder": spill_folder})
         for table in (CONTENTS, CUTS, EMBEDDINGS, INTERACTIONS, ITEM_IMAGES, ITEMS, REVIEWS):
             delta_table = delta.open_table(table)
             empty = delta.arrow_schema(table).empty_table()
@@ -118,8 +118,8 @@ def needed_reviews(events: pa.Table, contents: pa.Table, settings: Settings) -> 
 
 
 def _mark_reviews(tables: duckdb.DuckDBPyConnection, exam_cut: date, run_date: date, settings: Settings) -> None:
-    last = {"of_user": settings.reviews_per_user, "of_item": settings.reviews_per_item}
-    tables.execute(_NEEDED_REVIEWS, {"exam_cut": exam_cut, "run_date": run_date, **last})
+    review_limits = {"of_user": settings.reviews_per_user, "of_item": settings.reviews_per_item}
+    tables.execute(_NEEDED_REVIEWS, {"exam_cut": exam_cut, "run_date": run_date, **review_limits})
 
 
 def exam_cut(tables: duckdb.DuckDBPyConnection, run_date: date) -> date:

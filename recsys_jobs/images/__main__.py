@@ -19,10 +19,10 @@ def main() -> None:
 
     from PIL import Image
 
-    from recsys_jobs.images.intake import Run, take_in
+    from recsys_jobs.images.intake import IntakeContext, run_intake
 
     warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own bound on pixels is exact
-    counts = take_in(Run(day, load_settings(), landing_zone(), lake_root()))
+    counts = run_intake(IntakeContext(day, load_settings(), landing_zone(), lake_root()))
     logging.info("images of %s: %s", day, counts)
 
 

@@ -42,7 +42,7 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # how a machine with IPv6 alone r
 
 @dataclass(frozen=True)
 class Target:
-    """One URL, parsed once: whoever connects uses these parts, so no second parser can disagree."""
+    """One URL, parsed once: the connection uses these parts, so no second parser can disagree."""
 
     url: httpx.URL
     host: str

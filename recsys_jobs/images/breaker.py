@@ -15,27 +15,27 @@ class Breaker:
     """Counts failures in a row by server; opens at `failures` of them, and stays open."""
 
     def __init__(self, failures: int) -> None:
-        self._failures = failures
-        self._in_a_row: Counter[str] = Counter()
-        self._open: set[str] = set()
+        self._max_failures = failures
+        self._consecutive_failures: Counter[str] = Counter()
+        self._open_servers: set[str] = set()
         self._lock = threading.Lock()
 
     def check(self, server: str) -> None:
         """Raise NoImage (unreachable) where the server is left alone."""
-        if server in self._open:
-            raise NoImage(UNREACHABLE, f"host left alone after {self._failures} failures")
+        if server in self._open_servers:
+            raise NoImage(UNREACHABLE, f"host left alone after {self._max_failures} failures")
 
-    def reached(self, server: str) -> None:
+    def record_success(self, server: str) -> None:
         """The server answered, if only to say no: it is alive."""
         with self._lock:
-            self._in_a_row[server] = 0
+            self._consecutive_failures[server] = 0
 
-    def failed(self, server: str) -> None:
+    def record_failure(self, server: str) -> None:
         """One more URL of this server could not be reached."""
         with self._lock:
-            self._in_a_row[server] += 1
-            opens = self._in_a_row[server] >= self._failures and server not in self._open
+            self._consecutive_failures[server] += 1
+            opens = self._consecutive_failures[server] >= self._max_failures and server not in self._open_servers
             if opens:
-                self._open.add(server)
+                self._open_servers.add(server)
         if opens:
-            log.warning("%s is left alone for the rest of this run: %d failures in a row", server, self._failures)
+            log.warning("%s is left alone for the rest of this run: %d failures in a row", server, self._max_failures)

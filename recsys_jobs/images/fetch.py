@@ -16,7 +16,7 @@ from recsys_jobs.images.pinned_dns import PinnedBackend, Resolve, resolve
 BACKOFF = 0.5  # seconds before the first retry; each further one waits twice as long
 MAX_REDIRECTS = 5
 REDIRECTS = {301, 302, 303, 307, 308}
-TRY_AGAIN = {408, 425, 429}  # a client error by number, a busy server by meaning
+RETRYABLE_STATUSES = {408, 425, 429}  # a client error by number, a busy server by meaning
 NETWORK_ERRORS = (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError)
 HEADERS = {"User-Agent": "recsys-nightly", "Accept": "image/*", "Accept-Encoding": "identity"}
 
@@ -50,36 +50,36 @@ class Fetcher:
         target = parse(url, self._settings.image_allowed_hosts)
         with self._backend.deadline.within(self._settings.image_deadline):
             for _ in range(MAX_REDIRECTS + 1):
-                answer = self._patiently(target)
+                answer = self._get_with_retries(target)
                 if isinstance(answer, bytes):
                     return answer
                 target = answer
         raise NoImage(MISSING, f"more than {MAX_REDIRECTS} redirects")
 
-    def _patiently(self, target: Target) -> bytes | Target:
+    def _get_with_retries(self, target: Target) -> bytes | Target:
         """One hop, with retries while the server cannot be reached; the breaker counts the hop once."""
         pause = BACKOFF
         for retries_left in range(self._settings.image_retries, -1, -1):
             self._breaker.check(target.server)
             try:
                 answer = self._get(target)
-            except NoImage as none:
-                reason = none
+            except NoImage as no_image:
+                reason = no_image
             except NETWORK_ERRORS as error:
-                reason = NoImage(UNREACHABLE, self._in_words(error))
+                reason = NoImage(UNREACHABLE, self._describe(error))
             else:
-                self._breaker.reached(target.server)
+                self._breaker.record_success(target.server)
                 return answer
             if reason.state != UNREACHABLE:
-                self._breaker.reached(target.server)
+                self._breaker.record_success(target.server)
                 raise reason
             if not retries_left or not self._wait(pause):
                 break
             pause *= 2
-        self._breaker.failed(target.server)
+        self._breaker.record_failure(target.server)
         raise reason
 
-    def _in_words(self, error: Exception) -> str:
+    def _describe(self, error: Exception) -> str:
         if self._backend.deadline.passed:
             return f"not done within {self._settings.image_deadline:g} seconds"
         return f"{type(error).__name__}: {error}"
@@ -101,8 +101,8 @@ class Fetcher:
             if response.status in REDIRECTS and location:
                 return parse(location, self._settings.image_allowed_hosts, base=target)
             if response.status != 200:
-                busy = response.status >= 500 or response.status in TRY_AGAIN
-                raise NoImage(UNREACHABLE if busy else MISSING, f"HTTP {response.status}")
+                is_temporary = response.status >= 500 or response.status in RETRYABLE_STATUSES
+                raise NoImage(UNREACHABLE if is_temporary else MISSING, f"HTTP {response.status}")
             return self._body(response)
 
     def _body(self, response: httpcore.Response) -> bytes:

@@ -1,4 +1,4 @@
-"""Which items want an image at a date, where each may come from, and what is known already.
+"""The items that lack an image at a date, the sources each may come from, and earlier attempts at them.
 
 DuckDB reads the Delta tables through Arrow and spills to disk, so memory does not grow with the lake.
 """
@@ -42,7 +42,7 @@ select item_id from items where landed_on is null or landed_on <= $day
 """
 
 # Each version that counts, its URLs in order, best first; version 1 is the one in force, 0 stands for files.
-# Older versions are wanted too, because the exam cut lies before the date and may have one of them in force.
+# Older versions count too, because the exam cut lies before the date and may have one of them in force.
 SOURCES = f"""
 create temp table sources as
 with ranked as (
@@ -63,8 +63,8 @@ group by item_id, version, source
 qualify row_number() over (partition by item_id, version order by min(place)) <= {URLS_PER_ITEM}
 """  # noqa: S608 - a constant of this module
 
-# `own`: the item's row. `others`: what another item with the same URL found out, unless nobody answered.
-WANTED = """
+# `own`: the item's row. `others`: the outcome of another item with the same URL, unless no server answered.
+CANDIDATES = """
 with known as (
     select item_id, source, {state: state, content_hash: content_hash, width: width, height: height,
         detail: detail} as outcome, checked_on
@@ -84,8 +84,8 @@ order by s.item_id, s.version, s.place, s.source
 
 
 @dataclass(frozen=True)
-class Known:
-    """What an earlier attempt at a source gave, and the run date of that attempt."""
+class PastAttempt:
+    """The outcome of an earlier attempt at a source, and the run date of that attempt."""
 
     outcome: Outcome
     checked_on: date
@@ -98,8 +98,8 @@ class Source:
     source: str
     is_file: bool
     is_shared: bool  # other items of this run name it too
-    own: Known | None
-    other: Known | None  # found out for another item
+    own: PastAttempt | None
+    other: PastAttempt | None  # made for another item
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Candidates:
     """The items of a date: `eligible` and `with_sources` are counts, `items` a stream in order of id."""
 
     eligible: int
@@ -120,8 +120,8 @@ class Wanted:
 
 
 @contextlib.contextmanager
-def wanted(day: date, landing: Path, lake: Path) -> Iterator[Wanted]:
-    """Yield, once, what the date wants (a context: the query's spill files live as long as it).
+def open_candidates(day: date, landing: Path, lake: Path) -> Iterator[Candidates]:
+    """Yield, once, the date's candidates (a context: the query's spill files live as long as it).
 
     Raises JobError where the lake holds neither reviews nor items.
     """
@@ -131,25 +131,26 @@ def wanted(day: date, landing: Path, lake: Path) -> Iterator[Wanted]:
     with tempfile.TemporaryDirectory() as spill, duckdb.connect(config={**CONFIG, "temp_directory": spill}) as db:
         for table in (REVIEWS, ITEMS, ITEM_IMAGES):
             db.register(table.name, delta.scan(table, lake))
-        listed: Counter[str] = Counter()
-        db.register("files", pa.RecordBatchReader.from_batches(FILES_SCHEMA, _file_batches(landing, listed)))
+        files_seen: Counter[str] = Counter()
+        db.register("files", pa.RecordBatchReader.from_batches(FILES_SCHEMA, _file_batches(landing, files_seen)))
         db.execute(ELIGIBLE, {"end": end, "day": day})
         db.execute(SOURCES, {"day": day})
-        if listed and not _count(db, "select count(*) from sources where version = 0"):
-            log.warning("none of the %d image files in %s is called by the id of an item", listed.total(), landing)
-        yield Wanted(
+        if files_seen and not _count(db, "select count(*) from sources where version = 0"):
+            log.warning("none of the %d image files in %s is called by the id of an item", files_seen.total(), landing)
+        yield Candidates(
             _count(db, "select count(*) from eligible"),
             _count(db, "select count(distinct item_id) from sources"),
-            _items(db.execute(WANTED)),
+            _items(db.execute(CANDIDATES)),
         )
 
 
-def _file_batches(landing: Path, listed: Counter[str]) -> Iterator[pa.RecordBatch]:
-    """The image files; how many there are is put into `listed` as they come."""
+def _file_batches(landing: Path, files_seen: Counter[str]) -> Iterator[pa.RecordBatch]:
+    """Yield the image files; count them in `files_seen` as they come."""
     files = local.files(landing)
-    while rows := list(itertools.islice(files, 10_000)):
-        listed["files"] += len(rows)
-        yield pa.RecordBatch.from_pylist([{"item_id": i, "source": s} for i, s in rows], FILES_SCHEMA)
+    while pairs := list(itertools.islice(files, 10_000)):
+        files_seen["files"] += len(pairs)
+        rows = [{"item_id": item_id, "source": source} for item_id, source in pairs]
+        yield pa.RecordBatch.from_pylist(rows, FILES_SCHEMA)
 
 
 def _count(db: duckdb.DuckDBPyConnection, query: str) -> int:
@@ -160,8 +161,9 @@ def _count(db: duckdb.DuckDBPyConnection, query: str) -> int:
 
 def _items(rows: duckdb.DuckDBPyConnection) -> Iterator[Item]:
     for item_id, group in itertools.groupby(_stream(rows), key=lambda row: row[0]):
-        chains = itertools.groupby(group, key=lambda row: row[1])
-        yield Item(item_id, tuple(tuple(_source(*row[2:]) for row in chain) for _, chain in chains))
+        versions = itertools.groupby(group, key=lambda row: row[1])
+        chains = tuple(tuple(_source(*row[2:]) for row in chain) for _, chain in versions)
+        yield Item(item_id, chains)
 
 
 def _stream(rows: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
@@ -174,6 +176,6 @@ def _source(source: str, is_file: bool, is_shared: bool, own: Any, own_on: date,
         source,
         is_file,
         is_shared,
-        Known(Outcome(**own), own_on) if own else None,
-        Known(Outcome(**other), other_on) if other else None,
+        PastAttempt(Outcome(**own), own_on) if own else None,
+        PastAttempt(Outcome(**other), other_on) if other else None,
     )

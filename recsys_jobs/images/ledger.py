@@ -20,7 +20,7 @@ COMMIT_ROWS = 50_000  # what may wait in memory
 
 @dataclass(frozen=True)
 class Row:
-    """What came of one source of one item, to be recorded."""
+    """The outcome of one source of one item, to be recorded."""
 
     item_id: str
     source: str

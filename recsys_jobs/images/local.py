@@ -20,20 +20,20 @@ def files(landing: Path) -> Iterator[tuple[str, str]]:
         dataset = folder.parent.name
         if not dataset.isprintable() or dataset.startswith(".") or not folder.is_dir():
             continue
-        left = []
+        ignored = []
         with os.scandir(folder) as entries:
             for entry in entries:
                 stem, suffix = os.path.splitext(entry.name)  # noqa: PTH122 - a Path each would double the time
                 if suffix.lower() in SUFFIXES and ID.fullmatch(stem):
                     yield stem, f"{dataset}/images/{entry.name}"
                 elif not entry.name.startswith((".", "_")):
-                    left.append(entry.name)
-        if left:
+                    ignored.append(entry.name)
+        if ignored:
             log.warning(
                 "%d entries of %s/images are left alone, such as %s: an image is called ITEM_ID and ends in %s",
-                len(left),
+                len(ignored),
                 dataset,
-                ascii(min(left)),
+                ascii(min(ignored)),
                 ", ".join(sorted(SUFFIXES)),
             )
 
@@ -49,7 +49,7 @@ def read(landing: Path, source: str, max_bytes: int) -> bytes:
             raise NoImage(BLOCKED, "leads out of the landing zone")
         if not path.is_file():
             raise NoImage(BLOCKED, "not a regular file")
-        with open(path, "rb", opener=_strictly) as file:  # noqa: PTH123 - Path.open takes no opener
+        with open(path, "rb", opener=_open_without_following) as file:  # noqa: PTH123 - Path.open takes no opener
             data = file.read(max_bytes + 1)
     except FileNotFoundError:
         raise NoImage(MISSING, "no such file") from None
@@ -60,6 +60,6 @@ def read(landing: Path, source: str, max_bytes: int) -> bytes:
     return data
 
 
-def _strictly(path: str, flags: int) -> int:
+def _open_without_following(path: str, flags: int) -> int:
     """Open neither a link put there since the check, nor wait for a pipe that never speaks."""
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)

@@ -1,4 +1,4 @@
-"""What came of one source: an image, or the reason why there is none. Standard library only."""
+"""The outcome of trying one source: an image, or the reason why there is none. Standard library only."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 OK = "ok"
 MISSING = "missing"  # the server or the folder says that there is none
-UNREACHABLE = "unreachable"  # nobody answered as they should; tried again the next night
+UNREACHABLE = "unreachable"  # no server answered as it should; tried again the next night
 BLOCKED = "blocked"  # an address that this machine must not speak to
 CORRUPT = "corrupt"  # bytes that are no image
 TOO_LARGE = "too_large"  # in bytes or in pixels
@@ -25,7 +25,7 @@ class NoImage(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one source gave; width and height in pixels, as landed."""
+    """One source's image, or why it has none; width and height in pixels, as landed."""
 
     state: str
     content_hash: str | None = None

@@ -34,7 +34,7 @@ def resolve(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(answer[4][0]) for answer in answers))
 
 
-def check(host: str, port: int, addresses: list[str], allowed: tuple[str, ...]) -> list[str]:
+def require_public(host: str, port: int, addresses: list[str], allowed: tuple[str, ...]) -> list[str]:
     """The addresses, if all are public or the host is named; NoImage (blocked) otherwise.
 
     One bad address among good ones refuses the host: a name that points both ways is a trick.
@@ -47,7 +47,7 @@ def check(host: str, port: int, addresses: list[str], allowed: tuple[str, ...]) 
 
 
 class Deadline(threading.local):
-    """When this thread's image must be done: no wait on the network goes beyond it."""
+    """The moment by which this thread's image must be done: no wait on the network goes beyond it."""
 
     ends = math.inf
 
@@ -65,7 +65,7 @@ class Deadline(threading.local):
         """Whether the time is over."""
         return time.monotonic() >= self.ends
 
-    def left(self, timeout: float | None = None) -> float:
+    def remaining(self, timeout: float | None = None) -> float:
         """Seconds to wait at most; ReadTimeout where none are left."""
         left = min(math.inf if timeout is None else timeout, self.ends - time.monotonic())
         if left <= 0:
@@ -81,10 +81,10 @@ class _Stream(httpcore.NetworkStream):
         self._deadline = deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._inner.read(max_bytes, self._deadline.left(timeout))
+        return self._inner.read(max_bytes, self._deadline.remaining(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._inner.write(buffer, self._deadline.left(timeout))
+        self._inner.write(buffer, self._deadline.remaining(timeout))
 
     def close(self) -> None:
         self._inner.close()
@@ -92,7 +92,7 @@ class _Stream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        secure = self._inner.start_tls(ssl_context, server_hostname, self._deadline.left(timeout))
+        secure = self._inner.start_tls(ssl_context, server_hostname, self._deadline.remaining(timeout))
         return _Stream(secure, self._deadline)
 
     def get_extra_info(self, info: str) -> Any:
@@ -117,17 +117,17 @@ class PinnedBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        last: httpcore.NetworkError | httpcore.TimeoutException | None = None
-        for address in check(host, port, self._addresses(host, port, timeout), self._allowed):
+        last_error: httpcore.NetworkError | httpcore.TimeoutException | None = None
+        for address in require_public(host, port, self._addresses(host, port, timeout), self._allowed):
             try:
                 stream = self._inner.connect_tcp(
-                    address, port, self.deadline.left(timeout), local_address, socket_options
+                    address, port, self.deadline.remaining(timeout), local_address, socket_options
                 )
             except (httpcore.NetworkError, httpcore.TimeoutException) as error:
-                last = error
+                last_error = error
             else:
                 return _Stream(stream, self.deadline)
-        raise last or httpcore.ConnectError(f"no address for {host}")
+        raise last_error or httpcore.ConnectError(f"no address for {host}")
 
     def close(self) -> None:
         """End the threads that resolve names; one that still waits is not waited for."""
@@ -137,7 +137,7 @@ class PinnedBackend(httpcore.NetworkBackend):
         """Resolve in another thread, because the system's resolver knows no time-out."""
         answer: Future[list[str]] = self._lookups.submit(self._resolve, host, port)
         try:
-            return answer.result(self.deadline.left(timeout))
+            return answer.result(self.deadline.remaining(timeout))
         except TimeoutError:
             answer.cancel()
             raise httpcore.ConnectTimeout(f"no answer about the address of {host}") from None

@@ -21,10 +21,10 @@ def has(lake: Path, content_hash: str) -> bool:
 def put(lake: Path, jpeg: bytes) -> str:
     """Store the bytes and return their sha256; a reader sees the whole file or none."""
     content_hash = hashlib.sha256(jpeg).hexdigest()
-    final = path_of(lake, content_hash)
-    if not final.is_file():
-        final.parent.mkdir(parents=True, exist_ok=True)
-        temporary = final.with_name(f".{content_hash}.{os.getpid()}.{threading.get_ident()}")
+    path = path_of(lake, content_hash)
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{content_hash}.{os.getpid()}.{threading.get_ident()}")
         temporary.write_bytes(jpeg)
-        temporary.replace(final)
+        temporary.replace(path)
     return content_hash

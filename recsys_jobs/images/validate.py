@@ -1,6 +1,6 @@
 """From bytes that claim to be an image to a small JPEG that is one.
 
-The picture is really decoded, so what reaches the store can be read by whoever comes after. Equal
+The picture is really decoded, so every later reader can decode what reaches the store. Equal
 bytes give equal JPEGs on one version of Pillow; another version's codecs may differ in a bit.
 """
 
@@ -37,7 +37,7 @@ DECODER_ERRORS = (
 )
 
 # One thread rather than one lock: the allocator keeps freed memory by thread, and sixteen would add up.
-_one_by_one = ThreadPoolExecutor(1, "large-image")
+_large_image_worker = ThreadPoolExecutor(1, "large-image")
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,11 @@ def normalise(data: bytes, side: int, max_pixels: int) -> Picture:
     """
     width, height = _measure(data, max_pixels)
     if width * height > LARGE:
-        return Picture(_one_by_one.submit(_recode, data, side).result(), width, height)
-    return Picture(_recode(data, side), width, height)
+        return Picture(_large_image_worker.submit(_reencode, data, side).result(), width, height)
+    return Picture(_reencode(data, side), width, height)
 
 
-def _recode(data: bytes, side: int) -> bytes:
+def _reencode(data: bytes, side: int) -> bytes:
     """Decode, shrink, encode."""
     try:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
@@ -94,7 +94,7 @@ def _measure(data: bytes, max_pixels: int) -> tuple[int, int]:
 
 def _shrink(image: Image.Image, side: int) -> Image.Image:
     """Fit into the square, then turn upright; only the pixels are kept, on white."""
-    image = _of_eight_bits(image)
+    image = _to_eight_bits(image)
     mode = "RGBA" if image.has_transparency_data else "RGB"
     image = image if image.mode == mode else image.convert(mode)
     image.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
@@ -105,19 +105,19 @@ def _shrink(image: Image.Image, side: int) -> Image.Image:
     return canvas
 
 
-def _of_eight_bits(image: Image.Image) -> Image.Image:
+def _to_eight_bits(image: Image.Image) -> Image.Image:
     """A grey picture of 16 bits a pixel in 8: Pillow would make white of all that is above 255."""
     if not image.mode.startswith("I"):
         return image
     level_HW = np.asarray(image).clip(0, 65_535)
     grey = Image.fromarray((level_HW >> 8).astype(np.uint8))
-    if (clear := image.info.get("transparency")) is not None:
-        grey.putalpha(Image.fromarray(np.where(level_HW == clear, 0, 255).astype(np.uint8)))
+    if (transparent_level := image.info.get("transparency")) is not None:
+        grey.putalpha(Image.fromarray(np.where(level_HW == transparent_level, 0, 255).astype(np.uint8)))
     grey.info = {name: value for name, value in image.info.items() if name != "transparency"}
     return grey
 
 
 def _encode(image: Image.Image) -> bytes:
-    out = io.BytesIO()
-    image.save(out, "JPEG", quality=QUALITY, subsampling="4:2:0", optimize=False, progressive=False)
-    return out.getvalue()
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=QUALITY, subsampling="4:2:0", optimize=False, progressive=False)
+    return buffer.getvalue()

@@ -32,7 +32,7 @@ from recsys_jobs.sample.text import item_words
 from recsys_jobs.sample.world import BLOCK, Catalogue, catalogue, people, stream
 
 DATASET = "sample_shop"
-LINES_A_BROKEN_ONE = 80  # after so many lines stands a broken one: 1.2 % at most, in any file
+LINES_PER_BROKEN_LINE = 80  # after so many lines stands a broken one: 1.2 % at most, in any file
 ROLE_NAMES = {IS_DUPLICATE: "exact duplicates", IS_RETOLD: "retold reviews", IS_AGAIN: "repeated pairs"}
 
 _PHOTOS = 3  # the photos' stream of random numbers
@@ -66,35 +66,35 @@ class LineFile:
 
     def __init__(self, path: Path) -> None:
         self.path, self.lines, self.broken = path, 0, 0
-        self._aside = path.with_name(f".{path.name}.tmp")
+        self._temporary = path.with_name(f".{path.name}.tmp")
         self._open: list[BinaryIO] = []  # the gzip, and the file it writes to
 
     def add(self, record: Record) -> None:
         """Write the record, and sometimes a damaged copy after it."""
         self._write(_to_json(record))
-        if (self.lines - self.broken) % LINES_A_BROKEN_ONE == 0:
+        if (self.lines - self.broken) % LINES_PER_BROKEN_LINE == 0:
             self._write(damaged(record, self.broken))
             self.broken += 1
 
     def _write(self, line: str) -> None:
         if not self._open:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            raw = self._aside.open("wb")
+            raw = self._temporary.open("wb")
             # neither time nor name in the header: equal content is equal bytes
-            packed = gzip.GzipFile(filename="", mode="wb", compresslevel=4, fileobj=raw, mtime=0)
-            self._open = [cast(BinaryIO, packed), raw]
+            gzip_file = gzip.GzipFile(filename="", mode="wb", compresslevel=4, fileobj=raw, mtime=0)
+            self._open = [cast(BinaryIO, gzip_file), raw]
         self._open[0].write(line.encode() + b"\n")
         self.lines += 1
 
     def publish(self) -> None:
         """Close the file and give it its name."""
         if self._close():
-            self._aside.replace(self.path)
+            self._temporary.replace(self.path)
 
     def discard(self) -> None:
         """Close the file and leave nothing of it."""
         if self._close():
-            self._aside.unlink(missing_ok=True)
+            self._temporary.unlink(missing_ok=True)
 
     def _close(self) -> bool:
         """Close what is open; whether there was a line."""
@@ -132,18 +132,19 @@ def write(out: Path, users: int, seed: int, until: date, with_photos: bool = Tru
 
     UsageError where the arguments make no sense, or where another sample is there already.
     """
-    _check(out, users, seed, until)
+    _check_arguments(out, users, seed, until)
     root, name = out / DATASET, f"seed{seed}_users{users}.jsonl.gz"
     _check_same(root, name)
-    world, planted = catalogue(users, seed), Counter[str]()
-    count = _write_photos(root / "images", world, seed, until) if with_photos else 0
+    world = catalogue(users, seed)
+    planted = Counter[str]()
+    photo_count = _write_photos(root / "images", world, seed, until) if with_photos else 0
     versions = _write_items(root, name, world, users, until, planted)
-    missing = _missing(root, "reviews", name, until)
+    missing = _missing_files(root, "reviews", name, until)
     lines = _write_reviews(missing, world, users, seed, planted) if missing else 0
-    return Summary(users if missing else 0, versions, lines, count, len(missing), dict(planted))
+    return Summary(users if missing else 0, versions, lines, photo_count, len(missing), dict(planted))
 
 
-def _check(out: Path, users: int, seed: int, until: date) -> None:
+def _check_arguments(out: Path, users: int, seed: int, until: date) -> None:
     if users < 1:
         raise UsageError(f"--users {users}: a sample needs at least one person")
     if seed < 0:
@@ -161,8 +162,8 @@ def _check_same(root: Path, name: str) -> None:
             raise UsageError(f"{path}: another sample lands here, not {name}; empty {root} or choose another --out")
 
 
-def _missing(root: Path, kind: str, name: str, until: date) -> dict[int, Path]:
-    """The path of each day's file of that kind that is not there yet."""
+def _missing_files(root: Path, kind: str, name: str, until: date) -> dict[int, Path]:
+    """Return the path of each day's file of that kind that does not exist yet."""
     paths = {day: root / f"date={date_of(day)}" / kind / name for day in folder_days(until)}
     return {day: path for day, path in paths.items() if not path.exists()}
 
@@ -175,9 +176,9 @@ def _write_photos(folder: Path, world: Catalogue, seed: int, until: date) -> int
     for item in tqdm(missing, desc="photos", unit="photo", disable=None):
         words = item_words(world, item)
         photo = photos.render(words.kind, words.colour, words.pattern, stream(seed, _PHOTOS, item))
-        aside = folder / f".{item_id(item)}.tmp"
-        aside.write_bytes(photos.jpeg(photo))
-        aside.replace(folder / f"{item_id(item)}.jpg")
+        temporary = folder / f".{item_id(item)}.tmp"
+        temporary.write_bytes(photos.jpeg(photo))
+        temporary.replace(folder / f"{item_id(item)}.jpg")
     return len(missing)
 
 
@@ -188,12 +189,14 @@ def _write_items(root: Path, name: str, world: Catalogue, users: int, until: dat
         landings.setdefault(folder_day(launch), []).append((item, False))
         if edit >= 0:
             landings.setdefault(edit, []).append((item, True))
-    missing = {day: path for day, path in _missing(root, "items", name, until).items() if day in landings}
+    paths = _missing_files(root, "items", name, until)
+    missing = {day: path for day, path in paths.items() if day in landings}
     with line_files(missing) as files:
         for day, file in files.items():
             for item, edited in landings[day]:
                 file.add(item_record(world, item, users, edited))
-    written = np.array([version for day in missing for version in landings[day]], dtype=np.int64).reshape(-1, 2)
+    versions = [version for day in missing for version in landings[day]]
+    written = np.array(versions, dtype=np.int64).reshape(-1, 2)
     _count_item_oddities(world, written, planted)
     planted["broken lines"] += sum(file.broken for file in files.values())
     return len(written)
@@ -212,21 +215,21 @@ def _write_reviews(paths: dict[int, Path], world: Catalogue, users: int, seed: i
     """Write the review files, one block of people after the other; return the number of lines."""
     with line_files(paths) as files:
         for block in tqdm(range(-(-users // BLOCK)), desc="people", unit="block", disable=None):
-            crowd, rng = people(block, users, seed)
-            happened = events(world, crowd, rng)
-            landing = folder_E(happened)
-            wanted = np.flatnonzero(np.isin(landing, list(files)))
-            for day, record in zip(
-                landing[wanted].tolist(), review_records(world, crowd, happened, wanted.tolist()), strict=True
-            ):
+            block_people, rng = people(block, users, seed)
+            block_events = events(world, block_people, rng)
+            day_E = folder_E(block_events)
+            positions = np.flatnonzero(np.isin(day_E, list(files)))
+            records = review_records(world, block_people, block_events, positions.tolist())
+            for day, record in zip(day_E[positions].tolist(), records, strict=True):
                 files[day].add(record)
-            _count_event_oddities(happened, wanted, planted)
+            _count_event_oddities(block_events, positions, planted)
     planted["broken lines"] += sum(file.broken for file in files.values())
     return sum(file.lines for file in files.values())
 
 
-def _count_event_oddities(happened: Events, wanted: np.ndarray, planted: Counter[str]) -> None:
+def _count_event_oddities(block_events: Events, positions: np.ndarray, planted: Counter[str]) -> None:
     """Add to `planted` the events that are companions of others."""
-    for role, count in zip(*np.unique(happened.role_E[wanted], return_counts=True), strict=True):
+    roles, counts = np.unique(block_events.role_E[positions], return_counts=True)
+    for role, count in zip(roles, counts, strict=True):
         if role in ROLE_NAMES:
             planted[ROLE_NAMES[role]] += int(count)

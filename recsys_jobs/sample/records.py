@@ -24,17 +24,20 @@ def user_id(person: int) -> str:
 
 def item_record(catalogue: Catalogue, item: int, users: int, edited: bool = False) -> Record:
     """One version of an item."""
-    words, wording = text.item_words(catalogue, item), catalogue.wording_IW[item].tolist()
-    colour_named, pattern_named = bool(catalogue.colour_named_I[item]), bool(catalogue.pattern_named_I[item])
-    title = text.title(words, colour_named, pattern_named, wording[:3])
+    words = text.item_words(catalogue, item)
+    wording = catalogue.wording_IW[item].tolist()
+    names_colour = bool(catalogue.colour_named_I[item])
+    names_pattern = bool(catalogue.pattern_named_I[item])
+    title = text.title(words, names_colour, names_pattern, wording[:3])
     categories = list(text.CATEGORIES[words.kind])
-    described, html = bool(catalogue.described_I[item]), bool(catalogue.html_I[item])
+    is_described = bool(catalogue.described_I[item])
+    has_html = bool(catalogue.html_I[item])
     return {
         "main_category": categories[0],
         "title": f"{title} (2024 Edition)" if edited else title,
         "average_rating": round(3.6 + wording[3], 1),
         "rating_number": round(float(catalogue.popularity_I[item]) * users * 8),
-        "description": text.description(words, html, wording[4:6]) if described else [],
+        "description": text.description(words, has_html, wording[4:6]) if is_described else [],
         "price": round(text.PRICES[words.kind] * (0.7 + 0.6 * wording[6]), 2),
         "images": _images(item) if catalogue.photographed_I[item] else [],
         "store": text.store(wording[0]),
@@ -50,37 +53,37 @@ def _images(item: int) -> list[Record]:
     return [{"thumb": f"{url}_thumb.jpg", "large": f"{url}.jpg", "variant": "MAIN", "hi_res": None}]
 
 
-def review_records(catalogue: Catalogue, people: People, events: Events, wanted: list[int]) -> Iterator[Record]:
-    """The lines of the events at the positions `wanted`, in that order."""
+def review_records(catalogue: Catalogue, people: People, events: Events, positions: list[int]) -> Iterator[Record]:
+    """Yield the lines of the events at `positions`, in that order."""
     persons, items = events.person_E.tolist(), events.item_E.tolist()
     times, ratings = events.time_E.tolist(), events.rating_E.tolist()
     roles, wordings = events.role_E.tolist(), events.wording_EW.tolist()
-    for row in wanted:
-        words, wording = text.item_words(catalogue, items[row]), wordings[row]
-        said = text.review(words, _loves(people, persons[row], wording), ratings[row], wording)
+    for position in positions:
+        words, wording = text.item_words(catalogue, items[position]), wordings[position]
+        body = text.review(words, _tastes(people, persons[position], wording), ratings[position], wording)
         yield {
-            "rating": float(ratings[row]),
+            "rating": float(ratings[position]),
             "title": text.review_title(words.kind, wording[7]),
-            "text": text.retold(said) if roles[row] == IS_RETOLD else said,
+            "text": text.as_update(body) if roles[position] == IS_RETOLD else body,
             "images": [],
-            "asin": item_id(items[row]),
-            "parent_asin": item_id(items[row]),
-            "user_id": user_id(people.first + persons[row]),
-            "timestamp": times[row],
+            "asin": item_id(items[position]),
+            "parent_asin": item_id(items[position]),
+            "user_id": user_id(people.first + persons[position]),
+            "timestamp": times[position],
             "helpful_vote": int(wording[8] ** 6 * 12),
             "verified_purchase": wording[9] < 0.9,
         }
 
 
-def _loves(people: People, person: int, wording: list[float]) -> text.Words | None:
-    """What an expressive person might tell of themselves: one of two where two are loved."""
+def _tastes(people: People, person: int, wording: list[float]) -> text.Words | None:
+    """Return the tastes that an expressive person may write of: one of two where two are loved."""
     if not people.expressive_U[person]:
         return None
-    one = int(wording[5] * 2)
+    choice = int(wording[5] * 2)
     return text.Words(
-        KINDS[people.kind_U2[person, one]],
-        COLOURS[people.colour_U2[person, one]],
+        KINDS[people.kind_U2[person, choice]],
+        COLOURS[people.colour_U2[person, choice]],
         PATTERNS[people.pattern_U1[person, 0]],
-        THEMES[people.theme_U2[person, one]],
+        THEMES[people.theme_U2[person, choice]],
         CRAFTS[people.craft_U1[person, 0]],
     )

@@ -110,7 +110,7 @@ REVIEW_TITLES = ("Just right", "Good {kind}", "As described", "Worth a look", "M
 
 @dataclass(frozen=True)
 class Words:
-    """What is said of an item, or loved by a person."""
+    """The attributes of an item, or of what a person loves, by name."""
 
     kind: str
     colour: str
@@ -172,22 +172,23 @@ def review_title(kind: str, draw: float) -> str:
 
 
 def review(words: Words, loves: Words | None, rating: int, wording: Sequence[float]) -> str:
-    """A review of 8 to 25 words; `loves` is None for people who keep it to themselves; `wording`: eight draws."""
-    said = [choose(OPENERS, wording[0]).format(kind=words.kind)]
+    """A review of 8 to 25 words; `loves` is None for people who do not write of it; `wording`: eight draws."""
+    sentences = [choose(OPENERS, wording[0]).format(kind=words.kind)]
     if wording[1] < THEME_CLAUSE:
-        said.append(choose(THEME_CLAUSES, wording[2]).format(theme=words.theme))
+        sentences.append(choose(THEME_CLAUSES, wording[2]).format(theme=words.theme))
     elif wording[1] < THEME_CLAUSE + CRAFT_CLAUSE:
-        said.append(choose(CRAFT_CLAUSES, wording[2]).format(craft=words.craft))
+        sentences.append(choose(CRAFT_CLAUSES, wording[2]).format(craft=words.craft))
     if loves and wording[3] < SELF_CLAUSE:
         clause = choose(SELF_CLAUSES, wording[4])
-        said.append(clause.format(theme=loves.theme, scene=SCENES[loves.theme], craft=loves.craft, colour=loves.colour))
+        scene = SCENES[loves.theme]
+        sentences.append(clause.format(theme=loves.theme, scene=scene, craft=loves.craft, colour=loves.colour))
     closers = HAPPY if rating >= 4 else MIDDLING if rating == 3 else UNHAPPY
-    said.append(choose(closers, wording[5]))
+    sentences.append(choose(closers, wording[5]))
     if wording[6] < HTML_REVIEW:
-        return "<br /><br />".join(said) + " Me &amp; mine say &#34;thanks&#34;."
-    return " ".join(said)
+        return "<br /><br />".join(sentences) + " Me &amp; mine say &#34;thanks&#34;."
+    return " ".join(sentences)
 
 
-def retold(text: str) -> str:
+def as_update(text: str) -> str:
     """The same review as its author wrote it the second time."""
     return f"Update: {text}"

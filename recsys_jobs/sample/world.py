@@ -146,7 +146,7 @@ def catalogue(users: int, seed: int) -> Catalogue:
     """The items of the world of that size and seed."""
     rng, count = stream(seed, _ITEMS), item_count(users)
     share = (rng.permutation(count) + 1.0 + POPULARITY_SHIFT) ** POPULARITY_EXPONENT
-    launch, sale, end = _lives(rng, count)
+    launch, sale, end = _sale_periods(rng, count)
     return Catalogue(
         kind_I=rng.integers(len(KINDS), size=count),
         colour_I=rng.integers(len(COLOURS), size=count),
@@ -158,7 +158,7 @@ def catalogue(users: int, seed: int) -> Catalogue:
         launch_I=launch,
         sale_I=sale,
         end_I=end,
-        edit_I=_edits(rng, launch),
+        edit_I=_edit_days(rng, launch),
         described_I=rng.random(count) >= NO_DESCRIPTION,
         photographed_I=rng.random(count) >= NO_PHOTO,
         html_I=rng.random(count) < HTML_DESCRIPTION,
@@ -168,18 +168,18 @@ def catalogue(users: int, seed: int) -> Catalogue:
     )
 
 
-def _lives(rng: np.random.Generator, count: int) -> tuple[Ints, Ints, Ints]:
+def _sale_periods(rng: np.random.Generator, count: int) -> tuple[Ints, Ints, Ints]:
     """Launch, first day of sale and first day off sale of each item."""
     launch = np.where(rng.random(count) < ON_SALE_AT_START, 0, rng.integers(1, DAYS, size=count))
     end = np.where(rng.random(count) < WITHDRAWN, launch + SHORTEST_SALE + rng.integers(DAYS, size=count), DAYS)
-    waiting = rng.permutation(count)[: max(1, round(count * NEVER_PICKED))]
-    launch[waiting] = DAYS - NEVER_PICKED_DAYS + np.arange(len(waiting)) % NEVER_PICKED_DAYS
-    sale, end[waiting] = launch.copy(), DAYS
-    sale[waiting] = DAYS
+    unreleased = rng.permutation(count)[: max(1, round(count * NEVER_PICKED))]
+    launch[unreleased] = DAYS - NEVER_PICKED_DAYS + np.arange(len(unreleased)) % NEVER_PICKED_DAYS
+    sale, end[unreleased] = launch.copy(), DAYS
+    sale[unreleased] = DAYS
     return launch, sale, end
 
 
-def _edits(rng: np.random.Generator, launch_I: Ints) -> Ints:
+def _edit_days(rng: np.random.Generator, launch_I: Ints) -> Ints:
     """The day of each item's edited title, in the time of daily folders and after its launch; or -1."""
     day = rng.integers(FIRST_FOLDER_DAY + 1, DAYS, size=len(launch_I))
     edited = rng.random(len(launch_I)) < EDITED
@@ -194,11 +194,11 @@ def people(block: int, users: int, seed: int) -> tuple[People, np.random.Generat
     activity = ACTIVITY_MEDIAN * np.exp(ACTIVITY_SIGMA * rng.standard_normal(count))
     block_of_people = People(
         first=first,
-        kind_U2=_loves(rng, count, len(KINDS), 2),
-        colour_U2=_loves(rng, count, len(COLOURS), 2),
-        theme_U2=_loves(rng, count, len(THEMES), 2),
-        pattern_U1=_loves(rng, count, len(PATTERNS), 1),
-        craft_U1=_loves(rng, count, len(CRAFTS), 1),
+        kind_U2=_draw_tastes(rng, count, len(KINDS), 2),
+        colour_U2=_draw_tastes(rng, count, len(COLOURS), 2),
+        theme_U2=_draw_tastes(rng, count, len(THEMES), 2),
+        pattern_U1=_draw_tastes(rng, count, len(PATTERNS), 1),
+        craft_U1=_draw_tastes(rng, count, len(CRAFTS), 1),
         circle_U=rng.integers(CIRCLES, size=count),
         joined_U=joined,
         # whoever joins late has less time to write: the shop's days stay about equally busy
@@ -208,6 +208,6 @@ def people(block: int, users: int, seed: int) -> tuple[People, np.random.Generat
     return block_of_people, rng
 
 
-def _loves(rng: np.random.Generator, count: int, values: int, loved: int) -> Ints:
+def _draw_tastes(rng: np.random.Generator, count: int, values: int, loved: int) -> Ints:
     """`loved` distinct values of `values` for each of `count` people."""
     return rng.random((count, values)).argsort(axis=1)[:, :loved]

@@ -25,7 +25,7 @@ from recsys_jobs.contracts.tables import ITEM_IMAGES, ITEMS
 from recsys_jobs.images import __main__ as step
 from recsys_jobs.images import store
 from recsys_jobs.images.fetch import Fetcher
-from recsys_jobs.images.intake import Counts, Run, take_in
+from recsys_jobs.images.intake import Counts, IntakeContext, run_intake
 from recsys_jobs.images.ledger import Ledger, Row
 from recsys_jobs.images.outcome import NoImage, Outcome
 from recsys_jobs.lake import delta
@@ -252,11 +252,11 @@ def test_tls_verifies_the_name_of_the_url_though_the_address_is_pinned(
 
 
 @pytest.fixture
-def run(tmp_path: Path, server: Server) -> Run:
-    return Run(DAY, settings(server), tmp_path / "landing", tmp_path / "lake")
+def run(tmp_path: Path, server: Server) -> IntakeContext:
+    return IntakeContext(DAY, settings(server), tmp_path / "landing", tmp_path / "lake")
 
 
-def list_items(run: Run, urls: dict[str, list[str]]) -> None:
+def list_items(run: IntakeContext, urls: dict[str, list[str]]) -> None:
     rows = [
         dict.fromkeys(ITEMS.names) | {"dataset": "shop", "item_id": i, "item_hash": "h", "image_urls": u}
         for i, u in urls.items()
@@ -265,13 +265,13 @@ def list_items(run: Run, urls: dict[str, list[str]]) -> None:
     write_deltalake(str(run.lake / ITEMS.name), pa.Table.from_pylist(rows, schema), mode="append")
 
 
-def land(run: Run, name: str, data: bytes) -> None:
+def land(run: IntakeContext, name: str, data: bytes) -> None:
     path = run.landing / "shop" / "images" / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
 
 
-def states(run: Run) -> dict[str, str]:
+def states(run: IntakeContext) -> dict[str, str]:
     """State by item and the last part of the source."""
     rows = delta.read(ITEM_IMAGES, lake=run.lake).to_pylist()
     return {f"{row['item_id']} {row['source'].rsplit('/', 1)[-1]}": row["state"] for row in rows}
@@ -287,7 +287,7 @@ def bomb() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(framed)
 
 
-def test_every_kind_of_source_gets_its_state(run: Run, server: Server) -> None:
+def test_every_kind_of_source_gets_its_state(run: IntakeContext, server: Server) -> None:
     list_items(
         run,
         {
@@ -304,7 +304,7 @@ def test_every_kind_of_source_gets_its_state(run: Run, server: Server) -> None:
         },
     )
     land(run, "I.jpg", jpeg(4))
-    counts = take_in(run)
+    counts = run_intake(run)
     assert states(run) == {
         "A a.jpg": "ok",
         "B none.jpg": "missing",
@@ -322,54 +322,58 @@ def test_every_kind_of_source_gets_its_state(run: Run, server: Server) -> None:
     assert server.requests["/i.jpg"] == 0
 
 
-def test_a_stored_image_can_be_read_by_its_row(run: Run, server: Server) -> None:
+def test_a_stored_image_can_be_read_by_its_row(run: IntakeContext, server: Server) -> None:
     list_items(run, {"A": [server.serve("/a.jpg", jpeg(1, side=300))]})
-    take_in(run)
+    run_intake(run)
     [row] = delta.read(ITEM_IMAGES, lake=run.lake).to_pylist()
     assert (row["width"], row["height"], row["checked_on"], row["detail"]) == (300, 300, DAY, None)
     assert store.path_of(run.lake, row["content_hash"]).read_bytes().startswith(b"\xff\xd8")
 
 
-def test_the_same_bytes_end_in_the_same_content_from_anywhere(run: Run, server: Server) -> None:
+def test_the_same_bytes_end_in_the_same_content_from_anywhere(run: IntakeContext, server: Server) -> None:
     list_items(run, {"A": [server.serve("/a.jpg", jpeg(1))], "B": [server.serve("/b.jpg", jpeg(1))], "C": []})
     land(run, "C.jpg", jpeg(1))
-    take_in(run)
+    run_intake(run)
     assert len(set(delta.read(ITEM_IMAGES, lake=run.lake)["content_hash"].to_pylist())) == 1
     assert len(list((run.lake / "images").rglob("*.jpg"))) == 1
 
 
-def test_only_what_nobody_answered_is_asked_for_again_and_only_on_a_later_night(run: Run, server: Server) -> None:
+def test_only_what_nobody_answered_is_asked_for_again_and_only_on_a_later_night(
+    run: IntakeContext, server: Server
+) -> None:
     server.serve("/busy.jpg", status=503)
     list_items(run, {"A": [server.serve("/a.jpg", jpeg())], "B": [server.url("/none.jpg")]})
     list_items(run, {"C": [server.url("/busy.jpg")]})
-    take_in(run)
+    run_intake(run)
     version = delta.version(ITEM_IMAGES, run.lake)
-    again = take_in(run)
+    again = run_intake(run)
     assert (again.known, again.tried) == (3, {})
     assert delta.version(ITEM_IMAGES, run.lake) == version
     server.serve("/busy.jpg", jpeg(5))
-    later = take_in(replace(run, day=NEXT))
+    later = run_intake(replace(run, day=NEXT))
     assert (later.known, later.tried) == (2, {"ok": 1})
     assert server.requests == {"/a.jpg": 1, "/none.jpg": 1, "/busy.jpg": 2}
     assert states(run) == {"A a.jpg": "ok", "B none.jpg": "missing", "C busy.jpg": "ok"}
 
 
-def test_a_url_that_many_items_name_is_fetched_once(run: Run, server: Server) -> None:
+def test_a_url_that_many_items_name_is_fetched_once(run: IntakeContext, server: Server) -> None:
     url = server.serve("/no-image.gif", jpeg())
     list_items(run, {f"A{n:02}": [url] for n in range(20)})
-    assert take_in(run).tried == {"ok": 20}
+    assert run_intake(run).tried == {"ok": 20}
     list_items(run, {"B": [url]})
-    assert take_in(replace(run, day=NEXT)).adopted == 1
+    assert run_intake(replace(run, day=NEXT)).adopted == 1
     assert server.requests == {"/no-image.gif": 1}
     assert states(run)["B no-image.gif"] == "ok"
 
 
-def test_a_server_that_fails_is_left_alone(run: Run, server: Server, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_server_that_fails_is_left_alone(
+    run: IntakeContext, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
     urls = {f"A{n:02}": [server.serve(f"/{n}.jpg", status=503)] for n in range(30)}
     list_items(run, urls)
     one_at_a_time = replace(run.settings, image_workers=1, image_host_failures=3)
     with caplog.at_level(logging.WARNING):
-        assert take_in(replace(run, settings=one_at_a_time)).tried == {"unreachable": 30}
+        assert run_intake(replace(run, settings=one_at_a_time)).tried == {"unreachable": 30}
     assert server.requests.total() == 3
     details = delta.read(ITEM_IMAGES, lake=run.lake)["detail"].to_pylist()
     assert details.count("HTTP 503") == 3
@@ -377,12 +381,12 @@ def test_a_server_that_fails_is_left_alone(run: Run, server: Server, caplog: pyt
     assert "left alone" in caplog.text
 
 
-def test_thousands_of_dead_urls_cost_seconds(run: Run) -> None:
+def test_thousands_of_dead_urls_cost_seconds(run: IntakeContext) -> None:
     dead = [free_port() for _ in range(3)]
     list_items(run, {f"A{n:04}": [f"http://{dead[n % 3]}/{n}.jpg"] for n in range(5000)})
     began = time.monotonic()
     as_in_production = Settings(image_allowed_hosts=tuple(dead))
-    assert take_in(replace(run, settings=as_in_production)).tried == {"unreachable": 5000}
+    assert run_intake(replace(run, settings=as_in_production)).tried == {"unreachable": 5000}
     assert time.monotonic() - began < 15
 
 
@@ -396,7 +400,9 @@ def test_outcomes_are_recorded_while_the_run_goes_on(tmp_path: Path, monkeypatch
         assert delta.read(ITEM_IMAGES, columns=["item_id"], lake=tmp_path)["item_id"].to_pylist() == ["A", "B"]
 
 
-def test_what_was_done_before_an_error_is_recorded(run: Run, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_done_before_an_error_is_recorded(
+    run: IntakeContext, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     list_items(run, {"A": [server.serve("/a.jpg", jpeg(1))], "B": [server.serve("/b.jpg", jpeg(2))]})
     real, calls = store.put, iter([1])
 
@@ -407,12 +413,12 @@ def test_what_was_done_before_an_error_is_recorded(run: Run, server: Server, mon
 
     monkeypatch.setattr(store, "put", full_disk)
     with pytest.raises(OSError, match="No space left"):
-        take_in(replace(run, settings=replace(run.settings, image_workers=1)))
+        run_intake(replace(run, settings=replace(run.settings, image_workers=1)))
     assert states(run) == {"A a.jpg": "ok"}
 
 
 def test_the_step_reads_its_places_from_the_environment_and_closes_with_the_counts(
-    run: Run, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    run: IntakeContext, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     list_items(run, {"A": []})
     land(run, "A.jpg", jpeg())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from recsys_jobs.images.address import is_named, is_public, parse
 from recsys_jobs.images.outcome import NoImage
-from recsys_jobs.images.pinned_dns import Deadline, check
+from recsys_jobs.images.pinned_dns import Deadline, require_public
 
 # Typed from the registries of special addresses, not taken from the code under test.
 # fmt: off
@@ -120,18 +120,18 @@ def test_a_named_host_is_named_exactly(host: str, port: int, allowed: tuple[str,
 
 def test_one_private_address_among_public_ones_refuses_the_host() -> None:
     with pytest.raises(NoImage, match=r"two\.example is at 10\.0\.0\.7"):
-        check("two.example", 80, ["8.8.8.8", "10.0.0.7"], ())
+        require_public("two.example", 80, ["8.8.8.8", "10.0.0.7"], ())
 
 
 def test_a_named_host_may_be_private() -> None:
-    assert check("mirror", 80, ["10.0.0.7"], ("mirror",)) == ["10.0.0.7"]
+    assert require_public("mirror", 80, ["10.0.0.7"], ("mirror",)) == ["10.0.0.7"]
 
 
 def test_no_wait_goes_beyond_the_deadline() -> None:
     deadline = Deadline()
-    assert deadline.left(10.0) == 10.0
+    assert deadline.remaining(10.0) == 10.0
     with deadline.within(1.0):
-        assert 0.5 < deadline.left(10.0) <= 1.0
-        assert deadline.left(0.25) == 0.25
+        assert 0.5 < deadline.remaining(10.0) <= 1.0
+        assert deadline.remaining(0.25) == 0.25
     with deadline.within(0.0), pytest.raises(httpcore.ReadTimeout):
-        deadline.left(10.0)
+        deadline.remaining(10.0)

@@ -13,8 +13,8 @@ from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.contracts.tables import ITEM_IMAGES, ITEMS, REVIEWS, Table
 from recsys_jobs.images import store
-from recsys_jobs.images.image_candidates import Item, Known, Source, wanted
-from recsys_jobs.images.intake import Run, settle
+from recsys_jobs.images.image_candidates import Item, PastAttempt, Source, open_candidates
+from recsys_jobs.images.intake import IntakeContext, resolve_item
 from recsys_jobs.images.outcome import Outcome
 from recsys_jobs.lake import delta
 
@@ -47,7 +47,7 @@ def looked(item_id: str, source: str, state: str, content_hash: str | None = Non
 
 
 def chains(lake: Path, landing: Path, day: date = DAY) -> dict[str, list[list[str]]]:
-    with wanted(day, landing, lake) as want:
+    with open_candidates(day, landing, lake) as want:
         return {i.item_id: [[s.source for s in chain] for chain in i.chains] for i in want.items}
 
 
@@ -90,29 +90,29 @@ def test_files_come_before_urls_for_every_eligible_item(tmp_path: Path) -> None:
         "A": [["shop/images/A.jpg"], [U1]],
         "B": [["shop/images/B.jpg", "shop/images/B.png"]],
     }
-    with wanted(DAY, landing, lake) as want:
+    with open_candidates(DAY, landing, lake) as want:
         assert (want.eligible, want.with_sources) == (2, 2)
 
 
 def test_what_is_known_of_a_source_comes_with_it(tmp_path: Path) -> None:
     write(tmp_path, ITEMS, [version("A", None, [U1]), version("B", None, [U1, U2]), version("C", None, [U2])])
     write(tmp_path, ITEM_IMAGES, [looked("A", U1, "missing"), looked("C", U2, "unreachable")])
-    with wanted(DAY, tmp_path, tmp_path) as want:
+    with open_candidates(DAY, tmp_path, tmp_path) as want:
         found = {i.item_id: i.chains[0] for i in want.items}
-    missing = Known(Outcome("missing"), BEFORE)
+    missing = PastAttempt(Outcome("missing"), BEFORE)
     assert found["A"] == (Source(U1, False, True, own=missing, other=missing),)
     assert found["B"] == (Source(U1, False, True, None, other=missing), Source(U2, False, True, None, None))
-    assert found["C"] == (Source(U2, False, True, own=Known(Outcome("unreachable"), BEFORE), other=None),)
+    assert found["C"] == (Source(U2, False, True, own=PastAttempt(Outcome("unreachable"), BEFORE), other=None),)
 
 
 # From here on: the walk over one item's sources.
 
 
-def url(source: str, own: Known | None = None, other: Known | None = None) -> Source:
+def url(source: str, own: PastAttempt | None = None, other: PastAttempt | None = None) -> Source:
     return Source(source, is_file=False, is_shared=False, own=own, other=other)
 
 
-def file(source: str, own: Known | None = None) -> Source:
+def file(source: str, own: PastAttempt | None = None) -> Source:
     return Source(source, is_file=True, is_shared=False, own=own, other=None)
 
 
@@ -126,8 +126,8 @@ def walk(
         tried.append(source.source)
         return Outcome(answers[source.source])
 
-    run = Run(DAY, Settings(image_allowed_hosts=allowed), tmp_path, tmp_path)
-    rows = settle(run, Item("A", walked), take)
+    run = IntakeContext(DAY, Settings(image_allowed_hosts=allowed), tmp_path, tmp_path)
+    rows = resolve_item(run, Item("A", walked), take)
     return tried, {row.source: row.outcome.state for row in rows}
 
 
@@ -172,27 +172,27 @@ def test_each_version_gets_its_picture_and_each_url_one_try(tmp_path: Path) -> N
 def test_only_unreachable_urls_of_earlier_nights_are_tried_again(
     tmp_path: Path, state: str, on: date, is_tried: bool
 ) -> None:
-    tried, _ = walk(tmp_path, (url(U1, own=Known(Outcome(state), on)),), answers={U1: "ok"})
+    tried, _ = walk(tmp_path, (url(U1, own=PastAttempt(Outcome(state), on)),), answers={U1: "ok"})
     assert tried == [U1] * is_tried
 
 
 def test_a_blocked_url_is_tried_again_once_its_host_is_named(tmp_path: Path) -> None:
-    blocked = url(U1, own=Known(Outcome("blocked"), BEFORE))
+    blocked = url(U1, own=PastAttempt(Outcome("blocked"), BEFORE))
     assert walk(tmp_path, (blocked,), answers={U1: "ok"}, allowed=("images.example",))[0] == [U1]
 
 
 def test_a_corrupt_file_is_looked_at_again_on_a_later_night(tmp_path: Path) -> None:
-    assert walk(tmp_path, (file("f", Known(Outcome("corrupt"), BEFORE)),), answers={"f": "ok"})[0] == ["f"]
-    assert walk(tmp_path, (file("f", Known(Outcome("corrupt"), DAY)),), answers={"f": "ok"})[0] == []
+    assert walk(tmp_path, (file("f", PastAttempt(Outcome("corrupt"), BEFORE)),), answers={"f": "ok"})[0] == ["f"]
+    assert walk(tmp_path, (file("f", PastAttempt(Outcome("corrupt"), DAY)),), answers={"f": "ok"})[0] == []
 
 
 def test_a_stored_image_is_never_taken_again_unless_the_store_lost_it(tmp_path: Path) -> None:
-    known = Known(Outcome("ok", store.put(tmp_path, b"jpeg"), 2, 2), BEFORE)
+    known = PastAttempt(Outcome("ok", store.put(tmp_path, b"jpeg"), 2, 2), BEFORE)
     assert walk(tmp_path, (url(U1, own=known),), answers={}) == ([], {})
-    lost = Known(Outcome("ok", "0" * 64, 2, 2), BEFORE)
+    lost = PastAttempt(Outcome("ok", "0" * 64, 2, 2), BEFORE)
     assert walk(tmp_path, (url(U1, own=lost),), answers={U1: "ok"}) == ([U1], {U1: "ok"})
 
 
 def test_what_another_item_found_out_is_adopted(tmp_path: Path) -> None:
-    elsewhere = Known(Outcome("ok", store.put(tmp_path, b"jpeg"), 2, 2), BEFORE)
+    elsewhere = PastAttempt(Outcome("ok", store.put(tmp_path, b"jpeg"), 2, 2), BEFORE)
     assert walk(tmp_path, (url(U1, other=elsewhere),), answers={}) == ([], {U1: "ok"})

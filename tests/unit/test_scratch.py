@@ -26,7 +26,7 @@ from recsys_jobs.embed.from_scratch.corpus import Corpus, make_corpus
 from recsys_jobs.embed.from_scratch.encoders import encoders_of_corpus
 from recsys_jobs.embed.from_scratch.photos import train_image_encoder
 from recsys_jobs.embed.from_scratch.text import mask_words, train_text_encoder
-from recsys_jobs.embed.from_scratch.training_loop import Steps
+from recsys_jobs.embed.from_scratch.training_loop import Schedule
 from recsys_jobs.embed.from_scratch.wordpiece import train_tokenizer
 from recsys_jobs.embed.image import encode_images, load_image_encoder
 from recsys_jobs.embed.registry import encoder_name
@@ -127,7 +127,7 @@ def test_the_tokenizer_is_the_same_in_every_process(tmp_path: Path) -> None:
     program = """
 import random, sys
 from pathlib import Path
-from recsys_jobs.embed.from_scratch.words import train_tokenizer
+from recsys_jobs.embed.from_scratch.wordpiece import train_tokenizer
 chance = random.Random(0)
 words = ["".join(chance.choices("abcdefghij", k=chance.randint(2, 9))) for _ in range(300)]
 train_tokenizer([" ".join(chance.choices(words, k=12)) for _ in range(300)], 300, 16, Path(sys.argv[1]))
@@ -169,7 +169,7 @@ def test_what_is_to_be_guessed_is_hidden_mostly_and_the_rest_is_left_alone() -> 
 
 
 def test_rates_rise_and_fall_evenly() -> None:
-    steps = Steps(passes=2, per_pass=5, rate=1.0, weight_decay=0.0, warmup=0.2)
+    steps = Schedule(passes=2, per_pass=5, rate=1.0, weight_decay=0.0, warmup=0.2)
     factors = [round(steps.factor(step), 3) for step in range(10)]
     assert factors == [0.5, 1.0, 0.889, 0.778, 0.667, 0.556, 0.444, 0.333, 0.222, 0.111]
 
@@ -236,7 +236,7 @@ def test_full_size_is_the_seeds_distilbert_and_resnet_50() -> None:
     from recsys_jobs.embed.from_scratch.text import TextTraining
 
     with torch.device("meta"):
-        text = TextTraining(sizes.full(), 30_522).guesser.distilbert
+        text = TextTraining(sizes.full(), 30_522).language_model.distilbert
         image = PhotoTraining(sizes.full(), 768).resnet
     millions = [sum(p.numel() for p in model.parameters()) / 1e6 for model in (text, image)]
     assert (round(millions[0]), round(millions[1], 1)) == (66, 23.5)  # less 384 places, as published

@@ -1,4 +1,4 @@
-"""What encoders from scratch are trained on: texts, texts that speak of one item, photos with their item's text.
+"""What encoders from scratch are trained on: texts, pairs of texts on one item, photos with their item's text.
 
 T texts, P pairs.
 """
@@ -70,7 +70,7 @@ class Corpus:
     photos: list[Photo]
 
     def identity(self, photos: bool) -> str:
-        """Return the sha256 of what an encoder sees of it: the texts, for an image encoder the photos as well."""
+        """Return the sha256 of an encoder's training data: the texts, for an image encoder the photos as well."""
         digest = hashlib.sha256("\n".join(self.hashes).encode())
         digest.update(self.pair_P2.tobytes())
         if photos:
@@ -107,11 +107,11 @@ def make_corpus(
     clean_by_hash = {content: clean(raw_by_hash[content]) for content in sorted(raw_by_hash)}
     hashes = [content for content, text in clean_by_hash.items() if text]
     row = {content: number for number, content in enumerate(hashes)}
-    kept = [(row[one], row[other]) for one, other in pairs if one in row and other in row]
+    pair_rows = [(row[left], row[right]) for left, right in pairs if left in row and right in row]
     return Corpus(
         hashes,
         [clean_by_hash[content] for content in hashes],
-        np.array(kept, np.int64).reshape(-1, 2),
+        np.array(pair_rows, np.int64).reshape(-1, 2),
         [Photo(content, read, row[text]) for content, read, text in photos if text in row],
     )
 

@@ -1,7 +1,7 @@
 """Finds the encoders from scratch that a cut may use, or makes them, and names them to the rest as local folders.
 
-An encoder's folder is named by everything that decides its weights, so that one which was made is found
-again by every night of its period, and made anew where its corpus changed.
+An encoder's folder is named by everything that decides its weights, so that every night of its period finds it
+again, and a changed corpus makes a new one.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from recsys_jobs.contracts.source_hash import sources_hash
 from recsys_jobs.embed.from_scratch.boundary import latest_boundary
 from recsys_jobs.embed.from_scratch.corpus import Corpus, lake_corpus
 from recsys_jobs.embed.from_scratch.photos import save_processor, train_image_encoder
-from recsys_jobs.embed.from_scratch.sizes import NAMES, Size, size_called
+from recsys_jobs.embed.from_scratch.sizes import ENCODER_SIZES, Size, get_size
 from recsys_jobs.embed.from_scratch.text import train_text_encoder
 from recsys_jobs.embed.from_scratch.wordpiece import train_tokenizer
 from recsys_jobs.embed.registry import MODALITIES, mark_raw
 from recsys_jobs.torch_common.devices import choose_device
 
 _PINS = ("torch", "transformers", "tokenizers", "pillow")
-_RAW = {"text": "tokens", "image": "pixels"}  # names of what leaves contents raw
+_RAW_KINDS = {"text": "tokens", "image": "pixels"}  # encoders that leave contents raw, by modality
 log = logging.getLogger(__name__)
 
 
@@ -44,45 +44,45 @@ def encoders_of_cut(settings: Settings, cut: date, modalities: tuple[str, ...] =
     if not sizes:
         return settings
     boundary = latest_boundary(cut, settings.encoder_months)
-    corpus = lake_corpus(
-        boundary, max(size.max_texts for size in sizes.values()), max(size.max_photos for size in sizes.values())
-    )
+    max_texts = max(size.max_texts for size in sizes.values())
+    max_photos = max(size.max_photos for size in sizes.values())
+    corpus = lake_corpus(boundary, max_texts, max_photos)
     log.info("encoders of %s: %d texts, %d photos before it", boundary, len(corpus.texts), len(corpus.photos))
     return encoders_of_corpus(settings, corpus, lake_root() / "encoders" / str(boundary), modalities)
 
 
 def encoders_of_corpus(
-    settings: Settings, corpus: Corpus, place: Path, modalities: tuple[str, ...] = MODALITIES
+    settings: Settings, corpus: Corpus, root: Path, modalities: tuple[str, ...] = MODALITIES
 ) -> Settings:
-    """Return settings whose encoders from scratch are folders in `place`, trained on the corpus where need be.
+    """Return settings whose encoders from scratch are folders in `root`, trained on the corpus where need be.
 
     Without photos an image encoder keeps its name, which nothing can load: then there is nothing to encode either.
     """
-    named: dict[str, Any] = {}
+    folders: dict[str, Any] = {}
     for modality, size in _sizes(settings, modalities).items():
         name = f"{modality}_encoder"
-        if getattr(settings, name).startswith(_RAW[modality]):
-            named[name] = str(_raw(modality, corpus, size, place))
+        if getattr(settings, name).startswith(_RAW_KINDS[modality]):
+            folders[name] = str(_raw_encoder(modality, corpus, size, root))
         elif modality == "text":
-            named[name] = str(_text_encoder(corpus, size, place, settings.seed))
+            folders[name] = str(_text_encoder(corpus, size, root, settings.seed))
         elif corpus.photos:
-            words = _text_encoder(corpus, size, place, settings.seed)
-            named[name] = str(_image_encoder(corpus, size, words, place, settings.seed))
-    return dataclasses.replace(settings, **named)
+            text_encoder = _text_encoder(corpus, size, root, settings.seed)
+            folders[name] = str(_image_encoder(corpus, size, text_encoder, root, settings.seed))
+    return dataclasses.replace(settings, **folders)
 
 
 def _sizes(settings: Settings, modalities: tuple[str, ...]) -> dict[str, Size]:
     """The sizes of the encoders that are from scratch, by modality."""
-    named = {modality: getattr(settings, f"{modality}_encoder") for modality in modalities}
-    for modality, name in named.items():
-        if other := next((m for m in MODALITIES if m != modality and name.startswith(_RAW[m])), ""):
+    names = {modality: getattr(settings, f"{modality}_encoder") for modality in modalities}
+    for modality, name in names.items():
+        if other := next((m for m in MODALITIES if m != modality and name.startswith(_RAW_KINDS[m])), ""):
             raise UsageError(f"{modality}_encoder is {name!r}, which is for {other}s: name another")
-    return {modality: size_called(name) for modality, name in named.items() if name in NAMES}
+    return {modality: get_size(name) for modality, name in names.items() if name in ENCODER_SIZES}
 
 
-def _raw(modality: str, corpus: Corpus, size: Size, place: Path) -> Path:
+def _raw_encoder(modality: str, corpus: Corpus, size: Size, root: Path) -> Path:
     """The folder of an encoder that leaves contents raw: token ids, or the pixels that the model reads."""
-    decides = (
+    inputs = (
         [corpus.identity(photos=False), sources_hash("recsys_jobs.embed.from_scratch.wordpiece")]
         if modality == "text"
         else []
@@ -95,31 +95,31 @@ def _raw(modality: str, corpus: Corpus, size: Size, place: Path) -> Path:
             save_processor(folder, size.image_side)
         mark_raw(folder, size.text_length if modality == "text" else 3 * size.image_side**2)
 
-    return _made(place / f"{size.name}-{_RAW[modality]}-{_digest(decides, size, 0)}", make)
+    return _make_once(root / f"{size.name}-{_RAW_KINDS[modality]}-{_digest(inputs, size, 0)}", make)
 
 
-def _text_encoder(corpus: Corpus, size: Size, place: Path, seed: int) -> Path:
-    decides = [corpus.identity(photos=False), sources_hash("recsys_jobs.embed.from_scratch.text")]
-    return _made(
-        place / f"{size.name}-text-{_digest(decides, size, seed)}",
+def _text_encoder(corpus: Corpus, size: Size, root: Path, seed: int) -> Path:
+    inputs = [corpus.identity(photos=False), sources_hash("recsys_jobs.embed.from_scratch.text")]
+    return _make_once(
+        root / f"{size.name}-text-{_digest(inputs, size, seed)}",
         lambda folder: train_text_encoder(corpus, size, folder, seed, choose_device()),
     )
 
 
-def _image_encoder(corpus: Corpus, size: Size, words: Path, place: Path, seed: int) -> Path:
-    decides = [corpus.identity(photos=True), words.name, sources_hash("recsys_jobs.embed.from_scratch.photos")]
-    return _made(
-        place / f"{size.name}-image-{_digest(decides, size, seed)}",
-        lambda folder: train_image_encoder(corpus, size, words, folder, seed, choose_device()),
+def _image_encoder(corpus: Corpus, size: Size, text_encoder: Path, root: Path, seed: int) -> Path:
+    inputs = [corpus.identity(photos=True), text_encoder.name, sources_hash("recsys_jobs.embed.from_scratch.photos")]
+    return _make_once(
+        root / f"{size.name}-image-{_digest(inputs, size, seed)}",
+        lambda folder: train_image_encoder(corpus, size, text_encoder, folder, seed, choose_device()),
     )
 
 
-def _digest(decides: list[str], size: Size, seed: int) -> str:
-    everything = [*decides, dataclasses.asdict(size), seed, {name: version(name) for name in _PINS}]
-    return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()[:12]
+def _digest(inputs: list[str], size: Size, seed: int) -> str:
+    identity = [*inputs, dataclasses.asdict(size), seed, {name: version(name) for name in _PINS}]
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _made(folder: Path, make: Callable[[Path], None]) -> Path:
+def _make_once(folder: Path, make: Callable[[Path], None]) -> Path:
     """Return the folder, made by one process while others wait, and there only when it is whole."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (folder.parent / ".lock").open("w") as lock:

@@ -68,15 +68,15 @@ def small() -> Size:
 
 SIZES = {"full": full, "small": small}
 # as settings name an encoder -> size; tokens and pixels leave contents raw, for a model that encodes by itself
-NAMES = {
+ENCODER_SIZES = {
     f"{kind}{suffix}": size
     for kind in ("scratch", "tokens", "pixels")
     for suffix, size in (("", "full"), ("_small", "small"))
 }
 
 
-def size_called(name: str) -> Size:
+def get_size(name: str) -> Size:
     """Return the size of an encoder's name in the settings; UsageError for one that is none from scratch."""
-    if name not in NAMES:
-        raise UsageError(f"{name!r} is no encoder from scratch: write one of {', '.join(NAMES)}")
-    return SIZES[NAMES[name]]()
+    if name not in ENCODER_SIZES:
+        raise UsageError(f"{name!r} is no encoder from scratch: write one of {', '.join(ENCODER_SIZES)}")
+    return SIZES[ENCODER_SIZES[name]]()

@@ -5,7 +5,7 @@ shop, and [CLS] of an item's description is to find [CLS] of a review of that it
 words alone never train [CLS], which is the vector that the seed reads; there is no teacher to distil from,
 for nothing pretrained may enter.
 
-T texts, P pairs, B batch, L tokens.
+T texts, P pairs, B batch, L tokens, D width.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from torch import Tensor, nn
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.embed.from_scratch.corpus import Corpus
 from recsys_jobs.embed.from_scratch.sizes import Size
-from recsys_jobs.embed.from_scratch.training_loop import Steps, run_steps
+from recsys_jobs.embed.from_scratch.training_loop import Schedule, train_module
 from recsys_jobs.embed.from_scratch.wordpiece import SPECIAL, train_tokenizer
 from recsys_jobs.embed.loading import save_sentence_modules
 from recsys_jobs.torch_common import losses
 
 PADDING, _, _CLS, _SEP, _MASK = range(len(SPECIAL))
-_FEWEST = 2  # texts
+_MIN_TEXTS = 2  # texts
 
 OnStep = Callable[[dict[str, float]], None]
 
@@ -36,19 +36,20 @@ def train_text_encoder(
     corpus: Corpus, size: Size, folder: Path, seed: int, device: torch.device, on_step: OnStep | None = None
 ) -> None:
     """Write tokenizer and model to a folder that `embed` loads like any other; JobError for a corpus without texts."""
-    if (count := len(corpus.texts)) < _FEWEST:
+    if (count := len(corpus.texts)) < _MIN_TEXTS:
         raise JobError(f"an encoder from scratch needs texts: {count} precede its boundary; name another until then")
     train_tokenizer(corpus.texts, size.vocabulary, size.text_length, folder)
-    tokens = _tokenized(corpus.texts, folder, size)
-    trained = run_steps(
+    tokens = _tokenize(corpus.texts, folder, size)
+    steps = _per_pass(len(tokens), size)
+    trained = train_module(
         lambda: TextTraining(size, _vocabulary(folder)).to(device),
         lambda random: _batches(tokens, corpus, size, random),
-        Steps(size.text_passes, _per_pass(len(tokens), size), size.text_rate, size.weight_decay, size.warmup),
+        Schedule(size.text_passes, steps, size.text_rate, size.weight_decay, size.warmup),
         seed=seed,
         device=device,
         on_step=on_step,
     )
-    trained.guesser.distilbert.save_pretrained(folder)
+    trained.language_model.distilbert.save_pretrained(folder)
     save_sentence_modules(folder, "cls", size.text_width)
 
 
@@ -60,21 +61,27 @@ class TextTraining(nn.Module):
         from transformers import DistilBertForMaskedLM
 
         self.size = size
-        self.guesser: Any = DistilBertForMaskedLM(_configuration(size, vocabulary))
+        self.language_model: Any = DistilBertForMaskedLM(_configuration(size, vocabulary))
 
-    def forward(self, masked: tuple[Tensor, Tensor], one: Tensor | None, other: Tensor | None) -> dict[str, Tensor]:
-        """Return the losses by name: of masked words, of texts that are to find each other."""
-        token_BL, wanted_BL = masked
-        guessed = self.guesser(input_ids=token_BL, attention_mask=(token_BL != PADDING).long(), labels=wanted_BL)
-        if one is None or other is None:
-            return {"words": guessed.loss}
-        return {"words": guessed.loss, "pairs": losses.clip(self._cls(one), self._cls(other), self.size.temperature)}
+    def forward(
+        self, masked: tuple[Tensor, Tensor], description_PL: Tensor | None, review_PL: Tensor | None
+    ) -> dict[str, Tensor]:
+        """Return the losses by name: of masked words, of pairs of texts on one item."""
+        token_BL, label_BL = masked
+        mask_BL = (token_BL != PADDING).long()
+        words = self.language_model(input_ids=token_BL, attention_mask=mask_BL, labels=label_BL).loss
+        if description_PL is None or review_PL is None:
+            return {"words": words}
+        description_PD, review_PD = self._cls(description_PL), self._cls(review_PL)
+        pairs = losses.clip(description_PD, review_PD, self.size.temperature)
+        return {"words": words, "pairs": pairs}
 
     def _cls(self, token_BL: Tensor) -> Tensor:
         """Return [CLS] about the batch's mean: at the start it is nearly the same for all texts, and would stay so."""
-        states = self.guesser.distilbert(input_ids=token_BL, attention_mask=(token_BL != PADDING).long())
-        first: Tensor = states.last_hidden_state[:, 0]
-        return first - first.mean(0)
+        mask_BL = (token_BL != PADDING).long()
+        states = self.language_model.distilbert(input_ids=token_BL, attention_mask=mask_BL)
+        cls_BD: Tensor = states.last_hidden_state[:, 0]
+        return cls_BD - cls_BD.mean(0)
 
 
 def new_distilbert(size: Size, vocabulary: int) -> Any:
@@ -98,12 +105,12 @@ def _configuration(size: Size, vocabulary: int) -> Any:
     )
 
 
-def _tokenized(texts: list[str], folder: Path, size: Size) -> list[list[int]]:
+def _tokenize(texts: list[str], folder: Path, size: Size) -> list[list[int]]:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    found: list[list[int]] = tokenizer(texts, truncation=True, max_length=size.text_length)["input_ids"]
-    return found
+    token_ids: list[list[int]] = tokenizer(texts, truncation=True, max_length=size.text_length)["input_ids"]
+    return token_ids
 
 
 def _vocabulary(folder: Path) -> int:
@@ -121,15 +128,24 @@ def _batches(tokens: list[list[int]], corpus: Corpus, size: Size, random: np.ran
     order = random.permutation(len(tokens))
     vocabulary = max(map(max, tokens)) + 1
     for batch in np.array_split(order, _per_pass(len(order), size)):
-        masked = mask_words(padded([tokens[text] for text in batch]), size.masked, vocabulary, random)
-        one, other = None, None
+        token_BL = padded([tokens[text] for text in batch])
+        masked = mask_words(token_BL, size.masked, vocabulary, random)
+        description_PL, review_PL = None, None
         if len(corpus.pair_P2) > 1:
-            chosen = random.choice(len(corpus.pair_P2), min(size.batch, len(corpus.pair_P2)), replace=False)
-            one, other = (padded([tokens[text] for text in side]) for side in corpus.pair_P2[_once(corpus, chosen)].T)
-        yield masked, one, other
+            pair_P2 = _sample_pairs(corpus, size.batch, random)
+            description_PL = padded([tokens[text] for text in pair_P2[:, 0]])
+            review_PL = padded([tokens[text] for text in pair_P2[:, 1]])
+        yield masked, description_PL, review_PL
 
 
-def _once(corpus: Corpus, chosen: np.ndarray) -> np.ndarray:
+def _sample_pairs(corpus: Corpus, most: int, random: np.random.Generator) -> np.ndarray:
+    """Return at most `most` random pairs of text rows [P, 2], each item's description once."""
+    pairs = len(corpus.pair_P2)
+    chosen = random.choice(pairs, min(most, pairs), replace=False)
+    return corpus.pair_P2[_one_pair_per_item(corpus, chosen)]
+
+
+def _one_pair_per_item(corpus: Corpus, chosen: np.ndarray) -> np.ndarray:
     """Return the chosen pairs with each item's text once: two reviews of one item are no wrong answers."""
     return chosen[np.unique(corpus.pair_P2[chosen, 0], return_index=True)[1]]
 
@@ -147,9 +163,11 @@ def mask_words(token_BL: Tensor, share: float, vocabulary: int, random: np.rando
     """
     word_BL = (token_BL != PADDING) & (token_BL != _CLS) & (token_BL != _SEP)
     draw_BL = torch.from_numpy(random.random(token_BL.shape)).masked_fill(~word_BL, 1.0)
-    chosen_BL = (draw_BL < share) | ((draw_BL == draw_BL.min()) & word_BL)
+    is_least_BL = (draw_BL == draw_BL.min()) & word_BL
+    chosen_BL = (draw_BL < share) | is_least_BL
     fate_BL = torch.from_numpy(random.random(token_BL.shape))
-    other_BL = torch.from_numpy(random.integers(len(SPECIAL), max(vocabulary, len(SPECIAL) + 1), token_BL.shape))
+    end = max(vocabulary, len(SPECIAL) + 1)
+    other_BL = torch.from_numpy(random.integers(len(SPECIAL), end, token_BL.shape))
     input_BL = token_BL.masked_fill(chosen_BL & (fate_BL < 0.8), _MASK)
     input_BL = torch.where(chosen_BL & (fate_BL >= 0.9), other_BL, input_BL)
     return input_BL, token_BL.masked_fill(~chosen_BL, -100)

@@ -20,7 +20,7 @@ Batches = Callable[[np.random.Generator], Iterator[tuple[Any, ...]]]  # one pass
 
 
 @dataclass(frozen=True)
-class Steps:
+class Schedule:
     """How long and how fast."""
 
     passes: int
@@ -36,10 +36,10 @@ class Steps:
         return min((step + 1) / warm, max(0.0, (total - step) / max(1, total - warm + 1)))
 
 
-def run_steps(
+def train_module(
     build: Callable[[], Trained],
     batches: Batches,
-    steps: Steps,
+    schedule: Schedule,
     *,
     seed: int,
     device: torch.device,
@@ -54,38 +54,40 @@ def run_steps(
     with torch.random.fork_rng(devices=devices), deterministic(device):
         torch.manual_seed(seed)
         module = build().train()
-        optimizer = torch.optim.AdamW(module.parameters(), lr=steps.rate, weight_decay=steps.weight_decay)
+        optimizer = torch.optim.AdamW(module.parameters(), lr=schedule.rate, weight_decay=schedule.weight_decay)
         with tqdm(
-            total=steps.passes * steps.per_pass, desc=type(module).__name__, unit="step", mininterval=5
+            total=schedule.passes * schedule.per_pass, desc=type(module).__name__, unit="step", mininterval=5
         ) as progress:
-            for _ in range(steps.passes):
+            for _ in range(schedule.passes):
                 for batch in batches(random):
                     for group in optimizer.param_groups:
-                        group["lr"] = steps.rate * steps.factor(int(progress.n))
-                    told = _step(module, optimizer, _moved(batch, device), device)
-                    progress.set_postfix({name: f"{value:.3f}" for name, value in told.items()}, refresh=False)
+                        group["lr"] = schedule.rate * schedule.factor(int(progress.n))
+                    step_losses = _train_step(module, optimizer, _to_device(batch, device), device)
+                    progress.set_postfix({name: f"{value:.3f}" for name, value in step_losses.items()}, refresh=False)
                     progress.update()
                     if on_step:
-                        on_step(told)
+                        on_step(step_losses)
     return module.eval()
 
 
-def _step(module: nn.Module, optimizer: torch.optim.Optimizer, batch: Any, device: torch.device) -> dict[str, float]:
+def _train_step(
+    module: nn.Module, optimizer: torch.optim.Optimizer, batch: Any, device: torch.device
+) -> dict[str, float]:
     """One step; bfloat16 where the device has it, for float16 would need its gradients scaled."""
     precision = mixed_precision(device, "auto")
     with autocast(device, precision if precision != "float16" else "float32"):
-        named: dict[str, Tensor] = module(*batch)
-    loss = torch.stack([value.float() for value in named.values()]).sum()
+        losses_by_name: dict[str, Tensor] = module(*batch)
+    loss = torch.stack([value.float() for value in losses_by_name.values()]).sum()
     if not bool(loss.isfinite()):
         raise JobError(f"{type(module).__name__}: the loss is not finite: lower the learning rate")
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     nn.utils.clip_grad_norm_(module.parameters(), 1.0)
     optimizer.step()
-    return {name: value.item() for name, value in named.items()}
+    return {name: value.item() for name, value in losses_by_name.items()}
 
 
-def _moved(batch: Any, device: torch.device) -> Any:
+def _to_device(batch: Any, device: torch.device) -> Any:
     if isinstance(batch, Tensor):
         return batch.to(device, non_blocking=True)
-    return tuple(_moved(part, device) for part in batch) if isinstance(batch, tuple) else batch
+    return tuple(_to_device(part, device) for part in batch) if isinstance(batch, tuple) else batch

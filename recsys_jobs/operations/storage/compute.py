@@ -12,7 +12,7 @@ import numpy as np
 from recsys_jobs.contracts.errors import UsageError
 from recsys_jobs.contracts.settings import load_settings
 from recsys_jobs.data.readers.detect_layout import is_lake, read
-from recsys_jobs.embed.from_scratch.sizes import NAMES
+from recsys_jobs.embed.from_scratch.sizes import ENCODER_SIZES
 from recsys_jobs.embed.registry import with_pair
 from recsys_jobs.exam import contents
 
@@ -25,7 +25,7 @@ def compute(data: Path, run_date: date | None, encoders: str, limit: int | None,
     protocol's, too.
     """
     settings = with_pair(load_settings(), encoders)
-    if {settings.text_encoder, settings.image_encoder} & set(NAMES):
+    if {settings.text_encoder, settings.image_encoder} & set(ENCODER_SIZES):
         raise UsageError(
             "encoders from scratch are trained by recsys exam on the train part: name others by --encoders"
         )
