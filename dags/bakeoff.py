@@ -22,9 +22,9 @@ from datetime import datetime, timedelta
 
 from airflow.sdk import CronTriggerTimetable, Param, dag, task
 
-from plugins.alerts import say_failure
+from plugins.alerts import alert_failure
 from plugins.job_operator import JobOperator
-from plugins.no_running_nights import no_night_runs
+from plugins.no_running_nights import no_running_nights
 from plugins.plan_operator import PlanOperator
 from plugins.run_date import run_date
 
@@ -54,7 +54,7 @@ def job(step: str, hours: int, operator=JobOperator, **how) -> JobOperator:
         "owner": "recommender",
         "retries": 2,
         "retry_delay": timedelta(minutes=2),
-        "on_failure_callback": say_failure,
+        "on_failure_callback": alert_failure,
     },
     user_defined_macros={"run_date": run_date},
     params={
@@ -72,7 +72,7 @@ def bakeoff():
     @task.sensor(poke_interval=300, timeout=6 * 3600, mode="reschedule", soft_fail=True)
     def wait(ti=None) -> bool:
         """Wait until no night runs or is queued."""
-        return no_night_runs(ti)
+        return no_running_nights(ti)
 
     plan = job("plan", 1, PlanOperator)
     fit = JobOperator.partial(

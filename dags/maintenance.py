@@ -24,9 +24,9 @@ from datetime import datetime, timedelta
 
 from airflow.sdk import CronTriggerTimetable, dag, task
 
-from plugins.alerts import say_failure
+from plugins.alerts import alert_failure
 from plugins.job_operator import JobOperator
-from plugins.no_running_nights import no_night_runs
+from plugins.no_running_nights import no_running_nights
 
 
 def job(step: str) -> JobOperator:
@@ -47,7 +47,7 @@ def job(step: str) -> JobOperator:
     max_active_runs=1,
     doc_md=__doc__,
     tags=["recommender"],
-    default_args={"owner": "recommender", "retries": 1, "on_failure_callback": say_failure},
+    default_args={"owner": "recommender", "retries": 1, "on_failure_callback": alert_failure},
 )
 def maintenance():
     """Wait for the nights, then drop, join, remove, archive."""
@@ -55,7 +55,7 @@ def maintenance():
     @task.sensor(poke_interval=300, timeout=6 * 3600, mode="reschedule", soft_fail=True)
     def wait(ti=None) -> bool:
         """Wait until no night runs or is queued."""
-        return no_night_runs(ti)
+        return no_running_nights(ti)
 
     wait() >> job("snapshots") >> job("embeddings") >> job("compact") >> job("vacuum") >> job("models")
 

@@ -35,9 +35,9 @@ from datetime import datetime, timedelta
 
 from airflow.sdk import Asset, CronDataIntervalTimetable, Param, TaskGroup, dag
 
-from plugins.alerts import say_failure
+from plugins.alerts import alert_failure
 from plugins.job_operator import JobOperator
-from plugins.report_operator import ReportOperator, say_drift
+from plugins.report_operator import ReportOperator, alert_drift
 from plugins.run_date import run_date
 from recsys_jobs.contracts import tables
 
@@ -72,7 +72,7 @@ def job(name: str, module: str, *arguments: str, minutes: int, operator=JobOpera
         "retries": 2,
         "retry_delay": timedelta(minutes=2),
         "retry_exponential_backoff": True,
-        "on_failure_callback": say_failure,
+        "on_failure_callback": alert_failure,
     },
     user_defined_macros={"run_date": run_date},
     params={
@@ -114,7 +114,7 @@ def nightly():
             Asset(f"lake://{t.name}") for t in (tables.RECOMMENDATIONS, tables.SIMILAR_ITEMS, tables.POPULAR_ITEMS)
         ]
         publish = job("publish", "recsys_jobs.night.publish", recipe, minutes=120, outlets=published)
-        how = {"operator": ReportOperator, "on_success_callback": say_drift}
+        how = {"operator": ReportOperator, "on_success_callback": alert_drift}
         fit >> top_k >> publish >> job("report", "recsys_jobs.night.report", recipe, minutes=60, **how)
 
     ingest >> validate >> embed >> train >> evaluate >> recommend

@@ -9,22 +9,24 @@ from typing import Any
 from great_expectations.data_context.store.tuple_store_backend import TupleFilesystemStoreBackend
 
 
-def write_whole(path: Path, content: bytes, beside: Path) -> None:
-    """Write beside the folder `beside`, then rename: half a file, left by a full disk or a kill, is never found."""
+def write_atomically(path: Path, content: bytes, folder: Path) -> None:
+    """Write beside `folder`, then rename: a full disk or a kill never leaves half a file in it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = beside.with_name(f".{beside.name}.{os.getpid()}.part")
+    partial = folder.with_name(f".{folder.name}.{os.getpid()}.part")
     try:
-        half.write_bytes(content)
-        half.replace(path)
+        partial.write_bytes(content)
+        partial.replace(path)
     finally:
-        half.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
 
 
-class WholeFiles(TupleFilesystemStoreBackend):
+class AtomicFileStore(TupleFilesystemStoreBackend):
     """A store on disk that writes whole files: half a result would end every later gate."""
 
     def _set(self, key: Any, value: str | bytes, **_: Any) -> Any:
         folder = Path(self.full_base_directory)
-        path = folder / self._convert_key_to_filepath(key if isinstance(key, tuple) else key.to_tuple())
-        write_whole(path, value.encode() if isinstance(value, str) else value, folder)
+        parts = key if isinstance(key, tuple) else key.to_tuple()
+        path = folder / self._convert_key_to_filepath(parts)
+        content = value.encode() if isinstance(value, str) else value
+        write_atomically(path, content, folder)
         return str(path)

@@ -53,7 +53,7 @@ def _context(folder: Path) -> AbstractDataContext:
 
 
 def _files(folder: Path) -> dict[str, Any]:
-    return {"module_name": "expectations.atomic_files", "class_name": "WholeFiles", "base_directory": str(folder)}
+    return {"module_name": "expectations.atomic_files", "class_name": "AtomicFileStore", "base_directory": str(folder)}
 
 
 def _site(folder: Path) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def publish(result: ExpectationSuiteValidationResult, run_date: date) -> Path:
         ValidationResultIdentifier,
     )
 
-    from expectations.atomic_files import write_whole
+    from expectations.atomic_files import write_atomically
     from expectations.pages import index
 
     context = open_context()
@@ -87,16 +87,16 @@ def publish(result: ExpectationSuiteValidationResult, run_date: date) -> Path:
     result.meta |= {"run_id": run, "validation_time": run.run_time}
     suite = ExpectationSuiteIdentifier(name=result.suite_name)
     key = ValidationResultIdentifier(suite, run, result.batch_id)
-    with _alone(docs_dir()):
+    with _exclusive_lock(docs_dir()):
         context.validation_results_store.store_validation_results(result, key)
         context.build_data_docs(site_names=[_SITE], resource_identifiers=[key], build_index=False)
-        write_whole(docs_dir() / "index.html", index(docs_dir()).encode(), docs_dir())
-    (place,) = context.get_docs_sites_urls(resource_identifier=key, site_names=[_SITE])
-    return Path(str(place["site_url"]).removeprefix("file://"))
+        write_atomically(docs_dir() / "index.html", index(docs_dir()).encode(), docs_dir())
+    (site,) = context.get_docs_sites_urls(resource_identifier=key, site_names=[_SITE])
+    return Path(str(site["site_url"]).removeprefix("file://"))
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _exclusive_lock(folder: Path) -> Iterator[None]:
     """Hold the folder's lock: tasks of one night end at the same time and write the same index."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as lock:

@@ -57,13 +57,13 @@ def validate(table: Table, frame: Frame, run_date: date, *, suite: ExpectationSu
         frame: a Spark or pandas DataFrame; for `embeddings` the one that `embeddings.describe` makes.
         run_date: the night, or the cut of a snapshot; the report is filed under it.
     """
-    from expectations.suite_runner import demand, judge
+    from expectations.suite_runner import require_success, run_suite
 
-    demand(table, run_date, [judge(suite or SUITES[table.name](run_date), frame, run_date)])
+    require_success(table, run_date, [run_suite(suite or SUITES[table.name](run_date), frame, run_date)])
 
 
 def gate_stored(table: Table, run_date: date) -> None:
-    """Check the table as it stands in the lake: the date's snapshot where it has one, else all of it."""
+    """Check the stored table: the date's snapshot where it has one, else all of it."""
     from expectations.suite_runner import columns
 
     if table is RECOMMENDATIONS:
@@ -76,7 +76,7 @@ def gate_stored(table: Table, run_date: date) -> None:
 
 
 def _gate_recommendations(run_date: date) -> None:
-    """The published slates against the snapshot of their date and the settings of now."""
+    """Check the published slates against the snapshot of their date and the present settings."""
     settings = load_settings()
     audit_recommendations(
         stored.rows(RECOMMENDATIONS, RECOMMENDATIONS.names, run_date),

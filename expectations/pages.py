@@ -47,9 +47,9 @@ class EscapedResults(ValidationResultsPageRenderer):
         self, validation_results: ExpectationSuiteValidationResult, suite_parameters: Any = None
     ) -> RenderedDocumentContent:
         """The page's content."""
-        for one in validation_results.results:
-            one.result = _escaped(_with_rows(one.result))
-            one.exception_info = _escaped(one.exception_info)
+        for result in validation_results.results:
+            result.result = _escaped(_with_rows(result.result))
+            result.exception_info = _escaped(result.exception_info)
         return super().render(validation_results, suite_parameters)
 
 
@@ -67,8 +67,8 @@ def _with_rows(result: dict[str, Any]) -> dict[str, Any]:
     rows = result.get("unexpected_rows")
     if not rows:
         return result
-    said = [", ".join(f"{name}={value}" for name, value in row.items()) for row in rows]
-    return {**result, "partial_unexpected_list": said, "partial_unexpected_counts": []}
+    row_texts = [", ".join(f"{name}={value}" for name, value in row.items()) for row in rows]
+    return {**result, "partial_unexpected_list": row_texts, "partial_unexpected_counts": []}
 
 
 def _escaped(value: Any) -> Any:
@@ -94,11 +94,11 @@ def index(folder: Path) -> str:
 
 def _line(stored: Path, folder: Path) -> str:
     result = json.loads(stored.read_text(encoding="utf-8"))
-    suite, night, moment, batch = stored.relative_to(folder / "results").parts
-    page = f"validations/{suite}/{night}/{moment}/{batch.removesuffix('.json')}.html"
+    suite, night, time_of_day, batch = stored.relative_to(folder / "results").parts
+    page = f"validations/{suite}/{night}/{time_of_day}/{batch.removesuffix('.json')}.html"
     state = "passed" if result["success"] else "failed"
     counts = result["statistics"]
-    held = f"{counts['successful_expectations']} of {counts['evaluated_expectations']} hold"
+    summary = f"{counts['successful_expectations']} of {counts['evaluated_expectations']} hold"
     when = result["meta"]["validation_time"][:19].replace("T", " ")
-    cells = (f'<a href="{html.escape(page)}">{html.escape(suite)}</a>', html.escape(night), html.escape(when), held)
+    cells = (f'<a href="{html.escape(page)}">{html.escape(suite)}</a>', html.escape(night), html.escape(when), summary)
     return f'<tr><td class="{state}"></td>' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"

@@ -72,7 +72,7 @@ def audit_recommendations(
     min_coverage: float,
     run_date: date,
 ) -> None:
-    """Check the slates of `run_date` before anybody reads them; JobError naming the expectations they fail.
+    """Check the slates of `run_date` before users read them; JobError naming the expectations they fail.
 
     Args:
         slates: rows with the columns of `recommendations`.
@@ -81,15 +81,15 @@ def audit_recommendations(
         k: the length of a slate; a user with fewer items left gets all of those.
         min_coverage: share of the eligible items that some slate must show.
     """
-    from expectations.suite_runner import demand, judge
+    from expectations.suite_runner import require_success, run_suite
 
     views = measure(slates, owned, eligible, k)
     verdicts = [
-        judge(rows_suite(k, run_date), views.rows, run_date),
-        judge(users_suite(), views.users, run_date),
-        judge(coverage_suite(min_coverage), views.coverage, run_date),
+        run_suite(rows_suite(k, run_date), views.rows, run_date),
+        run_suite(users_suite(), views.users, run_date),
+        run_suite(coverage_suite(min_coverage), views.coverage, run_date),
     ]
-    demand(RECOMMENDATIONS, run_date, verdicts)
+    require_success(RECOMMENDATIONS, run_date, verdicts)
 
 
 def measure(
@@ -99,17 +99,17 @@ def measure(
     k: int,
 ) -> Views:
     """Join slates, histories and catalogue, in DuckDB: a million rows take a second or two."""
-    with duckdb.connect() as joined:
-        joined.execute("set enable_progress_bar = false")
-        joined.register("slates", slates)
-        joined.register("owned_pairs", owned)
-        joined.register("eligible_items", pa.table({"item_id": eligible}))
-        joined.execute("create table owned as select distinct user_id, item_id from owned_pairs")
-        joined.execute("create table eligible as select distinct item_id from eligible_items")
+    with duckdb.connect() as database:
+        database.execute("set enable_progress_bar = false")
+        database.register("slates", slates)
+        database.register("owned_pairs", owned)
+        database.register("eligible_items", pa.table({"item_id": eligible}))
+        database.execute("create table owned as select distinct user_id, item_id from owned_pairs")
+        database.execute("create table eligible as select distinct item_id from eligible_items")
         return Views(
-            _frame(joined.sql(_ROWS)),
-            _frame(joined.sql(_USERS, params={"k": k})),
-            _frame(joined.sql(_COVERAGE)),
+            _frame(database.sql(_ROWS)),
+            _frame(database.sql(_USERS, params={"k": k})),
+            _frame(database.sql(_COVERAGE)),
         )
 
 

@@ -16,8 +16,10 @@ from recsys_jobs.lake import delta
 
 def rows(table: Table, columns: list[str], day: date | None = None) -> pa.Table:
     """The named columns of the whole table, or of the partition of `day`."""
-    of_day = None if day is None else pc.field(table.partitioned_by[0]) == pa.scalar(day)
-    return _open(table).to_table(columns=columns, filter=of_day)
+    condition = None
+    if day is not None:
+        condition = pc.field(table.partitioned_by[0]) == pa.scalar(day)
+    return _open(table).to_table(columns=columns, filter=condition)
 
 
 def batches(table: Table) -> Iterator[pa.RecordBatch]:

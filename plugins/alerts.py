@@ -1,4 +1,4 @@
-"""What happens when a task fails or a night drifts: one line where people look, with the way to the log."""
+"""Alerts when a task fails or a night drifts: one line where people look, with the way to the log."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ log = logging.getLogger(__name__)
 _TIMEOUT = 10  # seconds
 
 
-def say_failure(context: dict[str, Any]) -> None:
-    """Say in one line that a task failed, and why."""
+def alert_failure(context: dict[str, Any]) -> None:
+    """Send one line that says which task failed, and why."""
     task = context["task_instance"]
-    say(f"{task.dag_id} {context['run_id']}: {task.task_id} failed: {context.get('exception')}")
+    send_alert(f"{task.dag_id} {context['run_id']}: {task.task_id} failed: {context.get('exception')}")
 
 
-def say(text: str) -> None:
+def send_alert(text: str) -> None:
     """Log one line, and post it to `RECSYS_ALERT_URL` where that is set.
 
     The address takes a JSON object with `text`, which is what Slack, Mattermost and Teams hooks take.
-    A hook that is down must not hide what it was told about: its own error is logged.
+    A hook that is down must not hide the alert itself: its own error is logged.
     """
     log.error("%s", text)
     url = os.environ.get("RECSYS_ALERT_URL", "")

@@ -68,7 +68,7 @@ class JobOperator(BaseOperator):
             self.log.info("%s", sanitize(line.rstrip("\n")))
             last = sanitize(line.strip()) or last
             verdict = last if last.startswith("error: ") else verdict  # libraries may have words after it, at exit
-        self._judge(self._process.wait(), last, verdict)
+        self._raise_unless_succeeded(self._process.wait(), last, verdict)
         return last
 
     def on_kill(self) -> None:
@@ -87,13 +87,13 @@ class JobOperator(BaseOperator):
         job = Job(self.module, [argument for argument in self.arguments if argument], self.gpu)
         environment = {**_DEFAULTS, **os.environ, **self.environment}
         try:
-            how = launch(job, environment)
+            launched = launch(job, environment)
         except ValueError as error:
             raise AirflowFailException(f"error: {error}") from None
-        self._cleanup = how.cleanup
+        self._cleanup = launched.cleanup
         self.log.info("%s", " ".join(job.command))
         return subprocess.Popen(
-            how.command,
+            launched.command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -104,7 +104,7 @@ class JobOperator(BaseOperator):
             errors="replace",
         )
 
-    def _judge(self, status: int, last_line: str, verdict: str) -> None:
+    def _raise_unless_succeeded(self, status: int, last_line: str, verdict: str) -> None:
         if status == 0:
             return
         if status in (1, 2) and verdict:

@@ -27,7 +27,7 @@ from typing import Any
 _IMAGE = "recsys-job:cpu"
 _PASSED = re.compile(r"^(RECSYS|MLFLOW|AWS|OMP|TQDM|PYTHON(UNBUFFERED|WARNINGS)$|SPARK_CONF_DIR$)")
 _SECRET = re.compile(r"KEY|SECRET|TOKEN|PASSWORD")
-_ELSEWHERE = re.compile(r"^RECSYS_(LAUNCHER|JOB_)")  # what launching needs and the job does not
+_LAUNCHER_ONLY = re.compile(r"^RECSYS_(LAUNCHER|JOB_)")  # what launching needs and the job does not
 
 
 @dataclass(frozen=True)
@@ -54,39 +54,44 @@ class Launch:
 
 def launch(job: Job, environment: Mapping[str, str]) -> Launch:
     """How to launch `job`, as `environment` chooses; ValueError where a setting is wrong."""
-    chosen = environment.get("RECSYS_LAUNCHER") or "process"
-    if chosen not in _LAUNCHERS:
-        raise ValueError(f"RECSYS_LAUNCHER is {chosen!r}: write {', '.join(_LAUNCHERS)}")
-    return _LAUNCHERS[chosen](job, environment)
+    launcher = environment.get("RECSYS_LAUNCHER") or "process"
+    if launcher not in _LAUNCHERS:
+        raise ValueError(f"RECSYS_LAUNCHER is {launcher!r}: write {', '.join(_LAUNCHERS)}")
+    return _LAUNCHERS[launcher](job, environment)
 
 
 def process(job: Job, environment: Mapping[str, str]) -> Launch:
     """A process of this interpreter, tied to the life of this one."""
-    return Launch([*_tether(), job.module, *job.arguments], [])
+    return Launch([*_with_parent_death_signal(), job.module, *job.arguments], [])
 
 
 def docker(job: Job, environment: Mapping[str, str]) -> Launch:
     """`docker run` in the stack's network, with no privilege and the engine's own init."""
-    name, gpus = _name(job), _gpus(job, environment)
-    options = ["--rm", "--init", "--name", name, "--network", environment.get("RECSYS_JOB_NETWORK") or "recsys_stack"]
+    name = _name(job)
+    gpus = _gpus(job, environment)
+    network = environment.get("RECSYS_JOB_NETWORK") or "recsys_stack"
+    options = ["--rm", "--init", "--name", name, "--network", network]
     options += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges:true"]
     for source, target, mode in _volumes(environment):
         options += ["--volume", f"{source}:{target}:{mode}"]
-    for variable in _passed(environment):
+    for variable in _passed_variables(environment):
         options += ["--env", variable]
     options += ["--gpus", str(gpus)] if gpus else []
     image = environment.get("RECSYS_JOB_IMAGE") or _IMAGE
-    return Launch([*_tether(), "--", "docker", "run", *options, image, *job.command], ["docker", "rm", "--force", name])
+    command = [*_with_parent_death_signal(), "--", "docker", "run", *options, image, *job.command]
+    return Launch(command, cleanup=["docker", "rm", "--force", name])
 
 
 def kubernetes(job: Job, environment: Mapping[str, str]) -> Launch:
     """`kubectl run`, attached, of the pod that `pod` describes; the pod is removed when it ends."""
-    name, space = _name(job), environment.get("RECSYS_JOB_NAMESPACE") or "default"
-    described = pod(job, name, environment)
-    options = ["--namespace", space, "--image", described["spec"]["containers"][0]["image"], "--restart=Never"]
-    options += ["--rm", "--attach", "--quiet", "--pod-running-timeout=30m", "--overrides", json.dumps(described)]
-    cleanup = ["kubectl", "delete", "pod", name, "--namespace", space, "--ignore-not-found", "--wait=false"]
-    return Launch([*_tether(), "--", "kubectl", "run", name, *options], cleanup)
+    name = _name(job)
+    namespace = environment.get("RECSYS_JOB_NAMESPACE") or "default"
+    manifest = pod(job, name, environment)
+    [container] = manifest["spec"]["containers"]
+    options = ["--namespace", namespace, "--image", container["image"], "--restart=Never"]
+    options += ["--rm", "--attach", "--quiet", "--pod-running-timeout=30m", "--overrides", json.dumps(manifest)]
+    cleanup = ["kubectl", "delete", "pod", name, "--namespace", namespace, "--ignore-not-found", "--wait=false"]
+    return Launch([*_with_parent_death_signal(), "--", "kubectl", "run", name, *options], cleanup)
 
 
 def pod(job: Job, name: str, environment: Mapping[str, str]) -> dict[str, Any]:
@@ -96,7 +101,7 @@ def pod(job: Job, name: str, environment: Mapping[str, str]) -> dict[str, Any]:
         "name": "job",
         "image": environment.get("RECSYS_JOB_IMAGE") or _IMAGE,
         "command": job.command,
-        "env": [{"name": n, "value": environment[n]} for n in _passed(environment) if not _SECRET.search(n)],
+        "env": [{"name": n, "value": environment[n]} for n in _passed_variables(environment) if not _SECRET.search(n)],
         "envFrom": [{"secretRef": {"name": environment.get("RECSYS_JOB_SECRET") or "recsys"}}],
         "volumeMounts": [
             {"name": f"volume-{n}", "mountPath": target, "readOnly": mode == "ro"} for n, (_, target, mode) in volumes
@@ -121,7 +126,7 @@ def pod(job: Job, name: str, environment: Mapping[str, str]) -> dict[str, Any]:
 _LAUNCHERS = {"process": process, "docker": docker, "kubernetes": kubernetes}
 
 
-def _tether() -> list[str]:
+def _with_parent_death_signal() -> list[str]:
     return [sys.executable, "-m", "plugins.parent_death_signal", str(os.getpid())]
 
 
@@ -130,24 +135,24 @@ def _name(job: Job) -> str:
     return f"recsys-{re.sub('[^a-z0-9]+', '-', job.module.lower())[:40].strip('-')}-{uuid.uuid4().hex[:12]}"
 
 
-def _passed(environment: Mapping[str, str]) -> list[str]:
-    return sorted(name for name in environment if _PASSED.match(name) and not _ELSEWHERE.match(name))
+def _passed_variables(environment: Mapping[str, str]) -> list[str]:
+    return sorted(name for name in environment if _PASSED.match(name) and not _LAUNCHER_ONLY.match(name))
 
 
 def _gpus(job: Job, environment: Mapping[str, str]) -> int:
-    asked = environment.get("RECSYS_JOB_GPUS") or "0"
-    if not asked.isdecimal():
-        raise ValueError(f"RECSYS_JOB_GPUS is {asked!r}: write how many, 0 for none")
-    return int(asked) if job.gpu else 0
+    setting = environment.get("RECSYS_JOB_GPUS") or "0"
+    if not setting.isdecimal():
+        raise ValueError(f"RECSYS_JOB_GPUS is {setting!r}: write how many, 0 for none")
+    return int(setting) if job.gpu else 0
 
 
 def _volumes(environment: Mapping[str, str]) -> list[tuple[str, str, str]]:
     """(source, path in the container, rw or ro) of each volume."""
-    found = []
+    volumes = []
     for text in filter(None, (environment.get("RECSYS_JOB_VOLUMES") or "").split(",")):
         source, _, rest = text.strip().partition(":")
         target, _, mode = rest.partition(":")
         if not source or not target.startswith("/") or mode not in ("", "rw", "ro"):
             raise ValueError(f"RECSYS_JOB_VOLUMES: {text.strip()!r} is not source:/path or source:/path:ro")
-        found.append((source, target, mode or "rw"))
-    return found
+        volumes.append((source, target, mode or "rw"))
+    return volumes

@@ -1,4 +1,4 @@
-"""Whether nights are at work: what maintenance waits for."""
+"""Whether nights are at work: maintenance waits until none is."""
 
 from __future__ import annotations
 
@@ -7,6 +7,6 @@ from typing import Any
 NIGHTS = "nightly"  # the DAG
 
 
-def no_night_runs(ti: Any) -> bool:
+def no_running_nights(ti: Any) -> bool:
     """Whether no run of the nightly DAG is running or waiting its turn; a backfill's runs all wait from its start."""
     return int(ti.get_dr_count(dag_id=NIGHTS, states=["running", "queued"])) == 0

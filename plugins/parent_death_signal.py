@@ -15,7 +15,7 @@ import sys
 _PR_SET_PDEATHSIG = 1
 
 
-def tie_to_parent(parent: int) -> None:
+def request_parent_death_signal(parent: int) -> None:
     """Ask the kernel for SIGTERM at the parent's death; leave at once if it is dead already."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
@@ -24,8 +24,8 @@ def tie_to_parent(parent: int) -> None:
 
 
 if __name__ == "__main__":
-    tie_to_parent(int(sys.argv[1]))
+    request_parent_death_signal(int(sys.argv[1]))
     if sys.argv[2] == "--":
-        os.execvp(sys.argv[3], sys.argv[3:])  # what was asked of the kernel holds for the new program too
+        os.execvp(sys.argv[3], sys.argv[3:])  # the kernel keeps the request for the new program too
     module, sys.argv = sys.argv[2], sys.argv[2:]
     runpy.run_module(module, run_name="__main__", alter_sys=True)

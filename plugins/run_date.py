@@ -1,4 +1,4 @@
-"""What "the run of D" means, decided once.
+"""The date that a DAG run stands for, decided once.
 
 A scheduled or backfilled run covers the day its logical date names and starts after the end of it.
 A manual run may name any day; without one it is the logical date's, and without a logical date

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from spark.dump_shape import describe_shape, has_objects
 from spark.file_registry import Record, Registry, in_force
-from spark.formats import recognise
+from spark.formats import detect_format
 from spark.integrity import Inspection, fingerprint, inspect
 from spark.landing import LandedFile
 
@@ -21,10 +21,10 @@ _LOOKS_LIKE = {
 
 @dataclass(frozen=True)
 class Arrival:
-    """A file to be read: its place, what the pass over its bytes found, and its format (None for an empty file)."""
+    """A file to be read: its place, the pass over its bytes, and its format (None for an empty file)."""
 
     landed: LandedFile
-    found: Inspection
+    inspection: Inspection
     format: str | None
     problem: str | None = None  # why it is refused
 
@@ -33,40 +33,40 @@ def arrivals(landed: list[LandedFile], registry: Registry) -> list[Arrival]:
     """The files that are not in the lake as they are, each inspected; refused ones are tried again every night.
 
     With a file that supersedes another come the files of its dataset that hold duplicates: a row of theirs may have
-    given way to one that leaves now.
+    lost to one that leaves now.
     """
-    known = in_force(registry)
+    accepted = in_force(registry)
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # zlib and hashlib let other threads run
-        entered = list(pool.map(lambda file: _entered(file.place, known.get(file.path)), landed))
-        new = [file for file, is_in in zip(landed, entered, strict=True) if not is_in]
-        leaving = {(file.dataset, file.kind) for file in new if file.path in known}
-        again = [file for file in landed if file not in new and _may_return(known[file.path], leaving)]
-        return list(pool.map(_arrival, sorted([*new, *again])))
+        are_stored = list(pool.map(lambda file: _is_stored(file.place, accepted.get(file.path)), landed))
+        new = [file for file, is_stored in zip(landed, are_stored, strict=True) if not is_stored]
+        superseded = {(file.dataset, file.kind) for file in new if file.path in accepted}
+        revisited = [file for file in landed if file not in new and _may_return(accepted[file.path], superseded)]
+        return list(pool.map(_inspect, sorted([*new, *revisited])))
 
 
-def _entered(path: Path, record: Record | None) -> bool:
+def _is_stored(path: Path, record: Record | None) -> bool:
     """Whether the lake holds the file as it is; its bytes are hashed where the size does not say no."""
     return record is not None and record.bytes == path.stat().st_size and record.fingerprint == fingerprint(path)
 
 
-def _may_return(record: Record, leaving: set[tuple[str, str]]) -> bool:
-    return record.rows_duplicate > 0 and (record.dataset, record.kind) in leaving
+def _may_return(record: Record, superseded: set[tuple[str, str]]) -> bool:
+    return record.rows_duplicate > 0 and (record.dataset, record.kind) in superseded
 
 
-def _arrival(file: LandedFile) -> Arrival:
-    found = inspect(file.place)
-    if found.problem:
-        return Arrival(file, found, None, _with_shape(found.problem, found))
-    lines = found.head_lines()
+def _inspect(file: LandedFile) -> Arrival:
+    inspection = inspect(file.place)
+    if inspection.problem:
+        return Arrival(file, inspection, None, _with_shape(inspection.problem, inspection))
+    lines = inspection.head_lines()
     if not lines:
-        return Arrival(file, found, None)
-    fmt = recognise(lines, file.kind)
-    if not has_objects(lines) and (shape := describe_shape(found.head)):
-        return Arrival(file, found, None, shape)
+        return Arrival(file, inspection, None)
+    fmt = detect_format(lines, file.kind)
+    if not has_objects(lines) and (shape := describe_shape(inspection.head)):
+        return Arrival(file, inspection, None, shape)
     problem = None if fmt else f"no line among the first {len(lines)} looks like {_LOOKS_LIKE[file.kind]}"
-    return Arrival(file, found, fmt, problem and _with_shape(problem, found))
+    return Arrival(file, inspection, fmt, problem and _with_shape(problem, inspection))
 
 
-def _with_shape(problem: str, found: Inspection) -> str:
-    shape = describe_shape(found.head)
+def _with_shape(problem: str, inspection: Inspection) -> str:
+    shape = describe_shape(inspection.head)
     return f"{problem}; it is {shape}" if shape else problem

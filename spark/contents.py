@@ -1,4 +1,4 @@
-"""What stands for each item at a cut: the version in force, its text, its picture, or why there is none."""
+"""The contents of each item at a cut: the version in force, its text, its picture, or why there is none."""
 
 from __future__ import annotations
 
@@ -66,17 +66,17 @@ def contents(items: DataFrame, versions: DataFrame, images: DataFrame) -> DataFr
 
 
 def _pictures(items: DataFrame, versions: DataFrame, images: DataFrame) -> DataFrame:
-    """The best picture of each item: what is there before what failed, a local file before the version's URLs in order.
+    """Return the best picture of each item: a stored one before a failed one, a local file before the version's URLs.
 
     `state` says how a failed one failed; `not_tried` where no source of the item was ever looked at.
     """
-    looked = images.select("item_id", "source", "state", "content_hash")
-    local = items.join(looked.where(~F.col("source").contains("://")), "item_id", how="inner").select(
+    attempts = images.select("item_id", "source", "state", "content_hash")
+    local = items.join(attempts.where(~F.col("source").contains("://")), "item_id", how="inner").select(
         *ITEM, F.lit(-1).alias("position"), "source", "state", "content_hash"
     )
     linked = (
         _linked(versions)
-        .join(looked, ["item_id", "source"], how="left")
+        .join(attempts, ["item_id", "source"], how="left")
         .select(*ITEM, "position", "source", F.coalesce("state", F.lit("not_tried")).alias("state"), "content_hash")
     )
     rank = F.when(F.col("state") == "ok", 0).when(F.col("state") != "not_tried", 1).otherwise(2)
@@ -85,9 +85,9 @@ def _pictures(items: DataFrame, versions: DataFrame, images: DataFrame) -> DataF
 
 
 def _linked(versions: DataFrame) -> DataFrame:
-    """The URLs of each version that are looked at for its own sake.
+    """Return the URLs of each version that the image step tries for its own sake.
 
-    What is known of others is left aside: it was found out for a version that may have landed after the cut.
+    Attempts at other URLs do not count: they were made for a version that may have landed after the cut.
     """
     place = F.row_number().over(Window.partitionBy(*ITEM).orderBy("position"))
     return (
@@ -103,17 +103,17 @@ def _linked(versions: DataFrame) -> DataFrame:
 
 def keep_pictures(fresh: DataFrame, written: DataFrame) -> DataFrame:
     """`fresh` with the pictures that `written` already has: a finished date keeps the content it was made with."""
-    kept = written.where(F.col("modality") == "image").select(
-        *ITEM, "modality", F.struct("content_hash", "reason").alias("kept")
+    written_pictures = written.where(F.col("modality") == "image").select(
+        *ITEM, "modality", F.struct("content_hash", "reason").alias("written")
     )
-    found = F.col("kept").isNotNull()
+    is_written = F.col("written").isNotNull()
     return (
-        fresh.join(kept, [*ITEM, "modality"], how="left")
+        fresh.join(written_pictures, [*ITEM, "modality"], how="left")
         .select(
             *ITEM,
             "modality",
-            F.when(found, F.col("kept.content_hash")).otherwise(F.col("content_hash")).alias("content_hash"),
-            F.when(found, F.col("kept.reason")).otherwise(F.col("reason")).alias("reason"),
+            F.when(is_written, F.col("written.content_hash")).otherwise(F.col("content_hash")).alias("content_hash"),
+            F.when(is_written, F.col("written.reason")).otherwise(F.col("reason")).alias("reason"),
             "dataset",
             "item_hash",
         )

@@ -18,7 +18,7 @@ class Day(NamedTuple):
     day: date
     pairs: int
     users: int  # +1 where a user's history begins, -1 where it ends
-    held: int  # + a user's later pairs where its history begins, - each of them on its own day
+    held_out: int  # + a user's later pairs where its history begins, - each of them on its own day
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class ExamCut:
 
     day: date
     users: int
-    held: int
+    held_out: int
     pairs: int
     decidable: bool
 
@@ -47,12 +47,12 @@ def calendar(pairs: DataFrame) -> DataFrame:
         ((F.col("day") == first).cast("int") - (F.col("day") == last).cast("int")).alias("users"),
         F.when(F.col("day") == first, F.sum("pairs").over(user) - F.col("pairs"))
         .otherwise(-F.col("pairs"))
-        .alias("held"),
+        .alias("held_out"),
     )
     return (
         changes.groupBy("day")
-        .agg(F.sum("pairs").alias("pairs"), F.sum("users").alias("users"), F.sum("held").alias("held"))
-        .select("day", "pairs", "users", "held")
+        .agg(F.sum("pairs").alias("pairs"), F.sum("users").alias("users"), F.sum("held_out").alias("held_out"))
+        .select("day", "pairs", "users", "held_out")
     )
 
 
@@ -66,15 +66,15 @@ def exam_cut(days: Iterable[Day], run_date: date, min_users: int, max_share: flo
     ordered = sorted(days)
     total = sum(day.pairs for day in ordered)
     ends = [after.day - timedelta(days=1) for _, after in pairwise(ordered)] + [run_date]
-    seen = users = held = 0
+    pairs_so_far = users = held_out = 0
     earliest, latest = None, None
     for day, end in zip(ordered, ends, strict=True):
-        seen, users, held = seen + day.pairs, users + day.users, held + day.held
-        if total - seen > max_share * total:
+        pairs_so_far, users, held_out = pairs_so_far + day.pairs, users + day.users, held_out + day.held_out
+        if total - pairs_so_far > max_share * total:
             continue
-        earliest = earliest or ExamCut(day.day, users, held, total, decidable=False)
+        earliest = earliest or ExamCut(day.day, users, held_out, total, decidable=False)
         if users >= max(min_users, 1):
-            latest = ExamCut(end, users, held, total, decidable=True)
-    found = latest or earliest
-    assert found is not None, "on the last day nothing is left to hold out"
-    return found
+            latest = ExamCut(end, users, held_out, total, decidable=True)
+    exam = latest or earliest
+    assert exam is not None, "on the last day nothing is left to hold out"
+    return exam

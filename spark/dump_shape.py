@@ -1,4 +1,4 @@
-"""What a file is that should hold one JSON object a line and does not, and how to make it one that does. No Spark."""
+"""Tells what a file is that does not hold one JSON object a line, and how to turn it into one that does. No Spark."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def has_objects(lines: list[bytes]) -> bool:
 
 
 def describe_shape(head: bytes) -> str | None:
-    """What a file is whose text begins with `head`, and what would be accepted; None where there is nothing to say."""
+    """Return what a file is whose text begins with `head`, and how to mend it; None where no known shape fits."""
     text = head.removeprefix(_UTF8_MARK).lstrip()
-    return next((said for told in _SHAPES if (said := told(text))), None)
+    return next((description for describe in _SHAPES if (description := describe(text))), None)
 
 
 def describe_line(line: str) -> str | None:
@@ -45,10 +45,10 @@ def describe_line(line: str) -> str | None:
 
 
 def _packed(text: bytes) -> str | None:
-    return next((said for magic, said in _MAGIC.items() if text.startswith(magic)), None)
+    return next((description for magic, description in _MAGIC.items() if text.startswith(magic)), None)
 
 
-def _wide(text: bytes) -> str | None:
+def _utf16_or_utf32(text: bytes) -> str | None:
     """UTF-16 and UTF-32 have a zero beside or before each letter that ASCII knows."""
     start = text[:400]
     if start[:2] not in (b"\xff\xfe", b"\xfe\xff") and 3 * start.count(0) <= len(start):
@@ -57,16 +57,16 @@ def _wide(text: bytes) -> str | None:
     return f"UTF-{width} text, not UTF-8: `iconv -f UTF-{width} -t UTF-8`"
 
 
-def _page(text: bytes) -> str | None:
+def _html_page(text: bytes) -> str | None:
     is_page = re.match(rb"<(!doctype|html|head|\?xml|!--|[a-z]+[ >])", text, re.IGNORECASE)
     return "an HTML or XML page, as a failed download leaves one: fetch the file again" if is_page else None
 
 
-def _array(text: bytes) -> str | None:
+def _json_array(text: bytes) -> str | None:
     return "a JSON array, not one object a line: `jq -c '.[]'`" if text.startswith(b"[") else None
 
 
-def _columns(text: bytes) -> str | None:
+def _columnar_object(text: bytes) -> str | None:
     """One object of whole columns, or one that wraps a list, on one line."""
     fields = _object_or_none(text.strip())
     if not fields:
@@ -150,10 +150,10 @@ def _object_or_none(line: bytes) -> dict[str, object] | None:
 
 _SHAPES: tuple[Callable[[bytes], str | None], ...] = (
     _packed,
-    _wide,
-    _page,
-    _array,
-    _columns,
+    _utf16_or_utf32,
+    _html_page,
+    _json_array,
+    _columnar_object,
     _carriage_returns,
     _several_lines,
     _run_together,

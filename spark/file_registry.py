@@ -1,4 +1,4 @@
-"""What the lake knows of every landed file: the rows of `ingest_files`, and how they change."""
+"""The registry of landed files: the rows of `ingest_files`, and how they change."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Record:
     """One row of `ingest_files`, its fields in the table's order.
 
     For an accepted file rows_read = rows_good + rows_quarantined + rows_duplicate, where rows_good is what stands in
-    the table under its path. A row is a duplicate where another row of the same key stands instead: of the same file,
-    or of any other. So the counts of a file may change when a later file brings a row that wins.
+    the table under its path. A row is a duplicate where the table holds another row of the same key instead, of the
+    same file or of any other. So the counts of a file may change when a later file has a row that wins.
     """
 
     path: str
@@ -65,24 +65,25 @@ def in_force(registry: Registry) -> dict[str, Record]:
 
 
 def add(registry: Registry, record: Record) -> Registry:
-    """The registry with `record` in it, which puts out of force what it takes the place of.
+    """Return the registry with `record` in it, and the records that it replaces superseded.
 
-    A refused file takes the place of refusals only: what was accepted before it under the same path stays.
+    A refused file replaces refusals only: the accepted record under the same path stays.
     """
-    gone = {ACCEPTED, REFUSED} if record.state == ACCEPTED else {REFUSED}
-    rest = {
-        key: replace(old, state=SUPERSEDED) if old.path == record.path and old.state in gone else old
-        for key, old in registry.items()
-    }
-    return rest | {(record.path, record.fingerprint): record}
+    states = {ACCEPTED, REFUSED} if record.state == ACCEPTED else {REFUSED}
+    updated = {key: _superseded(old, {record.path}, states) for key, old in registry.items()}
+    return updated | {(record.path, record.fingerprint): record}
 
 
 def restored(registry: Registry, paths: set[str]) -> Registry:
-    """The registry where at `paths` the accepted file is back: what was refused in its place is over."""
-    return {
-        key: replace(old, state=SUPERSEDED) if old.path in paths and old.state == REFUSED else old
-        for key, old in registry.items()
-    }
+    """Return the registry after the accepted files at `paths` came back: refusals in their place are superseded."""
+    return {key: _superseded(old, paths, {REFUSED}) for key, old in registry.items()}
+
+
+def _superseded(record: Record, paths: set[str], states: set[str]) -> Record:
+    """The record, superseded if it has one of the paths and one of the states."""
+    if record.path in paths and record.state in states:
+        return replace(record, state=SUPERSEDED)
+    return record
 
 
 def recounted(registry: Registry, kind: str, good: dict[str, int]) -> Registry:

@@ -17,7 +17,7 @@ OF_REVIEWS = {"user_id", "reviewerID", "overall", "unixReviewTime", "reviewText"
 FIELDS_NEEDED = 2  # of a review's: one may be missing from a line
 
 
-def recognise(head: list[bytes], kind: str) -> str | None:
+def detect_format(head: list[bytes], kind: str) -> str | None:
     """The format of a file of `kind` whose first lines are `head`: that of most lines; None where no line has one."""
     formats = Counter(name for line in head if (name := _of_line(line, kind)))
     return max(formats, key=lambda name: (formats[name], name)) if formats else None

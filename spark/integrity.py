@@ -1,4 +1,4 @@
-"""What can be said of a landed file before it is parsed: one pass over its bytes, in constant memory."""
+"""Inspects a landed file before it is parsed: one pass over its bytes, in constant memory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class BrokenFileError(Exception):
 
 @dataclass
 class Inspection:
-    """What the pass found; `problem` is None for a whole file."""
+    """The results of the pass; `problem` is None for a whole file."""
 
     size: int = 0  # bytes on disk
     fingerprint: str = ""  # sha256 of the bytes on disk
@@ -38,11 +38,11 @@ class Inspection:
     _open_line: int = field(default=0, repr=False)  # bytes since the last newline
     _last: bytes = field(default=b"", repr=False)  # the end of the text so far
 
-    def take(self, text: bytes) -> None:
+    def add(self, text: bytes) -> None:
         """Count one piece of the text; BrokenFileError at a line beyond MAX_LINE."""
         if len(self.head) < HEAD_BYTES:
             self.head += text[: HEAD_BYTES - len(self.head)]
-        self._look_for_marks(text)
+        self._check_plain_json(text)
         self.lines += text.count(b"\n")
         self.text_bytes += len(text)
         last = text.rfind(b"\n")
@@ -50,11 +50,11 @@ class Inspection:
         if self._open_line > MAX_LINE:
             raise BrokenFileError(f"line {self.lines + 1} is longer than {MAX_LINE >> 20} MiB")
 
-    def _look_for_marks(self, text: bytes) -> None:
+    def _check_plain_json(self, text: bytes) -> None:
         """Tell plain JSON by what costs least: nearly every line begins with {", and has no word of Python's in it."""
         text = (self._last or b"\n") + text
-        begun = text.count(b"\n", 0, -2)  # lines of which the first two bytes are here
-        if self.plain_json and (text.count(b'\n{"') < begun or b"NaN" in text or b"Infinity" in text):
+        line_starts = text.count(b"\n", 0, -2)  # lines of which the first two bytes are here
+        if self.plain_json and (text.count(b'\n{"') < line_starts or b"NaN" in text or b"Infinity" in text):
             self.plain_json = _NO_PLAIN_JSON.search(text) is None
         self._last = text[-_LONGEST_MARK:]
 
@@ -71,20 +71,20 @@ def fingerprint(path: Path) -> str:
 
 def inspect(path: Path) -> Inspection:
     """Fingerprint, count and check one file; a broken one comes back with its `problem`."""
-    found = Inspection()
+    inspection = Inspection()
     digest = hashlib.sha256()
-    chunks = _chunks(path, digest, found)
+    chunks = _read_chunks(path, digest, inspection)
     try:
-        found.zipped = _first_bytes(path) == GZIP
-        for text in _unzipped(chunks, found) if found.zipped else chunks:
-            found.take(text)
+        inspection.zipped = _first_bytes(path) == GZIP
+        for text in _decompress(chunks, inspection) if inspection.zipped else chunks:
+            inspection.add(text)
     except BrokenFileError as error:
-        found.problem = str(error)
+        inspection.problem = str(error)
         for _ in chunks:  # the fingerprint is that of the whole file, whatever its state
             pass
-    found.lines += 1 if found._open_line and not found.problem else 0
-    found.fingerprint = digest.hexdigest()
-    return found
+    inspection.lines += 1 if inspection._open_line and not inspection.problem else 0
+    inspection.fingerprint = digest.hexdigest()
+    return inspection
 
 
 def _first_bytes(path: Path) -> bytes:
@@ -92,15 +92,15 @@ def _first_bytes(path: Path) -> bytes:
         return file.read(len(GZIP))
 
 
-def _chunks(path: Path, digest: hashlib._Hash, found: Inspection) -> Iterator[bytes]:
+def _read_chunks(path: Path, digest: hashlib._Hash, inspection: Inspection) -> Iterator[bytes]:
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
             digest.update(chunk)
-            found.size += len(chunk)
+            inspection.size += len(chunk)
             yield chunk
 
 
-def _unzipped(chunks: Iterator[bytes], found: Inspection) -> Iterator[bytes]:
+def _decompress(chunks: Iterator[bytes], inspection: Inspection) -> Iterator[bytes]:
     """The text of a gzip stream of one or more members, in pieces of at most CHUNK bytes.
 
     Zeros behind the last member are padding. Raises BrokenFileError where the stream ends early or is not gzip.
@@ -108,33 +108,33 @@ def _unzipped(chunks: Iterator[bytes], found: Inspection) -> Iterator[bytes]:
     member = None
     for chunk in chunks:
         if member is None:
-            chunk = _without_padding(chunk, found)
-        held = False  # whether zlib still holds text of bytes that it has taken
-        while chunk or held:
+            chunk = _strip_padding(chunk, inspection)
+        has_more = False  # whether zlib still holds text of bytes that it has taken
+        while chunk or has_more:
             member = member or zlib.decompressobj(wbits=31)  # 31: gzip, header and checksum checked
             try:
                 text = member.decompress(chunk, CHUNK)  # bounded: a bomb inflates a thousandfold
             except zlib.error as error:
-                raise BrokenFileError(_where("is not a sound gzip stream", found) + f" ({error})") from None
+                raise BrokenFileError(_where("is not a sound gzip stream", inspection) + f" ({error})") from None
             yield text
-            chunk = _without_padding(member.unused_data, found) if member.eof else member.unconsumed_tail
-            held = len(text) == CHUNK and not member.eof
+            chunk = _strip_padding(member.unused_data, inspection) if member.eof else member.unconsumed_tail
+            has_more = len(text) == CHUNK and not member.eof
             member = None if member.eof else member
     if member is not None:
-        raise BrokenFileError(_where("its gzip stream ends early", found))
+        raise BrokenFileError(_where("its gzip stream ends early", inspection))
 
 
-def _without_padding(chunk: bytes, found: Inspection) -> bytes:
+def _strip_padding(chunk: bytes, inspection: Inspection) -> bytes:
     """What follows a whole member, less zeros; BrokenFileError where anything follows them."""
     rest = chunk.lstrip(b"\0")
-    if rest and (found.padding or len(rest) < len(chunk)):
-        raise BrokenFileError(_where("zeros and then more bytes follow its gzip stream", found))
-    found.padding += len(chunk) - len(rest)
+    if rest and (inspection.padding or len(rest) < len(chunk)):
+        raise BrokenFileError(_where("zeros and then more bytes follow its gzip stream", inspection))
+    inspection.padding += len(chunk) - len(rest)
     return rest
 
 
-def _where(what: str, found: Inspection) -> str:
+def _where(problem: str, inspection: Inspection) -> str:
     return (
-        f"{what}: after line {found.lines:,}, {found.text_bytes:,} bytes into the text, "
-        f"at or before byte {found.size:,} of the file"
+        f"{problem}: after line {inspection.lines:,}, {inspection.text_bytes:,} bytes into the text, "
+        f"at or before byte {inspection.size:,} of the file"
     )

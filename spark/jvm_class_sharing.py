@@ -19,7 +19,7 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 _QUIET = "-Xlog:cds=off -Xlog:cds+dynamic=off"  # an archive that does not fit is no news to the user
-_REHEARSAL = """
+_SAMPLE_JOB = """
 import sys
 from spark.session import get_spark
 spark = get_spark("class archive")
@@ -33,9 +33,9 @@ spark.stop()
 
 def archive_for(java: Path, folder: Path) -> Path:
     """The archive's place: one for each Java and each Spark, for neither can use another's."""
-    real = java.resolve()
-    seen = f"{real} {real.stat().st_mtime_ns} {importlib.metadata.version('pyspark')}"
-    return folder / f"classes-{hashlib.sha256(seen.encode()).hexdigest()[:12]}.jsa"
+    resolved = java.resolve()
+    identity = f"{resolved} {resolved.stat().st_mtime_ns} {importlib.metadata.version('pyspark')}"
+    return folder / f"classes-{hashlib.sha256(identity.encode()).hexdigest()[:12]}.jsa"
 
 
 def java_option(java: Path, folder: Path) -> str:
@@ -50,20 +50,20 @@ def build(java: Path, folder: Path) -> None:
     if archive.is_file():
         return
     _ensure_base(java)
-    half = archive.with_suffix(f".{os.getpid()}.part")
-    options = f"-XX:ArchiveClassesAtExit={half} {_QUIET}"
+    partial = archive.with_suffix(f".{os.getpid()}.part")
+    options = f"-XX:ArchiveClassesAtExit={partial} {_QUIET}"
     with tempfile.TemporaryDirectory() as table:
         environment = os.environ | {"RECSYS_SPARK_JAVA_OPTIONS": options}
-        command = [sys.executable, "-c", _REHEARSAL, f"{table}/rows"]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode or not half.is_file():
+        command = [sys.executable, "-c", _SAMPLE_JOB, f"{table}/rows"]
+        result = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if result.returncode or not partial.is_file():
         log.warning(
             "no archive of classes (sessions will start slower): %s",
-            done.stderr.strip()[-300:] or "this Java makes none",
+            result.stderr.strip()[-300:] or "this Java makes none",
         )
-        half.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         return
-    half.replace(archive)
+    partial.replace(archive)
 
 
 def _ensure_base(java: Path) -> None:

@@ -1,4 +1,4 @@
-"""What has landed: the files of the landing zone, and what their places say about them."""
+"""The landed files: all in the landing zone, and what their places say about them."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ def discover(landing: Path) -> list[LandedFile]:
 def _in_dataset(landing: Path, dataset: Path) -> list[LandedFile]:
     """The files of one dataset's folder; JobError where there is none."""
     dated = {folder: _landed_on(folder) for folder in _folders(dataset) if folder.name.startswith("date=")}
-    found = [
+    files = [
         LandedFile(_printable(file.relative_to(landing).as_posix()), _printable(dataset.name), kind, day, file)
         for parent, day in ({dataset: None} | dated).items()
         for kind in KINDS
         for file in _dumps(parent / kind)
     ]
-    if not found:
+    if not files:
         raise JobError(f"{dataset} holds no dump: files are looked for as {LAYOUT}; move the folder or lay it out so")
-    return found
+    return files
 
 
 def _dumps(folder: Path) -> list[Path]:
@@ -67,8 +67,8 @@ def _dumps(folder: Path) -> list[Path]:
     visible = [path for path in folder.iterdir() if not path.name.startswith((".", "_"))]
     dumps = [path for path in visible if path.name.lower().endswith(ENDINGS) and path.is_file()]
     for path in sorted(set(visible) - set(dumps)):
-        left = _printable(str(path))
-        log.warning("not a dump by its name, left alone: %s (dumps end in %s)", left, ", ".join(ENDINGS))
+        ignored = _printable(str(path))
+        log.warning("not a dump by its name, left alone: %s (dumps end in %s)", ignored, ", ".join(ENDINGS))
     return dumps
 
 

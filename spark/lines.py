@@ -32,17 +32,17 @@ class Source(NamedTuple):
 _SOURCE = "file INT, absolute STRING, path STRING, dataset STRING, landed_on DATE, latest TIMESTAMP, plain_json BOOLEAN"
 
 
-def readable_copy(file: int, place: Path, found: Inspection, folder: Path) -> Path:
+def readable_copy(file: int, place: Path, inspection: Inspection, folder: Path) -> Path:
     """The file under a name that says its number and how it is packed, which is what Hadoop goes by: a link.
 
     A landed file may be called anything (Hadoop takes no colon) and be packed or not whatever its name says. Padding
     behind a gzip, which Hadoop takes for damage, is left out of a copy.
     """
-    readable = folder / f"{file}.json{'.gz' if found.zipped else ''}"
-    if found.padding:
+    readable = folder / f"{file}.json{'.gz' if inspection.zipped else ''}"
+    if inspection.padding:
         shutil.copyfile(place, readable)
         with readable.open("r+b") as copy:
-            copy.truncate(found.size - found.padding)
+            copy.truncate(inspection.size - inspection.padding)
     else:
         readable.symlink_to(place.resolve())
     return readable
@@ -83,7 +83,7 @@ def _scan(spark: SparkSession, sources: list[Source]) -> DataFrame:
 
 
 def _as_json(lines: DataFrame, to_json: Callable[[str], str | None]) -> DataFrame:
-    """Adds `json` by Python workers, one line after the other; null for a line that is too long or no UTF-8."""
+    """Add `json` by Python workers, one line after the other; null for a line that is too long or no UTF-8."""
     with_bytes = lines.withColumn("bytes", F.when(F.octet_length("value") <= MAX_LINE, F.col("value").cast("binary")))
     schema = ", ".join(f"{f.name} {f.dataType.simpleString()}" for f in lines.schema) + ", json STRING"
     whole = with_bytes.withColumn("value", F.col("value").cast("binary"))
@@ -91,9 +91,9 @@ def _as_json(lines: DataFrame, to_json: Callable[[str], str | None]) -> DataFram
 
     def evaluate(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            *kept, texts = batch.columns
+            *columns, texts = batch.columns
             json = pa.array([_decoded(text.as_py(), to_json) for text in texts], pa.string())
-            yield pa.RecordBatch.from_arrays([*kept, json], [*batch.schema.names[:-1], "json"])
+            yield pa.RecordBatch.from_arrays([*columns, json], [*batch.schema.names[:-1], "json"])
 
     return whole.mapInArrow(evaluate, schema).withColumn("value", F.col("value").cast("string"))
 

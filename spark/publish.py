@@ -1,4 +1,4 @@
-"""Which rows stand: one row a key, over files and nights; and the commit that makes it so."""
+"""Keeps one row a key, over files and nights, and commits it."""
 
 from __future__ import annotations
 
@@ -16,25 +16,30 @@ HASHES = {REVIEWS.name: "review_hash", ITEMS.name: "item_hash"}
 LINE = ["file", "seq"]
 
 
-def bring(spark: SparkSession, table: Table, fresh: DataFrame, paths: list[str], lake: Path) -> None:
+def merge_rows(spark: SparkSession, table: Table, fresh: DataFrame, paths: list[str], lake: Path) -> None:
     """Commit the `fresh` rows (`LINE` and the table's columns) of the files at `paths`, one row a key.
 
-    Among rows with equal keys the smallest hash wins, then the smallest path. What the lake holds from `paths`, an
-    older version of a file or half a night, does not count and leaves. Only keys, hashes and line numbers are
+    Among rows with equal keys the smallest hash wins, then the smallest path. Rows that the lake holds from `paths`,
+    of an older version of a file or of half a night, do not count and leave. Only keys, hashes and line numbers are
     shuffled: the text goes from the staged files to the table untouched.
     """
-    elsewhere = store.read(spark, table, lake).where(~F.col("path").isin(paths))
-    lost = _losers(table, fresh, elsewhere).persist()
+    stored = store.read(spark, table, lake).where(~F.col("path").isin(paths))
+    duplicates = _duplicates(table, fresh, stored).persist()
     try:
-        losing = lost.where(F.col("file").isNotNull()).select(*LINE)
-        rows = fresh if losing.isEmpty() else fresh.join(losing, LINE, "left_anti")
-        beaten = _paths(lost.where(F.col("file").isNull()))
-        rows = rows.select(table.names)
-        if beaten:
-            rows = rows.unionByName(_survivors(table, elsewhere.where(F.col("path").isin(beaten)), lost))
-        replace_paths(spark, table, rows, [*paths, *beaten], lake)
+        rows = _without_duplicates(fresh, duplicates).select(table.names)
+        beaten_paths = _paths(duplicates.where(F.col("file").isNull()))
+        if beaten_paths:
+            of_paths = stored.where(F.col("path").isin(beaten_paths))
+            rows = rows.unionByName(_kept_rows(table, of_paths, duplicates))
+        replace_paths(spark, table, rows, [*paths, *beaten_paths], lake)
     finally:
-        lost.unpersist()
+        duplicates.unpersist()
+
+
+def _without_duplicates(fresh: DataFrame, duplicates: DataFrame) -> DataFrame:
+    """The fresh rows that keep their place."""
+    of_fresh = duplicates.where(F.col("file").isNotNull()).select(*LINE)
+    return fresh if of_fresh.isEmpty() else fresh.join(of_fresh, LINE, "left_anti")
 
 
 def replace_paths(spark: SparkSession, table: Table, rows: DataFrame, paths: list[str], lake: Path) -> None:
@@ -43,14 +48,14 @@ def replace_paths(spark: SparkSession, table: Table, rows: DataFrame, paths: lis
     So a repeated night leaves the same rows. Where the table holds nothing from there, this is a plain append.
     """
     store.create(spark, table, lake)
-    where = table_uri(table.name, lake)
-    theirs = F.col("path").isin(paths)  # all of them: Delta holds the new rows to the condition too
-    if not store.read(spark, table, lake).where(theirs).isEmpty():
+    uri = table_uri(table.name, lake)
+    from_paths = F.col("path").isin(paths)  # all of them: Delta holds the new rows to the condition too
+    if not store.read(spark, table, lake).where(from_paths).isEmpty():
         with fault_injection.commit(table.name, lake / table.name):
-            rows.writeTo(f"delta.`{where.replace('`', '``')}`").overwrite(theirs)
+            rows.writeTo(f"delta.`{uri.replace('`', '``')}`").overwrite(from_paths)
     elif not rows.isEmpty():
         with fault_injection.commit(table.name, lake / table.name):
-            rows.write.format("delta").mode("append").save(where)
+            rows.write.format("delta").mode("append").save(uri)
 
 
 def _paths(rows: DataFrame) -> list[str]:
@@ -63,23 +68,24 @@ def rows_by_path(spark: SparkSession, table: Table, lake: Path) -> dict[str, int
     return {row["path"]: row["count"] for row in counts.collect()}
 
 
-def _losers(table: Table, fresh: DataFrame, elsewhere: DataFrame) -> DataFrame:
-    """The rows that give way, of the fresh ones (with `LINE`) and of the lake's (`LINE` null)."""
-    narrow = [*table.key, *({HASHES[table.name], "path"} - set(table.key))]
-    new = fresh.select(*LINE, *narrow)
-    same_key = _equal_keys(table, elsewhere, new)
-    old = elsewhere.join(new, same_key, "left_semi").select(
-        F.lit(None).cast("int").alias("file"), F.lit(None).cast("long").alias("seq"), *narrow
-    )
+def _duplicates(table: Table, fresh: DataFrame, stored: DataFrame) -> DataFrame:
+    """Return the rows that lose to another of their key: fresh ones (with `LINE`) and the lake's (`LINE` null)."""
+    columns = [*table.key, *({HASHES[table.name], "path"} - set(table.key))]
+    fresh_rows = fresh.select(*LINE, *columns)
+    same_key = _equal_keys(table, stored, fresh_rows)
+    no_file = F.lit(None).cast("int").alias("file")
+    no_seq = F.lit(None).cast("long").alias("seq")
+    stored_rows = stored.join(fresh_rows, same_key, "left_semi").select(no_file, no_seq, *columns)
     order = Window.partitionBy(*table.key).orderBy(HASHES[table.name], "path", "file", "seq")
-    return new.unionByName(old).withColumn("rank", F.row_number().over(order)).where("rank > 1")
+    ranked = fresh_rows.unionByName(stored_rows).withColumn("rank", F.row_number().over(order))
+    return ranked.where("rank > 1")
 
 
-def _survivors(table: Table, old: DataFrame, lost: DataFrame) -> DataFrame:
-    beaten = lost.where(F.col("file").isNull())
-    return old.join(beaten, _equal_keys(table, old, beaten) & (old["path"] == beaten["path"]), "left_anti").select(
-        table.names
-    )
+def _kept_rows(table: Table, stored: DataFrame, duplicates: DataFrame) -> DataFrame:
+    """The stored rows that keep their place."""
+    of_stored = duplicates.where(F.col("file").isNull())
+    same_row = _equal_keys(table, stored, of_stored) & (stored["path"] == of_stored["path"])
+    return stored.join(of_stored, same_row, "left_anti").select(table.names)
 
 
 def _equal_keys(table: Table, left: DataFrame, right: DataFrame) -> Column:

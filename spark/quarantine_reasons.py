@@ -1,4 +1,4 @@
-"""Why a line is in quarantine: every code, and what it means. A line has the first reason that holds."""
+"""The reasons for which a line is in quarantine: every code and its meaning. A line has the first that holds."""
 
 from __future__ import annotations
 

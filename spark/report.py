@@ -15,12 +15,12 @@ def log_accounting(records: list[Record]) -> None:
     """One line a file, and the totals of the accepted ones."""
     log.info(_LINE, "MB", "read", "good", "quarantined", "duplicate", "state", "file")
     for record in records:
-        log.info(_LINE, *_figures([record]), record.state, record.path)
+        log.info(_LINE, *_format_counts([record]), record.state, record.path)
     accepted = [record for record in records if record.state == ACCEPTED]
-    log.info(_LINE, *_figures(accepted), "total", f"{len(accepted)} of {len(records)} files accepted")
+    log.info(_LINE, *_format_counts(accepted), "total", f"{len(accepted)} of {len(records)} files accepted")
 
 
-def _figures(records: list[Record]) -> list[str]:
+def _format_counts(records: list[Record]) -> list[str]:
     counts = [
         sum(getattr(record, name) for record in records)
         for name in ("rows_read", "rows_good", "rows_quarantined", "rows_duplicate")

@@ -29,23 +29,23 @@ def jars(folder: Path) -> list[Path]:
     """S3A's JARs in `folder`/s3 where the lake is on S3, none where it is not; JobError where they are missing."""
     if not lake_address():
         return []
-    if not is_there(folder):
+    if not is_installed(folder):
         raise JobError(f"S3A's JARs are not in {folder / 's3'}: run `python -m spark.toolchain --s3`")
     return sorted((folder / "s3").glob("*.jar"))
 
 
-def keep(source: Path, folder: Path) -> None:
+def install(source: Path, folder: Path) -> None:
     """Copy what Spark's resolver brought into `folder`/s3; JobError where that is not the whole set."""
-    brought = list(source.glob("*.jar"))
-    if not all(any(package.split(":")[1] in jar.name for jar in brought) for package in PACKAGES):
+    fetched = list(source.glob("*.jar"))
+    if not all(any(package.split(":")[1] in jar.name for jar in fetched) for package in PACKAGES):
         raise JobError(f"Spark's resolver did not bring {', '.join(PACKAGES)}: see its lines above")
     (folder / "s3").mkdir(parents=True, exist_ok=True)
-    for jar in brought:
+    for jar in fetched:
         (folder / "s3" / jar.name).write_bytes(jar.read_bytes())
     (folder / "s3" / _DONE).touch()
 
 
-def is_there(folder: Path) -> bool:
+def is_installed(folder: Path) -> bool:
     """Whether the whole set stands in `folder`/s3."""
     return (folder / "s3" / _DONE).is_file()
 
@@ -57,11 +57,11 @@ def options() -> dict[str, str]:
     """
     if not lake_address():
         return {}
-    found = {"spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem"}  # one spelling for both engines
+    settings = {"spark.hadoop.fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem"}  # one spelling for both engines
     if endpoint := os.environ.get("AWS_ENDPOINT_URL"):
-        found["spark.hadoop.fs.s3a.endpoint"] = endpoint
-        found["spark.hadoop.fs.s3a.path.style.access"] = "true"
-        found["spark.hadoop.fs.s3a.connection.ssl.enabled"] = str(endpoint.startswith("https:")).lower()
+        settings["spark.hadoop.fs.s3a.endpoint"] = endpoint
+        settings["spark.hadoop.fs.s3a.path.style.access"] = "true"
+        settings["spark.hadoop.fs.s3a.connection.ssl.enabled"] = str(endpoint.startswith("https:")).lower()
     if region := os.environ.get("AWS_REGION"):
-        found["spark.hadoop.fs.s3a.endpoint.region"] = region
-    return found
+        settings["spark.hadoop.fs.s3a.endpoint.region"] = region
+    return settings

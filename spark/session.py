@@ -33,19 +33,19 @@ def get_spark(app: str, serving: bool = False) -> SparkSession:
     logging.getLogger("py4j").setLevel(logging.WARNING)  # it says goodbye after the job's last line
     master = os.environ.get("RECSYS_SPARK_MASTER") or "local[*]"
     builder = SparkSession.builder.appName(app).master(master)
-    options = (
-        _delta(jars) | _anywhere() | s3.options() | (_one_machine(java) if master.startswith("local") else _cluster())
-    )
+    is_local = master.startswith("local")
+    options = _delta_options(jars) | _common_options() | s3.options()
+    options |= _local_options(java) if is_local else _cluster_options()
     if serving:
-        options |= _serving(jars)
-    if master.startswith("local"):
+        options |= _thrift_options(jars)
+    if is_local:
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # or Spark warns of a choice that does not matter here
     for key, value in options.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
 
 
-def _delta(jars: list[Path]) -> dict[str, str]:
+def _delta_options(jars: list[Path]) -> dict[str, str]:
     return {
         "spark.jars": ",".join(str(jar) for jar in jars),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -55,7 +55,7 @@ def _delta(jars: list[Path]) -> dict[str, str]:
     }
 
 
-def _serving(jars: list[Path]) -> dict[str, str]:
+def _thrift_options(jars: list[Path]) -> dict[str, str]:
     """What sessions of clients need, which are made in threads that do not inherit the loader of spark.jars.
 
     Delta would answer max(run_date) from its log, as a java.sql.Date where such a session expects a LocalDate.
@@ -66,8 +66,8 @@ def _serving(jars: list[Path]) -> dict[str, str]:
     }
 
 
-def _anywhere() -> dict[str, str]:
-    """What results depend on, and what helps on any number of machines."""
+def _common_options() -> dict[str, str]:
+    """Options that decide results, and options that help on any number of machines."""
     return {
         "spark.sql.session.timeZone": "UTC",
         "spark.sql.ansi.enabled": "true",  # a bad cast is an error; where it may fail, the code says try_cast
@@ -75,12 +75,12 @@ def _anywhere() -> dict[str, str]:
     }
 
 
-def _cluster() -> dict[str, str]:
+def _cluster_options() -> dict[str, str]:
     """`RECSYS_SPARK_MEMORY` (2g) is each executor's heap; the rest, the cluster's secret too, is in SPARK_CONF_DIR."""
     return {"spark.executor.memory": os.environ.get("RECSYS_SPARK_MEMORY") or "2g"}
 
 
-def _one_machine(java: Path) -> dict[str, str]:
+def _local_options(java: Path) -> dict[str, str]:
     """Small data on few cores: few partitions, nothing listening beyond this machine, nothing on the screen."""
     return {
         "spark.driver.memory": os.environ.get("RECSYS_SPARK_MEMORY") or "2g",
@@ -97,6 +97,6 @@ def _one_machine(java: Path) -> dict[str, str]:
 
 def _java_options(java: Path) -> list[str]:
     """For instance -XX:TieredStopAtLevel=1, which takes a third off a step that a few thousand rows keep busy."""
-    asked = os.environ.get("RECSYS_SPARK_JAVA_OPTIONS", "")
-    archive = "" if "ArchiveClassesAtExit" in asked else jvm_class_sharing.java_option(java, jar_folder())
-    return [option for option in (archive, asked) if option]
+    from_environment = os.environ.get("RECSYS_SPARK_JAVA_OPTIONS", "")
+    archive = "" if "ArchiveClassesAtExit" in from_environment else jvm_class_sharing.java_option(java, jar_folder())
+    return [option for option in (archive, from_environment) if option]

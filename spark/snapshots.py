@@ -57,11 +57,11 @@ def snapshot(spark: SparkSession, run_date: date, settings: Settings, lake: Path
     edges = _edges(interactions, versions, items, settings).cache()
     _log_counts(ITEM_EDGES.name, edges, F.col("kind"))
     replace(ITEM_EDGES, edges, cuts, lake)
-    standing = _contents(spark, items, versions, cuts, lake).cache()
-    _log_counts(CONTENTS.name, standing, F.concat_ws(" ", "modality", F.coalesce("reason", F.lit("there"))))
-    replace(CONTENTS, standing, cuts, lake)
+    contents_rows = _contents(spark, items, versions, cuts, lake).cache()
+    _log_counts(CONTENTS.name, contents_rows, F.concat_ws(" ", "modality", F.coalesce("reason", F.lit("there"))))
+    replace(CONTENTS, contents_rows, cuts, lake)
     replace(CUTS, _cuts_row(spark, run_date, exam), [run_date], lake)
-    for frame in (pairs, interactions, versions, items, edges, standing):
+    for frame in (pairs, interactions, versions, items, edges, contents_rows):
         frame.unpersist()
     return exam
 
@@ -77,7 +77,7 @@ def _exam_cut(pairs: DataFrame, run_date: date, settings: Settings, lake: Path) 
     exam = exam_cut(days, run_date, settings.min_users, settings.max_holdout_share)
     log.info(
         "cuts: D = %s, H = %s; the holdout has %d new pairs of %d users (%d are needed: %s)",
-        *(run_date, exam.day, exam.held, exam.users, settings.min_users),
+        *(run_date, exam.day, exam.held_out, exam.users, settings.min_users),
         "decidable" if exam.decidable else "undecided",
     )
     return exam
@@ -96,7 +96,7 @@ def _interactions(pairs: DataFrame, cuts: Sequence[date], settings: Settings) ->
 
 
 def _empty_core(pairs: DataFrame, cut: date, run_date: date, peeling: Peeling, settings: Settings) -> str:
-    """What came in, what removed it, which setting to change."""
+    """Return the error's sentence: the input's counts, what removed it, which setting to change."""
     rows = pairs.agg(
         F.count("*").alias("pairs"),
         F.countDistinct("user_id").alias("users"),
@@ -104,16 +104,16 @@ def _empty_core(pairs: DataFrame, cut: date, run_date: date, peeling: Peeling, s
         F.count_if(F.col("rating") < settings.min_rating).alias("low"),
     ).first()
     assert rows is not None, "an aggregate without groups has one row"
-    which = f"{cut}" if cut == run_date else f"{cut}, the exam cut of {run_date},"
-    came_in = f"{rows['pairs']:,} pairs of {rows['users']:,} users and {rows['items']:,} items came in"
+    cut_name = f"{cut}" if cut == run_date else f"{cut}, the exam cut of {run_date},"
+    input_counts = f"{rows['pairs']:,} pairs of {rows['users']:,} users and {rows['items']:,} items came in"
     if rows["low"] == rows["pairs"]:
-        why = f"all of them rated below min_rating = {settings.min_rating:g}; lower min_rating"
+        explanation = f"all of them rated below min_rating = {settings.min_rating:g}; lower min_rating"
     elif rows["low"]:
         low = f"{rows['low']:,} are rated below min_rating = {settings.min_rating:g}"
-        why = f"{low}, {_describe(peeling, settings)}; lower min_rating, user_core or item_core"
+        explanation = f"{low}, {_describe(peeling, settings)}; lower min_rating, user_core or item_core"
     else:
-        why = f"{_describe(peeling, settings)}; lower user_core or item_core"
-    return f"the k-core of {which} is empty: {came_in}, {why} (RECSYS_CONFIG)"
+        explanation = f"{_describe(peeling, settings)}; lower user_core or item_core"
+    return f"the k-core of {cut_name} is empty: {input_counts}, {explanation} (RECSYS_CONFIG)"
 
 
 def _describe(peeling: Peeling, settings: Settings) -> str:
@@ -135,14 +135,14 @@ def _contents(
     spark: SparkSession, items: DataFrame, versions: DataFrame, cuts: Sequence[date], lake: Path
 ) -> DataFrame:
     fresh = contents(items, versions, read(spark, ITEM_IMAGES, lake))
-    finished = _finished(spark, cuts, lake)
-    if not finished:
+    published_cuts = _published_cuts(spark, cuts, lake)
+    if not published_cuts:
         return fresh
-    log.info("contents: finished nights keep the pictures of %s", ", ".join(map(str, finished)))
-    return keep_pictures(fresh, read(spark, CONTENTS, lake).where(F.col("as_of").isin(finished)))
+    log.info("contents: finished nights keep the pictures of %s", ", ".join(map(str, published_cuts)))
+    return keep_pictures(fresh, read(spark, CONTENTS, lake).where(F.col("as_of").isin(published_cuts)))
 
 
-def _finished(spark: SparkSession, cuts: Sequence[date], lake: Path) -> list[date]:
+def _published_cuts(spark: SparkSession, cuts: Sequence[date], lake: Path) -> list[date]:
     """Those of `cuts` on which a published night stands, as its run date or as its exam cut."""
     published = {row["run_date"] for row in read(spark, RECOMMENDATIONS, lake).select("run_date").distinct().collect()}
     if not published:
@@ -153,7 +153,7 @@ def _finished(spark: SparkSession, cuts: Sequence[date], lake: Path) -> list[dat
 
 
 def _cuts_row(spark: SparkSession, run_date: date, exam: ExamCut) -> DataFrame:
-    row = (run_date, exam.day, exam.users, exam.held, exam.pairs, exam.decidable)
+    row = (run_date, exam.day, exam.users, exam.held_out, exam.pairs, exam.decidable)
     return spark.createDataFrame([row], CUTS.ddl)
 
 

@@ -31,7 +31,7 @@ class Tally:
     blank: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     first_rejected: int = 0  # line number
-    first_problem: str = ""  # what is wrong there, as far as one can say
+    first_problem: str = ""  # what is wrong there; empty where no description fits
 
     @property
     def read(self) -> int:
@@ -64,7 +64,7 @@ class Staged:
 
 @contextmanager
 def workplace(lake: Path) -> Iterator[Path]:
-    """A folder beside the tables, for this night alone; what a killed night left there goes too."""
+    """Yield a folder beside the tables, for this night alone; remove what a killed night left there, too."""
     folder = lake / "_staging" / "ingest"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -75,28 +75,30 @@ def workplace(lake: Path) -> Iterator[Path]:
 
 
 def stage(spark: SparkSession, kind: str, sources: list[Source], folder: Path) -> Staged:
-    """Parse the sources once and count what came of their lines."""
-    place = str(folder / kind)
+    """Parse the sources once; count their lines: sound, blank, rejected."""
+    path = str(folder / kind)
     parsed = PARSERS[kind](read_lines(spark, kind, sources))
     # small row groups: what one task wrote, of a gzip file, several may read
-    parsed.write.option("compression", "lz4").option("parquet.block.size", ROW_GROUP).parquet(place)
-    lines = spark.read.schema(parsed.schema).parquet(place)
-    counted = _count_blocks(lines)
+    parsed.write.option("compression", "lz4").option("parquet.block.size", ROW_GROUP).parquet(path)
+    lines = spark.read.schema(parsed.schema).parquet(path)
+    block_counts = _count_blocks(lines)
     tallies = {source.file: Tally() for source in sources}
-    for block in counted:
+    for block in block_counts:
         tallies[block.file].lines += block.lines
         tallies[block.file].blank += block.blank
-    staged = Staged(lines, _blocks(spark, counted), tallies)
-    if any(block.rejected for block in counted):
+    staged = Staged(lines, _blocks(spark, block_counts), tallies)
+    if any(block.rejected for block in block_counts):
         _count_reasons(staged)
     return staged
 
 
 def quarantine(rejected: DataFrame, fingerprints: DataFrame) -> DataFrame:
     """Rejected lines as rows of the table, broken ones with what breaks them; `fingerprints` has file, fingerprint."""
-    broken = F.when((F.col("reason") == INVALID_JSON) & (F.length("raw") < MAX_RAW), F.col("raw"))
-    described = F.coalesce("detail", F.udf(lambda line: line and describe_line(line), "string")(broken))
-    return rejected.withColumn("detail", described).join(F.broadcast(fingerprints), "file").select(QUARANTINE.names)
+    is_whole = (F.col("reason") == INVALID_JSON) & (F.length("raw") < MAX_RAW)
+    broken_line = F.when(is_whole, F.col("raw"))
+    describe = F.udf(lambda line: line and describe_line(line), "string")
+    described = rejected.withColumn("detail", F.coalesce("detail", describe(broken_line)))
+    return described.join(F.broadcast(fingerprints), "file").select(QUARANTINE.names)
 
 
 def _count_blocks(lines: DataFrame) -> list[Row]:
@@ -110,9 +112,9 @@ def _count_blocks(lines: DataFrame) -> list[Row]:
     return sorted(counted.collect(), key=lambda row: (row.file, row.block))
 
 
-def _blocks(spark: SparkSession, counted: list[Row]) -> DataFrame:
+def _blocks(spark: SparkSession, block_counts: list[Row]) -> DataFrame:
     rows = []
-    for _, blocks in groupby(counted, key=lambda row: row.file):
+    for _, blocks in groupby(block_counts, key=lambda row: row.file):
         before = 0
         for block in blocks:
             rows.append((block.file, block.block, block.first, before))
@@ -122,13 +124,13 @@ def _blocks(spark: SparkSession, counted: list[Row]) -> DataFrame:
 
 def _count_reasons(staged: Staged) -> None:
     """Fill in the tallies' reasons: one row a file and reason."""
-    found = staged.rejected(list(staged.tallies)).groupBy("file", "reason")
-    firsts: dict[int, list[Row]] = defaultdict(list)
+    rejected = staged.rejected(list(staged.tallies)).groupBy("file", "reason")
+    first_rejected_by_file: dict[int, list[Row]] = defaultdict(list)
     first = F.min_by(F.struct("position", "detail", "raw"), "position").alias("first")
-    for row in found.agg(F.count("*").alias("rows"), first).collect():
+    for row in rejected.agg(F.count("*").alias("rows"), first).collect():
         staged.tallies[row.file].rejected[row.reason] = row.rows
-        firsts[row.file].append(row.first)
-    for file, rows in firsts.items():
+        first_rejected_by_file[row.file].append(row.first)
+    for file, rows in first_rejected_by_file.items():
         earliest = min(rows, key=lambda row: row.position)
         staged.tallies[file].first_rejected = earliest.position
         staged.tallies[file].first_problem = earliest.detail or describe_line(earliest.raw) or ""

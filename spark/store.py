@@ -35,13 +35,13 @@ def replace(table: Table, rows: DataFrame, days: Iterable[date], lake: Path) -> 
     """Replace the partitions of `days` by `rows`, in one commit: a reader sees the old ones or the new ones."""
     (column,) = table.partitioned_by
     create(rows.sparkSession, table, lake)
-    wanted = ", ".join(f"DATE '{day.isoformat()}'" for day in days)
+    day_list = ", ".join(f"DATE '{day.isoformat()}'" for day in days)
     writer = (
         rows.select(table.names)
         .write.format("delta")
         .mode("overwrite")
         .partitionBy(column)
-        .option("replaceWhere", f"{column} IN ({wanted})")
+        .option("replaceWhere", f"{column} IN ({day_list})")
         .option("optimizeWrite", "true")  # few files a date, however many partitions the rows came in
     )
     with fault_injection.commit(table.name, lake / table.name):

@@ -24,24 +24,26 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 log = logging.getLogger(__name__)
-_LOOK_AGAIN = 60  # seconds
+_REFRESH_SECONDS = 60  # seconds
 
 
-def offer(spark: SparkSession, lake: Path, offered: set[str]) -> set[str]:
+def register_tables(spark: SparkSession, lake: Path, registered: set[str]) -> set[str]:
     """Name the published tables that are in the lake by now; return the names of all that are offered."""
     new = {
         table.name
         for table in TABLES.values()
-        if table.published and table.name not in offered and DeltaTable.isDeltaTable(spark, table_uri(table.name, lake))
+        if table.published
+        and table.name not in registered
+        and DeltaTable.isDeltaTable(spark, table_uri(table.name, lake))
     }
     for name in sorted(new):
         spark.catalog.createTable(name, path=table_uri(name, lake), source="delta")
     if RECOMMENDATIONS.name in new:
         spark.sql(f"CREATE OR REPLACE VIEW recommendations_latest AS {RECOMMENDATIONS_LATEST}")
-    return offered | new
+    return registered | new
 
 
-def start(spark: SparkSession) -> None:
+def start_server(spark: SparkSession) -> None:
     """Open the port. Sessions of clients share this session's catalogue."""
     jvm: Any = spark._jvm
     jvm.java.lang.System.setProperty(
@@ -57,12 +59,12 @@ def main() -> None:
     spark = get_spark("thrift", serving=True)
     spark.conf.set("hive.server2.thrift.bind.host", host)
     spark.conf.set("hive.server2.thrift.port", port)
-    offered = offer(spark, lake_root(), set())
-    start(spark)
-    log.info("serving %s on %s:%s", ", ".join(sorted(offered)) or "no table yet", host, port)
+    registered = register_tables(spark, lake_root(), set())
+    start_server(spark)
+    log.info("serving %s on %s:%s", ", ".join(sorted(registered)) or "no table yet", host, port)
     while True:
-        time.sleep(_LOOK_AGAIN)
-        offered = offer(spark, lake_root(), offered)
+        time.sleep(_REFRESH_SECONDS)
+        registered = register_tables(spark, lake_root(), registered)
 
 
 if __name__ == "__main__":

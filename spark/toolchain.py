@@ -72,25 +72,25 @@ def fetch_jars() -> None:
         _resolve(list(DELTA_JARS.values()), NOT_NEEDED, Path(ivy))
         jar_folder().mkdir(parents=True, exist_ok=True)
         for name in DELTA_JARS:
-            _keep(Path(ivy) / "jars" / f"io.delta_{name}", jar_folder() / name)
+            _install_jar(Path(ivy) / "jars" / f"io.delta_{name}", jar_folder() / name)
 
 
 def fetch_s3_jars() -> None:
     """Fetch S3A's JARs once, in the same way."""
-    if not s3.is_there(jar_folder()):
+    if not s3.is_installed(jar_folder()):
         with tempfile.TemporaryDirectory() as ivy:
             _resolve(s3.PACKAGES, s3.NOT_NEEDED, Path(ivy))
-            s3.keep(Path(ivy) / "jars", jar_folder())
+            s3.install(Path(ivy) / "jars", jar_folder())
 
 
 def _resolve(packages: list[str], excludes: str, ivy: Path) -> None:
     """Let Spark's resolver leave the packages in `ivy`/jars; in a process of its own, as a JVM resolves once."""
     log.info("fetching %s", ", ".join(packages))
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as other:
-        other.submit(_start_with, packages, excludes, ivy).result()
+        other.submit(_start_session, packages, excludes, ivy).result()
 
 
-def _start_with(packages: list[str], excludes: str, ivy: Path) -> None:
+def _start_session(packages: list[str], excludes: str, ivy: Path) -> None:
     from pyspark.sql import SparkSession
 
     builder = SparkSession.builder.master("local[1]").appName("toolchain")
@@ -107,13 +107,13 @@ def _start_with(packages: list[str], excludes: str, ivy: Path) -> None:
         ) from error
 
 
-def _keep(source: Path, target: Path) -> None:
+def _install_jar(source: Path, target: Path) -> None:
     """Move a finished file into place in one step: a JAR that is there is whole."""
     if not source.is_file():
         raise JobError(f"Spark's resolver did not bring {source.name}: check the network, then `make setup` again")
-    half = target.with_suffix(f".{os.getpid()}.part")
-    shutil.copyfile(source, half)
-    half.replace(target)
+    partial = target.with_suffix(f".{os.getpid()}.part")
+    shutil.copyfile(source, partial)
+    partial.replace(target)
 
 
 def ensure_java() -> Path:
@@ -136,11 +136,11 @@ def ensure_java() -> Path:
 def java_major(java: Path) -> int | None:
     """The major version of a `java` executable; None where it does not run."""
     try:
-        said = subprocess.run([str(java), "-version"], capture_output=True, text=True, timeout=60).stderr
+        version_text = subprocess.run([str(java), "-version"], capture_output=True, text=True, timeout=60).stderr
     except (OSError, subprocess.TimeoutExpired):
         return None
-    found = re.search(r'version "(\d+)', said)
-    return int(found.group(1)) if found else None
+    match = re.search(r'version "(\d+)', version_text)
+    return int(match.group(1)) if match else None
 
 
 def _wrapped_java() -> Path:
@@ -160,22 +160,22 @@ def _wrapped_java() -> Path:
         '#!/bin/sh\nfor arg; do\n  shift\n  [ "$arg" = --add-modules=jdk.incubator.vector ] || set -- "$@" "$arg"\n'
         f'done\nexec "{real}" "$@"\n'
     )
-    return _script(_wrapper(), script)
+    return _write_script(_wrapper(), script)
 
 
 def _wrapper() -> Path:
     return Path(sys.prefix) / "java" / "bin" / "java"
 
 
-def _script(target: Path, text: str) -> Path:
+def _write_script(target: Path, text: str) -> Path:
     """Write an executable script in one step, unless it stands there already."""
     if target.is_file() and target.read_text() == text:
         return target
     target.parent.mkdir(parents=True, exist_ok=True)
-    half = target.with_name(f"{target.name}.{os.getpid()}.part")
-    half.write_text(text)
-    half.chmod(0o755)
-    half.replace(target)
+    partial = target.with_name(f"{target.name}.{os.getpid()}.part")
+    partial.write_text(text)
+    partial.chmod(0o755)
+    partial.replace(target)
     return target
 
 

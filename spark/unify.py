@@ -17,11 +17,11 @@ from spark.columns import (
     bad_id,
     blank,
     first_problem,
+    looks_like_id,
+    name_and_value,
     parse,
-    plain_id,
     raw_line,
     readable,
-    shown,
     text_hash,
     unreadable,
 )
@@ -73,11 +73,11 @@ def reviews(lines: DataFrame) -> DataFrame:
     ]
     sound = (
         readable(F.col("parsed"))
-        & plain_id(F.col("user_id"), quarantine_reasons.USER_PATTERN)
-        & plain_id(F.col("item_id"))
+        & looks_like_id(F.col("user_id"), quarantine_reasons.USER_PATTERN)
+        & looks_like_id(F.col("item_id"))
     )
     sound = sound & F.col("time").between(_opens(), _latest()) & F.col("rating").between(1, 5)
-    judged = _judged(row, sound, problems)
+    judged = _with_verdict(row, sound, problems)
     hashed = judged.withColumn("text_hash", text_hash(F.col("title"), F.col("text")))
     return hashed.select(
         *PLACE,
@@ -102,8 +102,8 @@ def items(lines: DataFrame) -> DataFrame:
     """
     row = _fields(lines, _ITEM).withColumn("item_id", F.col("row.item_id"))
     problems = [*unreadable(F.col("parsed")), *bad_id("item_id", F.col("item_id"), F.col("json"))]
-    sound = readable(F.col("parsed")) & plain_id(F.col("item_id"))
-    version = _judged(row, sound, problems)
+    sound = readable(F.col("parsed")) & looks_like_id(F.col("item_id"))
+    version = _with_verdict(row, sound, problems)
     fields = [name for name in version.select("row.*").columns if name != "item_id"]
     return version.select(
         *PLACE,
@@ -120,12 +120,12 @@ def _fields(lines: DataFrame, fields: str) -> DataFrame:
     return parsed.withColumn("row", F.get("parsed", F.lit(0)))
 
 
-def _judged(row: DataFrame, sound: Column, problems: list[Problem]) -> DataFrame:
+def _with_verdict(row: DataFrame, sound: Column, problems: list[Problem]) -> DataFrame:
     """Adds `is_blank`, `reason`, `detail` and `raw`; a blank line has no problem."""
     blank_line = ~F.col("value").startswith("{") & F.col("value").rlike(r"^\s*\z")
-    judged = row.withColumn("is_blank", blank_line).withColumn("problem", first_problem(sound, problems))
+    with_problem = row.withColumn("is_blank", blank_line).withColumn("problem", first_problem(sound, problems))
     bad = F.col("problem").isNotNull() & ~F.col("is_blank")
-    return judged.select(
+    return with_problem.select(
         "*",
         F.when(bad, F.col("problem.reason")).alias("reason"),
         F.when(bad, F.col("problem.detail")).alias("detail"),
@@ -155,9 +155,9 @@ def _bad_time() -> list[Problem]:
     raw, time = F.col("raw_time"), F.col("time")
     return [
         (blank(raw), quarantine_reasons.MISSING_TIME, F.lit(None)),
-        (time.isNull() | F.isnan(time), quarantine_reasons.WRONG_TYPE, shown("time", raw)),
-        (time < _opens(), quarantine_reasons.EARLY_TIME, shown("time", raw)),
-        (time > _latest(), quarantine_reasons.FUTURE_TIME, shown("time", raw)),
+        (time.isNull() | F.isnan(time), quarantine_reasons.WRONG_TYPE, name_and_value("time", raw)),
+        (time < _opens(), quarantine_reasons.EARLY_TIME, name_and_value("time", raw)),
+        (time > _latest(), quarantine_reasons.FUTURE_TIME, name_and_value("time", raw)),
     ]
 
 
@@ -165,16 +165,16 @@ def _bad_rating() -> list[Problem]:
     raw, rating = F.col("raw_rating"), F.col("rating")
     return [
         (blank(raw), quarantine_reasons.MISSING_RATING, F.lit(None)),
-        (rating.isNull() | F.isnan(rating), quarantine_reasons.WRONG_TYPE, shown("rating", raw)),
-        (~rating.between(1, 5), quarantine_reasons.BAD_RATING, shown("rating", raw)),
+        (rating.isNull() | F.isnan(rating), quarantine_reasons.WRONG_TYPE, name_and_value("rating", raw)),
+        (~rating.between(1, 5), quarantine_reasons.BAD_RATING, name_and_value("rating", raw)),
     ]
 
 
 def _review_hash() -> Column:
-    def said(value: Column) -> Column:
+    def text_or_dash(value: Column) -> Column:
         return F.coalesce(value.cast("string"), F.lit("-"))
 
     title, text = F.length("title"), F.length("text")
     plain = [F.col(name) for name in ("dataset", "user_id", "item_id", "time", "rating", "verified")]
-    parts = [said(one) for one in [*plain, title, text, F.col("text_hash")]]
+    parts = [text_or_dash(column) for column in [*plain, title, text, F.col("text_hash")]]
     return F.sha2(F.concat_ws("\n", *parts), 256)

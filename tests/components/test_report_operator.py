@@ -83,7 +83,7 @@ def test_the_job_is_told_what_each_task_took(job: Path, caplog: pytest.LogCaptur
 
 
 def test_without_airflow_s_times_there_is_a_report_all_the_same(job: Path, caplog: pytest.LogCaptureFixture) -> None:
-    assert ran(lost, caplog).written == WRITTEN
+    assert ran(lost, caplog).summary == WRITTEN
     assert "the report goes without the tasks' times: the API server is gone" in caplog.text
 
 
@@ -103,10 +103,10 @@ def test_the_link_leads_to_the_page_in_mlflow(
 
 
 def test_drift_is_told_where_failures_are_told(job: Path, hook: list[Any], caplog: pytest.LogCaptureFixture) -> None:
-    from plugins.report_operator import say_drift
+    from plugins.report_operator import alert_drift
 
     task = ran(finished, caplog)
-    say_drift({"task": SimpleNamespace(written=task.written, dag_id="nightly"), "run_id": "r1"})
+    alert_drift({"task": SimpleNamespace(summary=task.summary, dag_id="nightly"), "run_id": "r1"})
     assert hook == [{"text": "nightly r1: drift: far off"}]
-    say_drift({"task": SimpleNamespace(written={}, dag_id="nightly"), "run_id": "r1"})
+    alert_drift({"task": SimpleNamespace(summary={}, dag_id="nightly"), "run_id": "r1"})
     assert len(hook) == 1

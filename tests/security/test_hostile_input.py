@@ -523,7 +523,7 @@ def alert_address(address: str) -> Attempt:
         try:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setenv("RECSYS_ALERT_URL", address.replace("SERVER", world.server.name))
-                alerts.say_failure({"task_instance": task, "run_id": "r", "exception": "x"})
+                alerts.alert_failure({"task_instance": task, "run_id": "r", "exception": "x"})
         finally:
             alerts.log.removeHandler(handler)
         assert lines[-1].startswith("the alert could not be posted")

@@ -293,7 +293,7 @@ def test_the_transforms_equal_the_reference(spark, seed):
         for share in (0.2, 1.0):
             slow = snapshot_rules.exam_cut(user_E, day_E, night, MIN_USERS, share)
             fast = exam_cut(days[night.year], night, MIN_USERS, share)
-            assert (fast.day, fast.users, fast.held, fast.decidable) == (
+            assert (fast.day, fast.users, fast.held_out, fast.decidable) == (
                 slow.day,
                 slow.users,
                 slow.pairs,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark.formats import field_names, recognise
+from spark.formats import detect_format, field_names
 
 REVIEW_2014 = b'{"reviewerID": "A1", "asin": "B1", "helpful": [0, 0], "overall": 5.0, "unixReviewTime": 1000000000}'
 REVIEW_2018 = b'{"overall": 5.0, "verified": true, "reviewerID": "A1", "asin": "B1", "unixReviewTime": 1000000000}'
@@ -50,15 +50,15 @@ WITH_REVIEWERS = (
     ],
 )
 def test_line_tells_its_format(line: bytes, kind: str, expected: str | None) -> None:
-    assert recognise([line], kind) == expected
+    assert detect_format([line], kind) == expected
 
 
 def test_broken_first_lines_do_not_hide_the_format() -> None:
-    assert recognise([b"#!", b'{"a"', REVIEW_2014, REVIEW_2014], "reviews") == "amazon2014"
+    assert detect_format([b"#!", b'{"a"', REVIEW_2014, REVIEW_2014], "reviews") == "amazon2014"
 
 
 def test_line_that_is_cut_off_still_tells() -> None:
-    assert recognise([REVIEW_2014[:80]], "reviews") == "amazon2014"
+    assert detect_format([REVIEW_2014[:80]], "reviews") == "amazon2014"
 
 
 VALUES = st.recursive(

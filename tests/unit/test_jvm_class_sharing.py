@@ -41,7 +41,7 @@ def test_a_java_that_was_replaced_needs_a_new_archive(tmp_path: Path) -> None:
 def test_a_rehearsal_that_fails_leaves_nothing_and_says_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(jvm_class_sharing, "_REHEARSAL", "raise SystemExit('this JVM has no archive')")
+    monkeypatch.setattr(jvm_class_sharing, "_SAMPLE_JOB", "raise SystemExit('this JVM has no archive')")
     java = _java(tmp_path / "one")
     with caplog.at_level(logging.WARNING):
         jvm_class_sharing.build(java, tmp_path)
@@ -55,7 +55,7 @@ def test_a_rehearsal_that_fails_leaves_nothing_and_says_why(
 def test_a_java_without_an_archive_of_its_own_classes_is_given_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has_base: bool, asked: str
 ) -> None:
-    monkeypatch.setattr(jvm_class_sharing, "_REHEARSAL", "")
+    monkeypatch.setattr(jvm_class_sharing, "_SAMPLE_JOB", "")
     script = f'echo "$@" >> {tmp_path}/asked\n[ "$1" != -Xshare:on ] || exit {0 if has_base else 1}\n'
     jvm_class_sharing.build(_java(tmp_path / "one", script), tmp_path)
     assert (tmp_path / "asked").read_text() == asked

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from plugins.no_running_nights import no_night_runs
+from plugins.no_running_nights import no_running_nights
 
 
 class Runs:
@@ -25,4 +25,4 @@ class Runs:
     [({"success": 9, "failed": 2}, True), ({"running": 1}, False), ({"success": 1, "queued": 30}, False)],
 )
 def test_it_is_quiet_when_nothing_runs_or_waits(runs: Any, is_quiet: bool) -> None:
-    assert no_night_runs(Runs(**runs)) is is_quiet
+    assert no_running_nights(Runs(**runs)) is is_quiet
