@@ -5,4 +5,4 @@ import os
 
 # Both before Great Expectations is first imported, wherever that happens.
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # nothing leaves the machine
-logging.getLogger("great_expectations").setLevel(logging.WARNING)  # at INFO it tells of its own insides by the hundred
+logging.getLogger("great_expectations").setLevel(logging.WARNING)  # at INFO it logs hundreds of lines on itself

@@ -17,7 +17,7 @@ ITEM = ["as_of", "item_id"]
 def in_force(items: DataFrame, cuts: Sequence[date]) -> DataFrame:
     """The version of each item that counts at each cut.
 
-    A version counts if it landed by then or nobody knows when; the last to land wins, an unknown landing last, then
+    A version counts if it landed by then or at an unknown date; the last to land wins, an unknown landing last, then
     the smallest hash. Two datasets may describe one item alike: the smaller name, so that the row is always the same.
     """
     order = [F.desc_nulls_last("landed_on"), F.asc("item_hash"), F.asc("dataset")]

@@ -61,7 +61,7 @@ def main() -> None:
     args = parser.parse_args()
     run_date, settings = parse_date(args.run_date), load_settings()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    discover(landing_zone())  # a wrong place is told before Spark takes its time to start
+    discover(landing_zone())  # a wrong place fails before Spark takes its time to start
     ingest(get_spark("ingest"), run_date, settings, allow_refused=args.allow_refused)
 
 

@@ -47,8 +47,27 @@ def reviews(lines: DataFrame) -> DataFrame:
     `review_hash` is the sha256 of dataset, user, item, milliseconds, rating, verified, the lengths of title and text
     ("-" where null) and the hash of title, newline, text, joined by newlines: no two different rows read the same.
     """
+    judged = _with_verdict(_review_columns(lines), _is_sound_review(), _review_problems())
+    hashed = judged.withColumn("text_hash", text_hash(F.col("title"), F.col("text")))
+    return hashed.select(
+        *PLACE,
+        *VERDICT,
+        "user_id",
+        "item_id",
+        "rating",
+        "title",
+        "text",
+        F.when(_good(), F.timestamp_millis(F.col("time").cast("bigint"))).alias("reviewed_at"),
+        "verified",
+        _review_hash().alias("review_hash"),
+        "text_hash",
+    )
+
+
+def _review_columns(lines: DataFrame) -> DataFrame:
+    """The fields of all three dumps under one name each, raw where a problem quotes them."""
     raw_time = F.coalesce("row.unixReviewTime", "row.timestamp", "row.sort_timestamp")
-    row = _fields(lines, _REVIEW).select(
+    return _fields(lines, _REVIEW).select(
         *PLACE,
         "latest",
         "value",
@@ -64,34 +83,24 @@ def reviews(lines: DataFrame) -> DataFrame:
         _milliseconds(raw_time).alias("time"),
         F.coalesce("row.verified", "row.verified_purchase").try_cast("boolean").alias("verified"),
     )
-    problems = [
+
+
+def _review_problems() -> list[Problem]:
+    return [
         *unreadable(F.col("parsed")),
         *bad_id("user_id", F.col("user_id"), F.col("json"), quarantine_reasons.USER_PATTERN),
         *bad_id("item_id", F.col("item_id"), F.col("json")),
         *_bad_time(),
         *_bad_rating(),
     ]
-    sound = (
-        readable(F.col("parsed"))
-        & looks_like_id(F.col("user_id"), quarantine_reasons.USER_PATTERN)
-        & looks_like_id(F.col("item_id"))
-    )
-    sound = sound & F.col("time").between(_opens(), _latest()) & F.col("rating").between(1, 5)
-    judged = _with_verdict(row, sound, problems)
-    hashed = judged.withColumn("text_hash", text_hash(F.col("title"), F.col("text")))
-    return hashed.select(
-        *PLACE,
-        *VERDICT,
-        "user_id",
-        "item_id",
-        "rating",
-        "title",
-        "text",
-        F.when(_good(), F.timestamp_millis(F.col("time").cast("bigint"))).alias("reviewed_at"),
-        "verified",
-        _review_hash().alias("review_hash"),
-        "text_hash",
-    )
+
+
+def _is_sound_review() -> Column:
+    """Whether a review has no problem, at first sight: nearly all lines, which skip the list of problems."""
+    has_user = looks_like_id(F.col("user_id"), quarantine_reasons.USER_PATTERN)
+    has_item = looks_like_id(F.col("item_id"))
+    has_time = F.col("time").between(_opens(), _latest())
+    return readable(F.col("parsed")) & has_user & has_item & has_time & F.col("rating").between(1, 5)
 
 
 def items(lines: DataFrame) -> DataFrame:

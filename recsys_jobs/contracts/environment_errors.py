@@ -16,7 +16,7 @@ _AWAY = re.compile(r"Max retries exceeded with url: \S*/mlflow|API request to \S
 
 def explain(error: BaseException) -> str | None:
     """Return one line that says what is lacking and what to do; None for an exception with another cause."""
-    messages = [str(one) for one in _chain(error)]
+    messages = [str(link) for link in _chain(error)]
     if any(_FULL.search(text) for text in messages):
         return (
             "no space left on the device: free some (python -m recsys_jobs.operations.retention lets old files go) and "

@@ -153,8 +153,8 @@ def missing_texts(tables: duckdb.DuckDBPyConnection, chunk: int) -> Iterator[tup
     JobError, at once, where a text is in neither items nor reviews.
     """
     tables.execute(_TEXTS)
-    lost = tables.execute("SELECT min(content_hash), count(*) FROM missing ANTI JOIN found USING (content_hash)")
-    if (row := lost.fetchone()) and row[1]:
+    absent = tables.execute("SELECT min(content_hash), count(*) FROM missing ANTI JOIN found USING (content_hash)")
+    if (row := absent.fetchone()) and row[1]:
         raise JobError(
             f"{row[1]:,} texts of the snapshots are in neither items nor reviews of {lake_root()}, {row[0]} among "
             "them: the snapshots are older than these tables; run the snapshot step again"

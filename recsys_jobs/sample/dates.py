@@ -1,4 +1,4 @@
-"""The sample's calendar and default size. Standard library only: whoever plans a demo imports it at no cost."""
+"""The sample's calendar and default size. Standard library only, so that planning a demo imports it at no cost."""
 
 from __future__ import annotations
 
