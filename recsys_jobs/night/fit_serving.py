@@ -9,7 +9,7 @@ import logging
 
 from recsys_jobs.contracts.lake_lock import run_step
 from recsys_jobs.data.from_lake import load_dataset
-from recsys_jobs.promotion.night_context import parse_step
+from recsys_jobs.promotion.night_context import parse_night
 from recsys_jobs.publishing.choose_model import check_overlap, night_fit, registered_version
 
 log = logging.getLogger(__name__)
@@ -17,11 +17,11 @@ log = logging.getLogger(__name__)
 
 def main() -> None:
     """The step's command line."""
-    step = parse_step(__doc__ or "")
-    dataset = load_dataset(step.run_date, step.settings)
-    fit = night_fit(step, dataset)
-    check_overlap(step, fit, dataset)
-    version = registered_version(step, fit, dataset)
+    night = parse_night(__doc__ or "")
+    dataset = load_dataset(night.run_date, night.settings)
+    fit = night_fit(night, dataset)
+    check_overlap(night, fit, dataset)
+    version = registered_version(night, fit, dataset)
     registered = f"version {version}" if version else "not registered"
     log.info("serving fit of %s: %s, %s", fit.recipe.name, fit.fingerprint, registered)
 

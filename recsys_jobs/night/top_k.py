@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 from recsys_jobs.contracts.lake_lock import run_step
-from recsys_jobs.promotion.night_context import parse_step
+from recsys_jobs.promotion.night_context import parse_night
 from recsys_jobs.publishing.stage_slates import stage_night
 
 
 def main() -> None:
     """The step's command line."""
-    stage_night(parse_step(__doc__ or ""))
+    stage_night(parse_night(__doc__ or ""))
 
 
 if __name__ == "__main__":
