@@ -17,6 +17,7 @@ a run replaces its own date in one commit a table, and what was done once is fou
 | `embed.*` | a model name that does not resolve, a damaged image store | as the log says |
 | `train.*`, `recommend.fit` | out of memory, MLflow down | retried by itself; a fit resumes from its checkpoint |
 | `evaluate.gate` | MLflow down | retried. A model that loses is not red: the night publishes the floor's slate and says so in `promotions` |
+| `recommend.top_k`, `recommend.publish` | they fit nothing, and what the log of decisions wants by now is not fitted | clear `recommend.fit`, and what follows it |
 | `recommend.publish` | the audit of the slates failed | yesterday's slates stand; the log names the expectation and rows |
 | green, but the slates are wrong | | `recsys rollback`: the version before serves, and nights publish it until `recsys promote --release` |
 | `recommend.report` | MLflow down | retried. The night is published; this is its report, and *Report of the night* on the task leads to it |

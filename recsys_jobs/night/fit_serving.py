@@ -1,29 +1,21 @@
 """The serving fit of the night: what the gate decided to publish, fitted on the cut D, and registered.
 
-`python -m recsys_jobs.night.fit_serving --run-date D [--recipe NAME]`.
+`python -m recsys_jobs.night.fit_serving --run-date D [--recipe NAME]`. It writes down which model the night is to
+publish; the steps that follow read that, and fit nothing.
 """
 
 from __future__ import annotations
 
-import logging
-
 from recsys_jobs.contracts.lake_lock import run_step
 from recsys_jobs.data.from_lake import load_dataset
 from recsys_jobs.promotion.night_context import parse_night
-from recsys_jobs.publishing.choose_model import check_overlap, night_fit, registered_version
-
-log = logging.getLogger(__name__)
+from recsys_jobs.publishing.choose_model import fit_night
 
 
 def main() -> None:
     """The step's command line."""
     night = parse_night(__doc__ or "")
-    dataset = load_dataset(night.run_date, night.settings)
-    fit = night_fit(night, dataset)
-    check_overlap(night, fit, dataset)
-    version = registered_version(night, fit, dataset)
-    registered = f"version {version}" if version else "not registered"
-    log.info("serving fit of %s: %s, %s", fit.recipe.name, fit.fingerprint, registered)
+    fit_night(night, load_dataset(night.run_date, night.settings))
 
 
 if __name__ == "__main__":

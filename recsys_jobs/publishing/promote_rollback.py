@@ -1,7 +1,8 @@
 """What a person may do about the version that serves: promote one, roll back, release; and what was cut off.
 
 Each is a row in `promotions` first; then the latest night is published again from the version it names,
-and the alias follows. A row that is still open is what a kill left: whoever comes next finishes it.
+and the alias follows. Nothing is trained for that but the floor, where a rollback falls to it and no night has
+published it. A row that is still open is what a kill left: whoever comes next finishes it.
 """
 
 from __future__ import annotations
@@ -141,7 +142,7 @@ def _finish(row: Row, settings: Settings) -> None:
     try:
         context = night_context(night, settings, decision_log.judged_recipe(night))
         if row["kind"] != "publish":
-            stage_night(context)
+            stage_night(context, may_fit=row["model_version"] is None)  # a floor that no night had to publish yet
         publish(context)
     except (JobError, UsageError) as error:
         decision_log.give_up(row, str(error))

@@ -1,13 +1,14 @@
 """Audits what is staged and publishes it: the intent to `promotions`, one commit a table, then the alias.
 
-A reader sees the night before or this
-night, never half of one. If the audit fails nothing is written, and what was published stands. A run that
-was killed anywhere in between is done again from what is staged, and ends where it would have ended.
+A reader sees the night before or this night, never half of one. If the audit fails nothing is written, and what
+was published stands. A run that was killed anywhere in between is done again from what is staged, and ends where it
+would have ended. Nothing is ever fitted here.
 """
 
 from __future__ import annotations
 
 import logging
+from datetime import date
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,10 +25,10 @@ from recsys_jobs.contracts.tables import (
 )
 from recsys_jobs.lake import delta, staging
 from recsys_jobs.promotion import decision_log
-from recsys_jobs.promotion import serving_rules as promotions
 from recsys_jobs.promotion.night_context import NightContext
-from recsys_jobs.publishing import publish_intent
+from recsys_jobs.publishing import manifest, publish_intent
 from recsys_jobs.publishing.blocklist import blocked
+from recsys_jobs.publishing.manifest import Manifest
 
 _BESIDE = (PUBLICATIONS, POPULAR_ITEMS, SIMILAR_ITEMS)  # what goes with the slates
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ log = logging.getLogger(__name__)
 def publish(night: NightContext) -> None:
     """Audit, write the intent, commit the tables, the slates last, move the alias; safe to repeat at any point.
 
-    The caller holds `lake.alone(intent.LOCK)`.
+    The caller holds `delta.alone(publish_intent.LOCK)`.
     """
     slates = _staged(night)
     _audit(night, slates)
@@ -70,7 +71,8 @@ def _commit(night: NightContext, slates: pa.Table) -> None:
 
 def _staged(night: NightContext) -> pa.Table:
     """The staged slates; made again where somebody decided otherwise since, or published them already."""
-    if not _stands(night):
+    planned = manifest.current(night)
+    if planned is None or not _is_staged(planned, night.run_date):
         from recsys_jobs.publishing.stage_slates import stage_night
 
         log.info("no slates are staged that may be published now: making them again")
@@ -78,13 +80,17 @@ def _staged(night: NightContext) -> pa.Table:
     return staging.read(RECOMMENDATIONS, night.run_date)
 
 
-def _stands(night: NightContext) -> bool:
-    """Whether what is staged is whole, and what the log of decisions wants to serve."""
-    if not all(staging.is_whole(table, night.run_date) for table in (*_BESIDE, RECOMMENDATIONS)):
+def _is_staged(planned: Manifest, run_date: date) -> bool:
+    """Whether all tables are staged whole, from the model that the night is to publish.
+
+    The slates are staged first and `publications` last: both of one model, and so is what lies between.
+    """
+    if not all(staging.is_whole(table, run_date) for table in (*_BESIDE, RECOMMENDATIONS)):
         return False
-    rows, version = decision_log.everything(), publish_intent.version_of(staging.read(RECOMMENDATIONS, night.run_date))
-    held = promotions.hold(rows, night.run_date)
-    return version == held.version if held else version not in promotions.rejected(rows)
+    staged = [staging.read(table, run_date) for table in (RECOMMENDATIONS, PUBLICATIONS)]
+    fingerprints = {fingerprint for rows in staged for fingerprint in pc.unique(rows["model_fingerprint"]).to_pylist()}
+    versions = {publish_intent.version_of(rows) for rows in staged}
+    return fingerprints == {planned.fingerprint} and versions == {planned.version}
 
 
 def _audit(night: NightContext, slates: pa.Table) -> None:

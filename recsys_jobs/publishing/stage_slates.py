@@ -29,12 +29,12 @@ from recsys_jobs.training.epochs import total
 log = logging.getLogger(__name__)
 
 
-def stage_night(night: NightContext) -> None:
-    """Stage what this night is to publish."""
+def stage_night(night: NightContext, *, may_fit: bool = False) -> None:
+    """Stage what this night is to publish. JobError where that is not fitted yet, unless it `may_fit`: no night may."""
     versions = lineage.input_versions()
     with delta.pinned(versions):  # what is recorded is what was read
         dataset = load_dataset(night.run_date, night.settings)
-        stage(night, dataset, *to_publish(night, dataset), versions)
+        stage(night, dataset, *to_publish(night, dataset, may_fit=may_fit), versions)
 
 
 def stage(night: NightContext, dataset: Dataset, fit: Fit, version: int | None, versions: lineage.Versions) -> None:

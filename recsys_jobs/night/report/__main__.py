@@ -38,7 +38,7 @@ def write(night: NightContext, seconds: dict[str, float]) -> dict[str, Any]:
     nights = last_nights(connection, night.run_date)
     if not nights or nights[-1] != night.run_date:
         raise JobError(
-            f"nothing is published for {night.run_date}: run python -m recsys_jobs.publishing.publish for it first"
+            f"nothing is published for {night.run_date}: run python -m recsys_jobs.night.publish for it first"
         )
     apart, timed = drift(connection, nights), stages(connection, night.run_date, seconds)
     alerts = apart.alerts(night.settings) if apart else []
