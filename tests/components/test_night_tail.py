@@ -26,8 +26,8 @@ from tests.components.shop_nights import NIGHTS
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 FIRST, SECOND, THIRD, FOURTH = NIGHTS[:4]
-JUDGED = ("train", "train --floor", "evaluate")
-TAIL = ("top_k", "publish")
+JUDGED = ("train.recipe", "train.floor", "evaluate.gate")
+TAIL = ("recommend.top_k", "recommend.publish")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -76,11 +76,11 @@ def test_where_nothing_is_fitted_both_name_the_step_to_run(no_fit: None, job: st
 
 def test_what_forbids_fits_here_would_be_noticed(no_fit: None) -> None:
     with pytest.raises(AssertionError, match="fits and registers nothing"):
-        shop.run_job("fit_serving", SECOND)
+        shop.run_job("recommend.fit", SECOND)
 
 
 def test_the_fit_writes_down_what_is_to_be_published() -> None:
-    shop.run_job("fit_serving", SECOND)
+    shop.run_job("recommend.fit", SECOND)
     planned, gate = written(1), decision_log.gate_decision(SECOND, "sage_fm_debug")
     assert (planned.run_date, planned.recipe, planned.version) == (str(SECOND), "sage_fm_debug", 2)
     assert planned.run_id == mlflow_client.nights_version(2).run_id
@@ -99,7 +99,7 @@ def test_slates_and_publishing_follow_it_and_it_outlives_the_shards(no_fit: None
     assert (staged(1), written(1)) == (["manifest.json"], planned)
 
 
-@pytest.mark.parametrize("job", [*TAIL, "publish"])  # publish with slates that top_k staged anew, and without
+@pytest.mark.parametrize("job", [*TAIL, "recommend.publish"])  # publish with slates that top_k staged anew, and without
 def test_a_task_that_is_cleared_afterwards_runs_alone(no_fit: None, job: str) -> None:
     before, rows = shop.slates(SECOND), len(decision_log.everything())
     shop.run_job(job, SECOND)
@@ -116,7 +116,7 @@ def test_without_its_word_the_same_is_chosen_among_what_is_fitted(no_fit: None, 
         path.write_text(path.read_text(encoding="utf-8")[:40], encoding="utf-8")
     else:
         manifest.write(replace(planned, inputs="of another snapshot"))
-    shop.run_job("top_k", SECOND)
+    shop.run_job("recommend.top_k", SECOND)
     assert written(1) == planned
 
 
@@ -126,16 +126,16 @@ def test_a_fit_that_is_killed_before_it_wrote_is_found_and_not_made_again(reques
     shop.killed("manifest:before", "recsys_jobs.night.fit_serving", "--run-date", str(THIRD))
     assert (len(mlflow_client.versions()), manifest.read(THIRD)) == (3, None)
     request.getfixturevalue("no_fit")
-    shop.run_job("fit_serving", THIRD)  # cleared, it finds what the killed one made
+    shop.run_job("recommend.fit", THIRD)  # cleared, it finds what the killed one made
     assert (len(mlflow_client.versions()), written(2).version) == (3, 3)
 
 
 def test_a_person_who_decides_between_two_steps_is_heard(request: pytest.FixtureRequest) -> None:
-    shop.run_job("top_k", THIRD)
+    shop.run_job("recommend.top_k", THIRD)
     promote_rollback.rollback("odd slates", load_settings())
     assert (shop.shown(SECOND)[1], written(1).version) == (1, 1)
     request.getfixturevalue("no_fit")
-    shop.run_job("publish", THIRD)  # what is staged is of version 3
+    shop.run_job("recommend.publish", THIRD)  # what is staged is of version 3
     assert (shop.shown(THIRD)[1], shop.aliases()) == (1, (1, None))
     assert (written(2).version, written(2).rejected) == (1, (2,))
 
@@ -153,8 +153,8 @@ def test_a_night_whose_floor_is_held_has_it_fitted_by_the_step_that_fits(request
         shop.run_job(job, FOURTH)
     floor = decision_log.gate_decision(FOURTH, "sage_fm_debug")["floor"]
     with pytest.raises(JobError, match=f"no serving fit of {floor} for {FOURTH}: .* --run-date {FOURTH} first"):
-        shop.run_job("top_k", FOURTH)
-    shop.run_job("fit_serving", FOURTH)
+        shop.run_job("recommend.top_k", FOURTH)
+    shop.run_job("recommend.fit", FOURTH)
     assert (written(3).recipe, written(3).version, len(mlflow_client.versions())) == (floor, None, 4)
     request.getfixturevalue("no_fit")
     for job in TAIL:
