@@ -17,6 +17,7 @@ a run replaces its own date in one commit a table, and what was done once is fou
 | `embed.*` | a model name that does not resolve, a damaged image store | as the log says |
 | `train.*`, `recommend.fit` | out of memory, MLflow down | retried by itself; a fit resumes from its checkpoint |
 | `evaluate.gate` | MLflow down | retried. A model that loses is not red: the night publishes the floor's slate and says so in `promotions` |
+| `recommend.top_k`, `recommend.publish` | they fit nothing, and what the log of decisions wants by now is not fitted | clear `recommend.fit`, and what follows it |
 | `recommend.publish` | the audit of the slates failed | yesterday's slates stand; the log names the expectation and rows |
 | green, but the slates are wrong | | `recsys rollback`: the version before serves, and nights publish it until `recsys promote --release` |
 | `recommend.report` | MLflow down | retried. The night is published; this is its report, and *Report of the night* on the task leads to it |
@@ -40,20 +41,27 @@ from plugins.job_operator import JobOperator
 from plugins.report_operator import ReportOperator, alert_drift
 from plugins.run_date import run_date
 from recsys_jobs.contracts import tables
+from recsys_jobs.contracts.night_steps import STEPS
 
 DATE = "{{ run_date(dag_run, params) }}"
+RECIPE = "{{ '--recipe=' ~ params.recipe if params.recipe else '' }}"
+GO_ON = "{{ '--allow-refused' if params.allow_refused else '' }}"
 # On S3 Spark's Delta has no lock: there the stack names a pool with one slot, so that a backfill and a live night take turns
 SPARK_WRITER = {"pool": os.environ.get("RECSYS_LAKE_POOL") or "default_pool"}
+PUBLISHED = [Asset(f"lake://{t.name}") for t in (tables.RECOMMENDATIONS, tables.SIMILAR_ITEMS, tables.POPULAR_ITEMS)]
 NO_RETRY = {"retries": 0}  # a verdict on data: the same data meets the same verdict
 
 
-def job(name: str, module: str, *arguments: str, minutes: int, operator=JobOperator, **how) -> JobOperator:
-    """One task: `python -m module --run-date D arguments`."""
+def job(task: str, *arguments: str, operator=JobOperator, **how) -> JobOperator:
+    """One task: `python -m module --run-date D arguments`, as recsys_jobs/contracts/night_steps.py has it."""
+    step = STEPS[task]
+    recipe = [RECIPE] if step.takes_recipe else []
     return operator(
-        task_id=name,
-        module=module,
-        arguments=["--run-date", DATE, *arguments],
-        execution_timeout=timedelta(minutes=minutes),
+        task_id=step.name,
+        module=step.module,
+        arguments=["--run-date", DATE, *step.arguments, *arguments, *recipe],
+        execution_timeout=timedelta(minutes=step.minutes),
+        gpu=step.gpu,
         **how,
     )
 
@@ -83,39 +91,27 @@ def job(name: str, module: str, *arguments: str, minutes: int, operator=JobOpera
 )
 def nightly():
     """Ingest, validate, embed, train, evaluate, recommend."""
-    recipe = "{{ '--recipe=' ~ params.recipe if params.recipe else '' }}"
-
     with TaskGroup("ingest") as ingest:
-        go_on = "{{ '--allow-refused' if params.allow_refused else '' }}"
-        job("dumps", "spark.ingest", go_on, minutes=240, **NO_RETRY, **SPARK_WRITER)
+        job("ingest.dumps", GO_ON, **NO_RETRY, **SPARK_WRITER)
 
     with TaskGroup("validate") as validate:
-        images = job("images", "recsys_jobs.images", minutes=240)
-        images >> job("snapshots", "spark.snapshots", minutes=120, **NO_RETRY, **SPARK_WRITER)
+        job("validate.images") >> job("validate.snapshots", **NO_RETRY, **SPARK_WRITER)
 
     with TaskGroup("embed") as embed:
-        encode = [
-            job("text", "recsys_jobs.embed", "--modality=text", minutes=720, gpu=True),
-            job("image", "recsys_jobs.embed", "--modality=image", minutes=720, gpu=True),
-        ]
-        encode >> job("gate", "expectations.gate", "embeddings", minutes=60, **NO_RETRY)
+        [job("embed.text"), job("embed.image")] >> job("embed.gate", **NO_RETRY)
 
     with TaskGroup("train") as train:
-        job("recipe", "recsys_jobs.night.train", recipe, minutes=720, gpu=True)
-        job("floor", "recsys_jobs.night.train", "--floor", minutes=240, gpu=True)
+        job("train.recipe")
+        job("train.floor")
 
     with TaskGroup("evaluate") as evaluate:
-        job("gate", "recsys_jobs.night.evaluate", recipe, minutes=120)
+        job("evaluate.gate")
 
     with TaskGroup("recommend") as recommend:
-        fit = job("fit", "recsys_jobs.night.fit_serving", recipe, minutes=720, gpu=True)
-        top_k = job("top_k", "recsys_jobs.night.top_k", recipe, minutes=240, gpu=True)
-        published = [
-            Asset(f"lake://{t.name}") for t in (tables.RECOMMENDATIONS, tables.SIMILAR_ITEMS, tables.POPULAR_ITEMS)
-        ]
-        publish = job("publish", "recsys_jobs.night.publish", recipe, minutes=120, outlets=published)
-        how = {"operator": ReportOperator, "on_success_callback": alert_drift}
-        fit >> top_k >> publish >> job("report", "recsys_jobs.night.report", recipe, minutes=60, **how)
+        fit, top_k = job("recommend.fit"), job("recommend.top_k")
+        publish = job("recommend.publish", outlets=PUBLISHED)
+        report = job("recommend.report", operator=ReportOperator, on_success_callback=alert_drift)
+        fit >> top_k >> publish >> report
 
     ingest >> validate >> embed >> train >> evaluate >> recommend
 

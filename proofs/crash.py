@@ -1,4 +1,4 @@
-"""Ends each job of a night with SIGKILL at each of its write points, runs it again, and compares.
+"""Ends each job of a night with SIGKILL at each of its kill points, runs it again, and compares.
 
 `python -m proofs.crash [--jobs a,b] [--resume] [--out crash.md]`. A sample lake has one whole night; a second one is
 run undisturbed, and what everything was like before and after each job is kept. A cell of the matrix starts from
@@ -22,6 +22,7 @@ from pathlib import Path
 from proofs.compare import differences
 from proofs.reader import Reader, published
 from recsys_jobs.contracts.errors import JobError, UsageError, run_main
+from recsys_jobs.contracts.night_steps import STEPS
 from recsys_jobs.contracts.settings import ROOT, var_dir
 from recsys_jobs.lake.code_version import code_version
 from recsys_jobs.sample.dates import FIRST_NIGHT, SECOND_NIGHT
@@ -42,30 +43,7 @@ min_overlap = 0.0
 """  # a small model that always passes, so that there is an alias to move
 
 
-def commits(*tables: str) -> tuple[str, ...]:
-    """The three points of each table's commit (recsys_jobs/contracts/fault_injection.py)."""
-    return tuple(f"{table}:{where}" for table in tables for where in ("before", "files", "after"))
-
-
-FIT = ("register:before", "register:after")
-PUBLISH = (*commits("promotions"), "publish:intent", *commits("popular_items", "similar_items", "recommendations"))
-# a task of the night: its module's command line, and the points where it writes
-JOBS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "ingest.dumps": (("spark.ingest",), commits("quarantine", "reviews", "items", "ingest_files")),
-    "validate.images": (("recsys_jobs.images",), commits("item_images")),
-    "validate.snapshots": (("spark.snapshots",), commits("cuts", "interactions", "item_edges", "contents")),
-    "embed.text": (("recsys_jobs.embed", "--modality=text"), commits("embeddings")),
-    "embed.image": (("recsys_jobs.embed", "--modality=image"), commits("embeddings")),
-    "train.recipe": (("recsys_jobs.night.train",), ("exam:fitted", "exam:logged")),
-    "train.floor": (("recsys_jobs.night.train", "--floor"), ("exam:fitted", "exam:logged")),
-    "evaluate.gate": (("recsys_jobs.night.evaluate",), commits("model_metrics", "promotions")),
-    "recommend.fit": (("recsys_jobs.night.fit_serving",), ("serving:fitted", "serving:logged", *FIT)),
-    "recommend.top_k": (("recsys_jobs.night.top_k",), ("staging:shards",)),
-    "recommend.publish": (
-        ("recsys_jobs.night.publish",),
-        (*PUBLISH, "publish:tables", "publish:alias", "publish:cleared"),
-    ),
-}
+JOBS = {task: step for task, step in STEPS.items() if step.kill_points}
 
 
 @dataclass(frozen=True)
@@ -111,7 +89,7 @@ class Bench:
 
     def run(self, job: str, night: date, kill_at: str = "") -> int:
         """Run a job; its exit status, -9 where it was killed. JobError where it fails undisturbed."""
-        command = [sys.executable, "-m", *JOBS[job][0], "--run-date", str(night)]
+        command = [sys.executable, "-m", *JOBS[job].command(str(night))]
         environment = self.environment() | ({"RECSYS_KILL_AT": kill_at} if kill_at else {})
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=ROOT)
         if done.returncode and not kill_at:
@@ -218,7 +196,7 @@ def main() -> None:
     for job in jobs:
         bench.restore(f"after {job}")
         served = bench.serving()
-        for point in JOBS[job][1]:
+        for point in JOBS[job].kill_points:
             cells.append(cell(bench, job, point, served, whole))
             _say(f"{job} {point}: {'; '.join(cells[-1].wrong) or 'equal'} ({cells[-1].seconds:.0f} s)")
             arguments.out.parent.mkdir(parents=True, exist_ok=True)

@@ -31,7 +31,7 @@ from recsys_jobs.evaluation.top_k_evaluation import examine
 from recsys_jobs.lake.cuts import exam_cut
 from recsys_jobs.models.recipes import recipe as recipe_called
 from recsys_jobs.promotion.floor import strongest_floor
-from recsys_jobs.promotion.night_context import Step
+from recsys_jobs.promotion.night_context import night_context
 from recsys_jobs.registry.fits import Fit, exam_fit
 
 POPULARITIES = ("popularity", "popularity_recent")
@@ -73,8 +73,8 @@ def _some(holdout: Holdout, in_slice_T: Bools) -> Holdout:
 def night(run_date: date, names: list[str], settings: Settings) -> dict[str, SliceResult]:
     """Return what the models and the night's floor reach in each slice of one night."""
     cut, _ = exam_cut(run_date)
-    dataset = load_dataset(cut, settings)
-    tags = Step(run_date, settings, settings.recipe).tags(cut)
+    context = night_context(run_date, settings)
+    dataset, tags = load_dataset(cut, context.settings), context.tags(cut)
     floor = strongest_floor(dataset, settings, tags)
     fits = {FLOOR: floor} | {name: exam_fit(dataset, recipe_called(name), settings.seed, tags) for name in names}
     print(f"{run_date}: the floor is {floor.recipe.name}", flush=True)

@@ -32,7 +32,7 @@ from recsys_jobs.promotion import decision_log
 from recsys_jobs.promotion.decision_log import Row
 from recsys_jobs.promotion.gate import Difference
 from recsys_jobs.promotion.measure import examined, ndcg_difference
-from recsys_jobs.promotion.night_context import Step
+from recsys_jobs.promotion.night_context import NightContext, night_context
 from recsys_jobs.registry.fits import Fit, exam_fit
 
 _ALPHA = 0.05
@@ -65,12 +65,12 @@ def challenge(recipes: list[str], run_date: date | None, settings: Settings) -> 
     if in_force in recipes:
         raise UsageError(f"{in_force} is in force on {night}: name another recipe")
     names = sorted({*recipes, *_challenged(night, in_force)})
+    context = night_context(night, settings, in_force)
     cut, _ = exam_cut(night)
-    dataset = load_dataset(cut, settings)
+    dataset = load_dataset(cut, context.settings)
     holdout = load_holdout(night, cut, dataset)
-    step = Step(night, settings, in_force)
-    champion = _sat(in_force, step, cut, dataset, holdout)
-    challengers = [_sat(name, step, cut, dataset, holdout, champion.result) for name in names]
+    champion = _sat(in_force, context, cut, dataset, holdout)
+    challengers = [_sat(name, context, cut, dataset, holdout, champion.result) for name in names]
     verdicts = judge(champion, challengers, settings)
     for verdict in verdicts:
         decision_log.record(_row(night, champion, verdict, settings))
@@ -86,12 +86,12 @@ def _challenged(night: date, in_force: str) -> set[str]:
 
 
 def _sat(
-    name: str, step: Step, cut: date, dataset: Dataset, holdout: Holdout, against: ExamResult | None = None
+    name: str, context: NightContext, cut: date, dataset: Dataset, holdout: Holdout, against: ExamResult | None = None
 ) -> Challenger:
     """The recipe's exam fit, found or made, and its exam; `p` is 1 where there is nobody to be measured against."""
-    fit = exam_fit(dataset, recipe_called(name), step.settings.seed, step.tags(cut))
-    result = examined(fit, dataset, holdout, step.settings)
-    return Challenger(fit, result, p_value(result, against, step.settings) if against else 1.0)
+    fit = exam_fit(dataset, recipe_called(name), context.settings.seed, context.tags(cut))
+    result = examined(fit, dataset, holdout, context.settings)
+    return Challenger(fit, result, p_value(result, against, context.settings) if against else 1.0)
 
 
 def p_value(result: ExamResult, against: ExamResult, settings: Settings) -> float:

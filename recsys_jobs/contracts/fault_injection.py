@@ -23,6 +23,11 @@ def kill_point(name: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def commit_points(*tables: str) -> tuple[str, ...]:
+    """The three points of each table's commit."""
+    return tuple(f"{table}:{where}" for table in tables for where in ("before", "files", "after"))
+
+
 @contextmanager
 def commit(table: str, folder: Path) -> Iterator[None]:
     """A commit to the table in `folder`, with a point before it, in the middle of it and after it."""

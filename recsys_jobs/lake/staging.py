@@ -1,4 +1,4 @@
-"""Shards between top-K and publishing: Parquet under `<lake>/_staging/<run_date>`, which no reader sees."""
+"""What a night holds ready to be published: Parquet shards under `<lake>/_staging/<run_date>`, which no reader sees."""
 
 from __future__ import annotations
 
@@ -20,9 +20,14 @@ from recsys_jobs.lake.delta import arrow_schema
 _DONE = "_DONE"  # written last: a folder without it is half a table
 
 
+def night_folder(run_date: date) -> Path:
+    """Where everything that is staged for one date stands."""
+    return lake_root() / "_staging" / str(run_date)
+
+
 def folder(table: Table, run_date: date) -> Path:
     """Where the shards of one table and date stand."""
-    return lake_root() / "_staging" / str(run_date) / table.name
+    return night_folder(run_date) / table.name
 
 
 def write(table: Table, run_date: date, shards: Iterable[pa.Table]) -> int:
@@ -56,5 +61,6 @@ def is_whole(table: Table, run_date: date) -> bool:
 
 
 def clear(run_date: date) -> None:
-    """Remove what was staged for a date."""
-    shutil.rmtree(lake_root() / "_staging" / str(run_date), ignore_errors=True)
+    """Remove the shards of a date; the files beside them stay, for a task that is cleared later and runs alone."""
+    for shards in night_folder(run_date).glob("*/"):
+        shutil.rmtree(shards, ignore_errors=True)

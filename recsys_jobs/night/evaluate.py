@@ -28,34 +28,34 @@ from recsys_jobs.promotion import decision_log
 from recsys_jobs.promotion.floor import strongest_floor, validation
 from recsys_jobs.promotion.gate import Decision, Difference, Measured, decide
 from recsys_jobs.promotion.measure import examined, metric_rows, ndcg_difference
-from recsys_jobs.promotion.night_context import Step, parse_step
+from recsys_jobs.promotion.night_context import NightContext, parse_night
 from recsys_jobs.registry import mlflow_client, plots
 from recsys_jobs.registry.fits import Fit, exam_fit
 
 log = logging.getLogger(__name__)
 
 
-def evaluate(step: Step) -> Decision:
+def evaluate(night: NightContext) -> Decision:
     """Measure the recipe, the floor and popularity on the same users; record and return the decision.
 
     The floor was chosen on validation: of what the holdout says of it nothing is chosen.
     """
-    cut, _ = exam_cut(step.run_date)
-    dataset = load_dataset(cut, step.settings)
-    holdout = load_holdout(step.run_date, cut, dataset)
-    floor = strongest_floor(dataset, step.settings, step.tags(cut))
-    shown = [name for name in ("popularity", "popularity_recent") if name not in (step.recipe, floor.recipe.name)]
+    cut, _ = exam_cut(night.run_date)
+    dataset = load_dataset(cut, night.settings)
+    holdout = load_holdout(night.run_date, cut, dataset)
+    floor = strongest_floor(dataset, night.settings, night.tags(cut))
+    shown = [name for name in ("popularity", "popularity_recent") if name not in (night.recipe, floor.recipe.name)]
     ours, *others = (
-        exam_fit(dataset, recipe_called(name), step.settings.seed, step.tags(cut)) for name in [step.recipe, *shown]
+        exam_fit(dataset, recipe_called(name), night.settings.seed, night.tags(cut)) for name in [night.recipe, *shown]
     )
     fits = [ours, floor, *others]
-    results = [examined(fit, dataset, holdout, step.settings) for fit in fits]
-    difference = ndcg_difference(results[0], results[1], step.settings)
-    decision = _decided(fits, results, difference, step.settings)
-    rows = [row for fit, result in zip(fits, results, strict=True) for row in metric_rows(step.run_date, fit, result)]
-    model_metrics.replace(step.run_date, model_metrics.NIGHT, rows)
-    decision_log.record(_promotion(step, fits, difference, decision))
-    _publish_report(step, cut, holdout, fits, rows, decision)
+    results = [examined(fit, dataset, holdout, night.settings) for fit in fits]
+    difference = ndcg_difference(results[0], results[1], night.settings)
+    decision = _decided(fits, results, difference, night.settings)
+    rows = [row for fit, result in zip(fits, results, strict=True) for row in metric_rows(night.run_date, fit, result)]
+    model_metrics.replace(night.run_date, model_metrics.NIGHT, rows)
+    decision_log.record(_promotion(night, fits, difference, decision))
+    _publish_report(night, cut, holdout, fits, rows, decision)
     return decision
 
 
@@ -76,18 +76,18 @@ def _measured(fit: Fit, result: ExamResult, k: int) -> Measured:
     return Measured(fit.recipe.name, values.get("ndcg", 0.0), values.get("coverage", 0.0), result.finite)
 
 
-def _promotion(step: Step, fits: list[Fit], difference: Difference, decision: Decision) -> dict[str, Any]:
+def _promotion(night: NightContext, fits: list[Fit], difference: Difference, decision: Decision) -> dict[str, Any]:
     model, floor = fits[0], fits[1]
     made_from = {
         "exam_runs": {fit.recipe.name: fit.run_id for fit in fits},
         "floor_validation_ndcg": validation(floor),
         "delta_versions": lineage.input_versions(),
         "code_version": code_version(),
-        "seed": step.settings.seed,
+        "seed": night.settings.seed,
     }
     return {
         "kind": "gate",
-        "effective_date": step.run_date,
+        "effective_date": night.run_date,
         "recipe": model.recipe.name,
         "model_fingerprint": model.fingerprint,
         "floor": floor.recipe.name,
@@ -104,39 +104,39 @@ def _promotion(step: Step, fits: list[Fit], difference: Difference, decision: De
 
 
 def _publish_report(
-    step: Step, cut: date, holdout: Holdout, fits: list[Fit], rows: list[dict[str, Any]], decision: Decision
+    night: NightContext, cut: date, holdout: Holdout, fits: list[Fit], rows: list[dict[str, Any]], decision: Decision
 ) -> None:
     """The report under `var/reports` and in MLflow, which keeps one evaluation for each set of fits."""
     facts = {
-        "run date (D)": step.run_date,
+        "run date (D)": night.run_date,
         "exam cut (H)": cut,
         "holdout pairs": len(holdout.user_T),
         "pairs dropped: item not eligible at H": holdout.dropped,
         "ranking": "full, over every item eligible at H; what a user had is masked",
         "models": ", ".join(f"{fit.recipe.name} {fit.fingerprint}" for fit in fits),
     }
-    page = report_page.render(f"The night of {step.run_date}", decision, facts, rows, step.settings.k)
-    path = var_dir() / "reports" / f"night-{step.run_date}.html"
+    page = report_page.render(f"The night of {night.run_date}", decision, facts, rows, night.settings.k)
+    path = var_dir() / "reports" / f"night-{night.run_date}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
     log.info("report: %s", path)
-    _log_evaluation(step, cut, fits, rows, decision, path)
+    _log_evaluation(night, cut, fits, rows, decision, path)
 
 
 def _log_evaluation(
-    step: Step, cut: date, fits: list[Fit], rows: list[dict[str, Any]], decision: Decision, page: Path
+    night: NightContext, cut: date, fits: list[Fit], rows: list[dict[str, Any]], decision: Decision, page: Path
 ) -> None:
     fingerprint = "-".join(fit.fingerprint for fit in fits)
     if mlflow_client.find_run(fingerprint, "evaluation"):
         return
-    tags = step.tags(cut) | {"decision": decision.decision, "publishes": decision.publishes}
-    with mlflow_client.new_run(f"evaluation {step.run_date}", "evaluation", fingerprint, tags):
+    tags = night.tags(cut) | {"decision": decision.decision, "publishes": decision.publishes}
+    with mlflow_client.new_run(f"evaluation {night.run_date}", "evaluation", fingerprint, tags):
         mlflow_client.log_params({fit.recipe.name: fit.fingerprint for fit in fits} | {"reason": decision.reason})
         everyone = [row for row in rows if row["slice"] == "all"]
         mlflow_client.log_metrics({f"{r['recipe']}_{r['metric']}_at_{r['k']}": r["value"] for r in everyone})
         mlflow_client.log_file(page)
         for metric in ("ndcg", "recall"):
-            _log_bars([r for r in everyone if r["metric"] == metric and r["k"] == step.settings.k], metric)
+            _log_bars([r for r in everyone if r["metric"] == metric and r["k"] == night.settings.k], metric)
 
 
 def _log_bars(rows: list[dict[str, Any]], metric: str) -> None:
@@ -150,7 +150,7 @@ def _log_bars(rows: list[dict[str, Any]], metric: str) -> None:
 
 def main() -> None:
     """The step's command line."""
-    decision = evaluate(parse_step(__doc__ or ""))
+    decision = evaluate(parse_night(__doc__ or ""))
     log.info("%s", decision.reason)
 
 

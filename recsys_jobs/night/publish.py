@@ -1,22 +1,23 @@
 """What is staged for the night, audited and published: one commit a table, then the alias.
 
-`python -m recsys_jobs.night.publish --run-date D [--recipe NAME]`.
+`python -m recsys_jobs.night.publish --run-date D [--recipe NAME]`. Slates that are missing or that somebody decided
+against since are made again, from what is fitted; nothing is fitted here.
 """
 
 from __future__ import annotations
 
 from recsys_jobs.contracts.lake_lock import run_step
 from recsys_jobs.lake import delta
-from recsys_jobs.promotion.night_context import parse_step
+from recsys_jobs.promotion.night_context import parse_night
 from recsys_jobs.publishing import publish_intent
 from recsys_jobs.publishing.publish import publish
 
 
 def main() -> None:
     """The step's command line."""
-    step = parse_step(__doc__ or "")
+    night = parse_night(__doc__ or "")
     with delta.writer_lock(publish_intent.LOCK):
-        publish(step)
+        publish(night)
 
 
 if __name__ == "__main__":

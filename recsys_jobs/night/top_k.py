@@ -1,18 +1,19 @@
 """The slates of the night, staged: top K for everyone, similar items, popular items.
 
-`python -m recsys_jobs.night.top_k --run-date D [--recipe NAME]`.
+`python -m recsys_jobs.night.top_k --run-date D [--recipe NAME]`. The model is the one that `fit_serving` wrote down;
+nothing is fitted here.
 """
 
 from __future__ import annotations
 
 from recsys_jobs.contracts.lake_lock import run_step
-from recsys_jobs.promotion.night_context import parse_step
+from recsys_jobs.promotion.night_context import parse_night
 from recsys_jobs.publishing.stage_slates import stage_night
 
 
 def main() -> None:
     """The step's command line."""
-    stage_night(parse_step(__doc__ or ""))
+    stage_night(parse_night(__doc__ or ""))
 
 
 if __name__ == "__main__":

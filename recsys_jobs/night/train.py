@@ -14,7 +14,7 @@ from recsys_jobs.data.from_lake import load_dataset
 from recsys_jobs.lake.cuts import exam_cut
 from recsys_jobs.models.recipes import recipe as recipe_called
 from recsys_jobs.promotion.floor import strongest_floor
-from recsys_jobs.promotion.night_context import parse_step
+from recsys_jobs.promotion.night_context import parse_night
 from recsys_jobs.publishing.promote_rollback import at_start
 from recsys_jobs.registry.fits import exam_fit
 from recsys_jobs.training.epochs import write
@@ -24,15 +24,15 @@ log = logging.getLogger(__name__)
 
 def main() -> None:
     """The step's command line."""
-    step = parse_step(__doc__ or "", with_floor=True)
-    if not step.floor and at_start(step):
-        step = parse_step(__doc__ or "", with_floor=True)  # another recipe may be in force now
-    cut, _ = exam_cut(step.run_date)
-    dataset = load_dataset(cut, step.settings)
-    if step.floor:
-        fit = strongest_floor(dataset, step.settings, step.tags(cut))
+    night = parse_night(__doc__ or "", with_floor=True)
+    if not night.floor and at_start(night.run_date):
+        night = parse_night(__doc__ or "", with_floor=True)  # another recipe may be in force now
+    cut, _ = exam_cut(night.run_date)
+    dataset = load_dataset(cut, night.settings)
+    if night.floor:
+        fit = strongest_floor(dataset, night.settings, night.tags(cut))
     else:
-        fit = exam_fit(dataset, recipe_called(step.recipe), step.settings.seed, step.tags(cut))
+        fit = exam_fit(dataset, recipe_called(night.recipe), night.settings.seed, night.tags(cut))
     log.info(
         "exam fit of %s as of %s: %s, %s epochs, run %s",
         fit.recipe.name,

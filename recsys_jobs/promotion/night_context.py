@@ -1,8 +1,13 @@
-"""What the steps of a night share: their command line, their configuration, their tags."""
+"""What everything that works on a night starts from: its date, its configuration, its recipe, its tags.
+
+Made in one place, for a night's own steps as for a person's commands: a configuration that asks for encoders from
+scratch names a kind, and only the night's own cut says which encoder that is.
+"""
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import logging
 from dataclasses import dataclass
 from datetime import date
@@ -14,8 +19,8 @@ from recsys_jobs.promotion.decision_log import recipe_in_force
 
 
 @dataclass(frozen=True)
-class Step:
-    """One step's call: the night's date, its configuration, the recipe that it is about."""
+class NightContext:
+    """A night's date, its configuration with its encoders resolved, and the recipe that it is about."""
 
     run_date: date
     settings: Settings
@@ -28,7 +33,13 @@ class Step:
         return own | lineage.tags(lineage.input_versions())
 
 
-def parse_step(doc: str, with_floor: bool = False) -> Step:
+def night_context(run_date: date, settings: Settings | None = None, recipe: str | None = None) -> NightContext:
+    """The context of the night of `run_date`: as configured unless `settings` are given, for the recipe in force."""
+    configured = load_settings() if settings is None else settings
+    return NightContext(run_date, night_settings(configured, run_date), recipe or recipe_in_force(run_date, configured))
+
+
+def parse_night(doc: str, with_floor: bool = False) -> NightContext:
     """Read a step's command line (`--run-date`, `--recipe`, maybe `--floor`) and set up its log."""
     parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--run-date", required=True, help="the night's date, YYYY-MM-DD")
@@ -37,6 +48,5 @@ def parse_step(doc: str, with_floor: bool = False) -> Step:
         parser.add_argument("--floor", action="store_true", help="fit the floor")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    run_date, settings = parse_date(arguments.run_date), load_settings()
-    recipe = arguments.recipe or recipe_in_force(run_date, settings)
-    return Step(run_date, night_settings(settings, run_date), recipe, getattr(arguments, "floor", False))
+    night = night_context(parse_date(arguments.run_date), recipe=arguments.recipe)
+    return dataclasses.replace(night, floor=getattr(arguments, "floor", False))

@@ -1,101 +1,114 @@
-"""The serving fit: what the gate decided to publish, fitted on the cut D, and registered.
+"""Which model a night publishes: its own fit, unless a person holds another or rejected this one (docs/models.md).
 
-The fit takes the exam fit's number of epochs.
-A floor is fitted and logged, but not registered: no alias ever points to it. What a night publishes is its
-own fit, unless a person holds another version in place or rejected this one (docs/models.md): then the fit
-is made and registered all the same.
+It is chosen once, by the step that fits, and written down (`manifest`). It is chosen again only where the log of
+decisions, the snapshot or MLflow says something else by now, and then among what is fitted already. The night's own
+fit is made and registered whatever is published, so that there is something to promote or to release to.
 """
 
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import NamedTuple
 
-from recsys_jobs.contracts.errors import JobError
+from recsys_jobs.data.content_hash import content_hash
 from recsys_jobs.data.dataset import Dataset
-from recsys_jobs.data.from_lake import load_dataset
-from recsys_jobs.lake.cuts import exam_cut
-from recsys_jobs.models.recipes import recipe as recipe_called
 from recsys_jobs.promotion import decision_log
 from recsys_jobs.promotion import serving_rules as promotions
-from recsys_jobs.promotion.decision_log import gate_decision
-from recsys_jobs.promotion.night_context import Step
-from recsys_jobs.ranking.slate_overlap import demand_overlap
+from recsys_jobs.promotion.decision_log import Row
+from recsys_jobs.promotion.night_context import NightContext
+from recsys_jobs.publishing import manifest
+from recsys_jobs.publishing.manifest import Manifest
+from recsys_jobs.publishing.serving_fits import check_overlap, floor_fit, night_fit, registered_version
 from recsys_jobs.registry import mlflow_client
-from recsys_jobs.registry.fits import EXAM, Fit, exam_fit, fit_of_run, serving_fit
-from recsys_jobs.registry.register import register_fit
-from recsys_jobs.training.epochs import read
-from recsys_jobs.training.recipe import Recipe
+from recsys_jobs.registry.fits import SERVING, Fit, fit_of_run
+from recsys_jobs.training import epochs
 
 log = logging.getLogger(__name__)
 
 
-def to_publish(step: Step, dataset: Dataset) -> tuple[Fit, int | None]:
-    """What this night publishes, with its registry version, None for a floor: the held one, else its own fit."""
+class Choice(NamedTuple):
+    """A model that a night may publish: the fit, and its registry version, None for a floor."""
+
+    fit: Fit
+    version: int | None
+
+
+def fit_night(night: NightContext, dataset: Dataset) -> Choice:
+    """Make, check and register the night's own fit; choose what the night publishes, and write it down."""
+    fit = night_fit(night, dataset, may_fit=True)
+    check_overlap(night, fit, dataset)
+    version = registered_version(night, fit, dataset, may_register=True)
+    registered = f"version {version}" if version else "not registered"
+    log.info("serving fit of %s: %s, %s", fit.recipe.name, fit.fingerprint, registered)
+    return _choose(night, dataset, may_fit=True, own=Choice(fit, version))
+
+
+def to_publish(night: NightContext, dataset: Dataset, *, may_fit: bool = False) -> Choice:
+    """What the night's manifest names; chosen again where that does not hold any more.
+
+    JobError where it would have to be fitted, unless it `may_fit`.
+    """
+    planned = manifest.current(night)
+    if planned is not None and _is_there(planned, dataset):
+        return Choice(fit_of_run(planned.run_id, dataset), planned.version)
+    return _choose(night, dataset, may_fit=may_fit)
+
+
+def _is_there(planned: Manifest, dataset: Dataset) -> bool:
+    """Whether the manifest is of this very snapshot, and MLflow still has its fit."""
+    if planned.inputs != content_hash(dataset):
+        log.info("the snapshot of %s was made again since its model was chosen", planned.run_date)
+        return False
+    if mlflow_client.find_run(planned.fingerprint, SERVING) is None:
+        log.info("MLflow no longer has the fit that was chosen, %s", planned.fingerprint)
+        return False
+    return True
+
+
+def _choose(night: NightContext, dataset: Dataset, *, may_fit: bool, own: Choice | None = None) -> Choice:
+    """What the log of decisions wants, written to the manifest; `own` is the night's own model, where it is known."""
     rows = decision_log.everything()
-    held = promotions.hold(rows, step.run_date)
+    held = promotions.hold(rows, night.run_date)
     if held is not None:
         log.info("%s holds: %s", held.row["kind"], held.row["reason"])
-        return _standing(step, dataset, held.version)
-    fit = night_fit(step, dataset)
-    version = registered_version(step, fit, dataset)
-    if version not in promotions.rejected(rows):
-        return fit, version
-    other = promotions.before(rows, version, until=step.run_date)
-    log.info("version %d was rejected: %s is published", version, f"version {other}" if other else "the floor")
-    return _standing(step, dataset, other)
+        choice = _standing(night, dataset, held.version, may_fit)
+    else:
+        choice = _unless_rejected(night, dataset, own or _own(night, dataset, may_fit), rows, may_fit)
+    manifest.write(_manifest(night, dataset, choice, rows))
+    what = f"version {choice.version}" if choice.version else "a floor"
+    log.info("to publish on %s: %s %s, %s", night.run_date, choice.fit.recipe.name, choice.fit.fingerprint, what)
+    return choice
 
 
-def _standing(step: Step, dataset: Dataset, version: int | None) -> tuple[Fit, int | None]:
+def _own(night: NightContext, dataset: Dataset, may_fit: bool) -> Choice:
+    fit = night_fit(night, dataset, may_fit=may_fit)
+    return Choice(fit, registered_version(night, fit, dataset, may_register=may_fit))
+
+
+def _unless_rejected(night: NightContext, dataset: Dataset, own: Choice, rows: list[Row], may_fit: bool) -> Choice:
+    """The night's own model; where it was rejected, the version that served before it."""
+    if own.version not in promotions.rejected(rows):
+        return own
+    other = promotions.before(rows, own.version, until=night.run_date)
+    log.info("version %d was rejected: %s is published", own.version, f"version {other}" if other else "the floor")
+    return _standing(night, dataset, other, may_fit)
+
+
+def _standing(night: NightContext, dataset: Dataset, version: int | None, may_fit: bool) -> Choice:
     """A version fitted before, over this night's users and items; the night's floor for None."""
     if version is None:
-        return _floor_fit(step, dataset, gate_decision(step.run_date, step.recipe)), None
-    return fit_of_run(mlflow_client.nights_version(version).run_id, dataset), version
+        return Choice(floor_fit(night, dataset, may_fit=may_fit), None)
+    return Choice(fit_of_run(mlflow_client.nights_version(version).run_id, dataset), version)
 
 
-def night_fit(step: Step, dataset: Dataset) -> Fit:
-    """The serving fit of what the gate decided on this night, found or made now."""
-    decision = gate_decision(step.run_date, step.recipe)
-    if decision["publishes"] != decision["recipe"]:
-        return _floor_fit(step, dataset, decision)
-    return _serving_fit(step, dataset, recipe_called(decision["publishes"]), decision["model_fingerprint"])
-
-
-def _floor_fit(step: Step, dataset: Dataset, decision: dict[str, Any]) -> Fit:
-    return _serving_fit(step, dataset, recipe_called(decision["floor"]), decision["floor_fingerprint"])
-
-
-def _serving_fit(step: Step, dataset: Dataset, recipe: Recipe, exam_fingerprint: str) -> Fit:
-    exam = _exam_run(exam_fingerprint)
-    tags = step.tags(step.run_date) | {"exam_run": exam.info.run_id}
-    return serving_fit(dataset, recipe, step.settings.seed, read(exam.data.params["epochs_fitted"]), tags)
-
-
-def _exam_run(fingerprint: str) -> Any:
-    """The exam fit's run, which says for how many epochs; JobError where MLflow has lost it."""
-    exam = mlflow_client.find_run(fingerprint, EXAM)
-    if exam is None:
-        raise JobError(
-            f"MLflow at {mlflow_client.tracking_uri()} has no exam fit {fingerprint}: "
-            "run python -m recsys_jobs.night.train again"
-        )
-    return exam
-
-
-def check_overlap(step: Step, fit: Fit, dataset: Dataset) -> None:
-    """Hold the serving fit against the exam fit that the gate judged; JobError where they disagree."""
-    cut, _ = exam_cut(step.run_date)
-    before = load_dataset(cut, step.settings)
-    exam = exam_fit(before, fit.recipe, step.settings.seed, step.tags(cut))
-    k, least = step.settings.k, step.settings.min_overlap
-    share = demand_overlap(exam.model, before, fit.model, dataset, k=k, least=least)
-    log.info("overlap: %.1f %% of the exam fit's places are filled alike", 100 * share)
-
-
-def registered_version(step: Step, fit: Fit, dataset: Dataset) -> int | None:
-    """The registry version of a fit that may be champion, registered now if it was not; None for a floor."""
-    decision = gate_decision(step.run_date, step.recipe)
-    if decision["publishes"] != decision["recipe"] or decision["recipe"] == decision["floor"]:
-        return None
-    known = mlflow_client.version_of(fit.run_id)
-    return known if known is not None else register_fit(step.run_date, fit, dataset)
+def _manifest(night: NightContext, dataset: Dataset, choice: Choice, rows: list[Row]) -> Manifest:
+    return Manifest(
+        run_date=str(night.run_date),
+        recipe=choice.fit.recipe.name,
+        fingerprint=choice.fit.fingerprint,
+        run_id=choice.fit.run_id,
+        version=choice.version,
+        epochs=epochs.write(choice.fit.epochs),
+        inputs=content_hash(dataset),
+        **manifest.grounds(night, rows)._asdict(),
+    )

@@ -1,7 +1,8 @@
 """What a person may do about the version that serves: promote one, roll back, release; and what was cut off.
 
 Each is a row in `promotions` first; then the latest night is published again from the version it names,
-and the alias follows. A row that is still open is what a kill left: whoever comes next finishes it.
+and the alias follows. Nothing is trained for that but the floor, where a rollback falls to it and no night has
+published it. A row that is still open is what a kill left: whoever comes next finishes it.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from datetime import date, timedelta
 
 from recsys_jobs.contracts.errors import JobError, UsageError
 from recsys_jobs.contracts.fault_injection import kill_point
-from recsys_jobs.contracts.settings import Settings
+from recsys_jobs.contracts.settings import Settings, load_settings
 from recsys_jobs.contracts.tables import RECOMMENDATIONS
 from recsys_jobs.lake import delta
 from recsys_jobs.promotion import decision_log, manual_alias
 from recsys_jobs.promotion import serving_rules as promotions
 from recsys_jobs.promotion.decision_log import Row
-from recsys_jobs.promotion.night_context import Step
+from recsys_jobs.promotion.night_context import night_context
 from recsys_jobs.publishing import publish_intent
 from recsys_jobs.registry import mlflow_client
 
@@ -68,15 +69,15 @@ def release(reason: str, settings: Settings) -> None:
         log.info("%s", why)
 
 
-def at_start(step: Step) -> bool:
+def at_start(run_date: date) -> bool:
     """Finish what was cut off, and take over what a person did in MLflow; whether the latter has changed the recipe."""
     with delta.writer_lock(publish_intent.LOCK):
         try:
-            _finish_all(step.settings)
+            _finish_all(load_settings())  # as configured: an older night has encoders of its own
         except (JobError, UsageError) as error:
             log.error("given up, and the night goes on: %s", error)
         last = max(delta.dates(RECOMMENDATIONS), default=None)
-        return (last is None or step.run_date > last) and manual_alias.take_over(step.run_date)
+        return (last is None or run_date > last) and manual_alias.take_over(run_date)
 
 
 def _ready(settings: Settings) -> date:
@@ -138,11 +139,11 @@ def _finish(row: Row, settings: Settings) -> None:
     from recsys_jobs.publishing.stage_slates import stage_night
 
     night = row["effective_date"]
-    step = Step(night, settings, decision_log.judged_recipe(night))
     try:
+        context = night_context(night, settings, decision_log.judged_recipe(night))
         if row["kind"] != "publish":
-            stage_night(step)
-        publish(step)
+            stage_night(context, may_fit=row["model_version"] is None)  # a floor that no night had to publish yet
+        publish(context)
     except (JobError, UsageError) as error:
         decision_log.give_up(row, str(error))
         raise

@@ -1,13 +1,14 @@
 """Audits what is staged and publishes it: the intent to `promotions`, one commit a table, then the alias.
 
-A reader sees the night before or this
-night, never half of one. If the audit fails nothing is written, and what was published stands. A run that
-was killed anywhere in between is done again from what is staged, and ends where it would have ended.
+A reader sees the night before or this night, never half of one. If the audit fails nothing is written, and what
+was published stands. A run that was killed anywhere in between is done again from what is staged, and ends where it
+would have ended. Nothing is ever fitted here.
 """
 
 from __future__ import annotations
 
 import logging
+from datetime import date
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,79 +25,84 @@ from recsys_jobs.contracts.tables import (
 )
 from recsys_jobs.lake import delta, staging
 from recsys_jobs.promotion import decision_log
-from recsys_jobs.promotion import serving_rules as promotions
-from recsys_jobs.promotion.night_context import Step
-from recsys_jobs.publishing import publish_intent
+from recsys_jobs.promotion.night_context import NightContext
+from recsys_jobs.publishing import manifest, publish_intent
 from recsys_jobs.publishing.blocklist import blocked
+from recsys_jobs.publishing.manifest import Manifest
 
 _BESIDE = (PUBLICATIONS, POPULAR_ITEMS, SIMILAR_ITEMS)  # what goes with the slates
 log = logging.getLogger(__name__)
 
 
-def publish(step: Step) -> None:
+def publish(night: NightContext) -> None:
     """Audit, write the intent, commit the tables, the slates last, move the alias; safe to repeat at any point.
 
     The caller holds `delta.writer_lock(publish_intent.LOCK)`.
     """
-    slates = _staged(step)
-    _audit(step, slates)
-    intended = publish_intent.of(step, slates)
+    slates = _staged(night)
+    _audit(night, slates)
+    intended = publish_intent.of(night, slates)
     kill_point("publish:intent")
-    _commit(step, slates)
+    _commit(night, slates)
     kill_point("publish:tables")
     publish_intent.move_aliases(intended)
     kill_point("publish:alias")
     if intended["completed_at"] is None:
         decision_log.complete(intended)
-    staging.clear(step.run_date)
+    staging.clear(night.run_date)
     kill_point("publish:cleared")
 
 
-def commit(step: Step) -> None:
+def commit(night: NightContext) -> None:
     """Audit what is staged and commit it, deciding nothing: no alias moves. Under the same lock."""
-    slates = staging.read(RECOMMENDATIONS, step.run_date)
-    _audit(step, slates)
-    _commit(step, slates)
-    staging.clear(step.run_date)
+    slates = staging.read(RECOMMENDATIONS, night.run_date)
+    _audit(night, slates)
+    _commit(night, slates)
+    staging.clear(night.run_date)
 
 
-def _commit(step: Step, slates: pa.Table) -> None:
+def _commit(night: NightContext, slates: pa.Table) -> None:
     for table in _BESIDE:
-        delta.replace_date(table, step.run_date, staging.read(table, step.run_date))
-    delta.replace_date(RECOMMENDATIONS, step.run_date, slates)
+        delta.replace_date(table, night.run_date, staging.read(table, night.run_date))
+    delta.replace_date(RECOMMENDATIONS, night.run_date, slates)
     users = len(pc.unique(slates["user_id"]))
-    log.info("published %d rows for %d users as of %s", slates.num_rows, users, step.run_date)
+    log.info("published %d rows for %d users as of %s", slates.num_rows, users, night.run_date)
 
 
-def _staged(step: Step) -> pa.Table:
+def _staged(night: NightContext) -> pa.Table:
     """The staged slates; made again where somebody decided otherwise since, or published them already."""
-    if not _stands(step):
+    planned = manifest.current(night)
+    if planned is None or not _is_staged(planned, night.run_date):
         from recsys_jobs.publishing.stage_slates import stage_night
 
         log.info("no slates are staged that may be published now: making them again")
-        stage_night(step)
-    return staging.read(RECOMMENDATIONS, step.run_date)
+        stage_night(night)
+    return staging.read(RECOMMENDATIONS, night.run_date)
 
 
-def _stands(step: Step) -> bool:
-    """Whether what is staged is whole, and what the log of decisions wants to serve."""
-    if not all(staging.is_whole(table, step.run_date) for table in (*_BESIDE, RECOMMENDATIONS)):
+def _is_staged(planned: Manifest, run_date: date) -> bool:
+    """Whether all tables are staged whole, from the model that the night is to publish.
+
+    The slates are staged first and `publications` last: both of one model, and so is what lies between.
+    """
+    if not all(staging.is_whole(table, run_date) for table in (*_BESIDE, RECOMMENDATIONS)):
         return False
-    rows, version = decision_log.everything(), publish_intent.version_of(staging.read(RECOMMENDATIONS, step.run_date))
-    held = promotions.hold(rows, step.run_date)
-    return version == held.version if held else version not in promotions.rejected(rows)
+    staged = [staging.read(table, run_date) for table in (RECOMMENDATIONS, PUBLICATIONS)]
+    fingerprints = {fingerprint for rows in staged for fingerprint in pc.unique(rows["model_fingerprint"]).to_pylist()}
+    versions = {publish_intent.version_of(rows) for rows in staged}
+    return fingerprints == {planned.fingerprint} and versions == {planned.version}
 
 
-def _audit(step: Step, slates: pa.Table) -> None:
-    owned = delta.read_date(INTERACTIONS, step.run_date, ["user_id", "item_id"])
-    contents = delta.read_date(CONTENTS, step.run_date, ["item_id", "modality"])
+def _audit(night: NightContext, slates: pa.Table) -> None:
+    owned = delta.read_date(INTERACTIONS, night.run_date, ["user_id", "item_id"])
+    contents = delta.read_date(CONTENTS, night.run_date, ["item_id", "modality"])
     eligible = contents.filter(pc.equal(contents["modality"], "text"))["item_id"]
-    allowed_I = ~blocked(step.run_date, eligible.to_pylist())
+    allowed_I = ~blocked(night.run_date, eligible.to_pylist())
     audit_recommendations(
         slates,
         owned=owned,
         eligible=eligible.filter(pa.array(allowed_I)),
-        k=step.settings.k,
-        min_coverage=step.settings.min_published_coverage,
-        run_date=step.run_date,
+        k=night.settings.k,
+        min_coverage=night.settings.min_published_coverage,
+        run_date=night.run_date,
     )

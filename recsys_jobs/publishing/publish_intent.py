@@ -17,25 +17,25 @@ from recsys_jobs.lake.code_version import code_version
 from recsys_jobs.promotion import decision_log, manual_alias
 from recsys_jobs.promotion import serving_rules as promotions
 from recsys_jobs.promotion.decision_log import Row
-from recsys_jobs.promotion.night_context import Step
+from recsys_jobs.promotion.night_context import NightContext
 from recsys_jobs.registry import mlflow_client
 
 LOCK = "publish"  # held by whatever changes what serves
 log = logging.getLogger(__name__)
 
 
-def of(step: Step, slates: pa.Table) -> Row:
+def of(night: NightContext, slates: pa.Table) -> Row:
     """The row that says what this night publishes, and whether `champion` follows; appended if need be.
 
     An open one is taken up again, and a closed one that nothing has changed since stands as it is.
     """
-    rows, wanted = decision_log.everything(), _wanted(step, slates)
-    of_night = [row for row in rows if row["kind"] == "publish" and row["effective_date"] == step.run_date]
+    rows, wanted = decision_log.everything(), _wanted(night, slates)
+    of_night = [row for row in rows if row["kind"] == "publish" and row["effective_date"] == night.run_date]
     for row in promotions.unfinished(of_night):
         if row["model_fingerprint"] == wanted["model_fingerprint"]:
             return row
         decision_log.give_up(row, "other slates were made for this night")
-    moves = _moves_alias(step, wanted["model_version"], rows)
+    moves = _moves_alias(night, wanted["model_version"], rows)
     same = [r for r in of_night if r["model_fingerprint"] == wanted["model_fingerprint"] and r["decision"] == "passed"]
     if same and not (moves and mlflow_client.champion() != wanted["model_version"]):
         return same[-1] | {"moves_alias": moves}
@@ -48,36 +48,36 @@ def version_of(slates: pa.Table) -> int | None:
     return None if version is None else int(version)
 
 
-def _wanted(step: Step, slates: pa.Table) -> Row:
+def _wanted(night: NightContext, slates: pa.Table) -> Row:
     version = version_of(slates)
     recipe = mlflow_client.nights_version(version).tags["recipe"] if version else slates["model_name"][0].as_py()
-    held = promotions.hold(decision_log.everything(), step.run_date)
+    held = promotions.hold(decision_log.everything(), night.run_date)
     return {
         "kind": "publish",
-        "effective_date": step.run_date,
+        "effective_date": night.run_date,
         "recipe": recipe,
         "model_fingerprint": slates["model_fingerprint"][0].as_py(),
         "model_version": version,
         "decision": "passed",
         "publishes": recipe,
-        "reason": (held.row if held else decision_log.gate_decision(step.run_date, step.recipe))["reason"],
+        "reason": (held.row if held else decision_log.gate_decision(night.run_date, night.recipe))["reason"],
         "lineage": json.dumps({"code_version": code_version()}),
         "completed_at": None,
     }
 
 
-def _moves_alias(step: Step, version: int | None, rows: list[Row]) -> bool:
+def _moves_alias(night: NightContext, version: int | None, rows: list[Row]) -> bool:
     """Whether `champion` follows: on the latest night alone, and not where a person moved it meanwhile.
 
     A floor has no version and leaves the alias alone, unless a person took the last version away.
     """
-    last = max(delta.dates(RECOMMENDATIONS), default=step.run_date)
-    if last > step.run_date:
+    last = max(delta.dates(RECOMMENDATIONS), default=night.run_date)
+    if last > night.run_date:
         log.info(
             "%s stays: the night of %s is published, and an older one moves no alias", mlflow_client.CHAMPION, last
         )
         return False
-    if version is None and promotions.hold(rows, step.run_date) is None:
+    if version is None and promotions.hold(rows, night.run_date) is None:
         log.info("the floor is published: no alias moves")
         return False
     moved_to = manual_alias.moved(rows)

@@ -14,11 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys_jobs.contracts.errors import JobError
-from recsys_jobs.contracts.settings import load_settings
 from recsys_jobs.contracts.tables import RECOMMENDATIONS
 from recsys_jobs.data.from_lake import load_dataset
 from recsys_jobs.lake import delta, lineage
-from recsys_jobs.promotion.night_context import Step
+from recsys_jobs.promotion.night_context import night_context
 from recsys_jobs.publishing import publish_intent
 from recsys_jobs.publishing.publish import commit
 from recsys_jobs.publishing.stage_slates import stage
@@ -32,12 +31,12 @@ def republish_latest() -> date:
     with delta.writer_lock(publish_intent.LOCK):
         run_date = latest_night()
         published, versions = published_model(run_date), lineage.input_versions()
-        step = Step(run_date, load_settings(), recipe="")
+        night = night_context(run_date)
         with delta.pinned(versions):
-            dataset = load_dataset(run_date, step.settings)
+            dataset = load_dataset(run_date, night.settings)
             fit = kept_fit(published["model_fingerprint"], dataset, run_date)
-            stage(step, dataset, fit, published["model_version"], versions)
-        commit(step)
+            stage(night, dataset, fit, published["model_version"], versions)
+        commit(night)
     log.info("no alias moved: %s of %s stands as it was", fit.recipe.name, run_date)
     return run_date
 

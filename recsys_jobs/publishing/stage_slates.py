@@ -18,7 +18,7 @@ from recsys_jobs.data.dataset import Bools, Dataset, Ints
 from recsys_jobs.data.from_lake import load_dataset
 from recsys_jobs.lake import delta, lineage, staging
 from recsys_jobs.lake.code_version import code_version
-from recsys_jobs.promotion.night_context import Step
+from recsys_jobs.promotion.night_context import NightContext
 from recsys_jobs.publishing.blocklist import blocked
 from recsys_jobs.publishing.choose_model import to_publish
 from recsys_jobs.ranking import top_k
@@ -29,40 +29,42 @@ from recsys_jobs.training.epochs import total
 log = logging.getLogger(__name__)
 
 
-def stage_night(step: Step) -> None:
-    """Stage what this night is to publish."""
+def stage_night(night: NightContext, *, may_fit: bool = False) -> None:
+    """Stage what this night is to publish. JobError where that is not fitted yet, unless it `may_fit`: no night may."""
     versions = lineage.input_versions()
     with delta.pinned(versions):  # what is recorded is what was read
-        dataset = load_dataset(step.run_date, step.settings)
-        stage(step, dataset, *to_publish(step, dataset), versions)
+        dataset = load_dataset(night.run_date, night.settings)
+        stage(night, dataset, *to_publish(night, dataset, may_fit=may_fit), versions)
 
 
-def stage(step: Step, dataset: Dataset, fit: Fit, version: int | None, versions: lineage.Versions) -> None:
+def stage(night: NightContext, dataset: Dataset, fit: Fit, version: int | None, versions: lineage.Versions) -> None:
     """Write the shards of what this night publishes, nothing of the blocklist in it, and of what it was made from."""
     began = time.monotonic()
-    blocked_I = blocked(step.run_date, dataset.items)
+    blocked_I = blocked(night.run_date, dataset.items)
     same: dict[str, Any] = {
-        "run_date": step.run_date,
+        "run_date": night.run_date,
         "model_name": registered_name() if version else fit.recipe.name,
         "model_version": version,
         "model_fingerprint": fit.fingerprint,
     }
-    rows = staging.write(RECOMMENDATIONS, step.run_date, _slates(fit, dataset, step.settings.k, blocked_I, same))
+    rows = staging.write(RECOMMENDATIONS, night.run_date, _slates(fit, dataset, night.settings.k, blocked_I, same))
     log.info("recommendations: %d rows for %d users in %.1f s", rows, len(dataset.users), time.monotonic() - began)
-    rows = staging.write(SIMILAR_ITEMS, step.run_date, _similar(fit, dataset, step.settings.similar_k, blocked_I, same))
+    rows = staging.write(
+        SIMILAR_ITEMS, night.run_date, _similar(fit, dataset, night.settings.similar_k, blocked_I, same)
+    )
     log.info("similar_items: %d rows for %d items", rows, len(dataset.items))
-    staging.write(POPULAR_ITEMS, step.run_date, [_popular(dataset, step, blocked_I)])
+    staging.write(POPULAR_ITEMS, night.run_date, [_popular(dataset, night, blocked_I)])
     made_from = lineage.Publication(
         **same,
         recipe=fit.recipe.name,
         run_id=fit.run_id,
-        seed=step.settings.seed,
+        seed=night.settings.seed,
         epochs=total(fit.epochs),
-        settings=step.settings,
+        settings=night.settings,
         delta_versions=versions,
         code_version=code_version(),
     )
-    staging.write(PUBLICATIONS, step.run_date, [lineage.publication_row(made_from, len(dataset.users))])
+    staging.write(PUBLICATIONS, night.run_date, [lineage.publication_row(made_from, len(dataset.users))])
 
 
 def _slates(fit: Fit, dataset: Dataset, k: int, blocked_I: Bools, same: dict[str, Any]) -> Iterator[pa.Table]:
@@ -100,15 +102,15 @@ def _filled(item_BK: Ints, count_B: Ints) -> tuple[Ints, Ints, Bools]:
     return row, place + 1, kept_BK
 
 
-def _popular(dataset: Dataset, step: Step, blocked_I: Bools) -> pa.Table:
+def _popular(dataset: Dataset, night: NightContext, blocked_I: Bools) -> pa.Table:
     """The items that most people had, ties by id; the slate for people we do not know."""
-    best_K, users_K = top_k.popular_items(dataset, step.settings.k, blocked_items=np.flatnonzero(blocked_I))
+    best_K, users_K = top_k.popular_items(dataset, night.settings.k, blocked_items=np.flatnonzero(blocked_I))
     columns = {
         "rank": pa.array(np.arange(1, len(best_K) + 1), pa.int32()),
         "item_id": pa.array([dataset.items[i] for i in best_K], pa.string()),
         "users": pa.array(users_K, pa.int64()),
     }
-    return _with(columns, {"run_date": step.run_date}, len(best_K))
+    return _with(columns, {"run_date": night.run_date}, len(best_K))
 
 
 def _with(columns: dict[str, pa.Array], same: dict[str, Any], rows: int) -> pa.Table:

@@ -10,7 +10,6 @@ from datetime import date, timedelta
 
 from recsys_jobs.challenges.challenge import challenge
 from recsys_jobs.contracts.settings import Settings
-from recsys_jobs.embed.night_encoders import night_settings
 from recsys_jobs.models.tuned_recipes import is_tuned, root
 from recsys_jobs.promotion import decision_log
 from recsys_jobs.promotion.decision_log import Row
@@ -28,7 +27,7 @@ def confirm(winner: Recipe, run_date: date, settings: Settings) -> str:
         )
     if decision_log.recipe_in_force(run_date, settings) == winner.name:
         return f"{winner.name} is in force on {run_date} already"
-    verdicts = challenge([winner.name], run_date, night_settings(settings, run_date))
+    verdicts = challenge([winner.name], run_date, settings)
     return next(one.reason for one in verdicts if one.challenger.fit.recipe.name == winner.name)
 
 

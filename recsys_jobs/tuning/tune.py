@@ -55,11 +55,11 @@ def tune(call: Call) -> str:
 
 def searched(recipe: Recipe, night: Night, budget: Budget) -> Study:
     """The recipe's study on the cut of this night, after as many more trials as the budget lets it have."""
-    fingerprint, seed = study_fingerprint(recipe, night), night.step.settings.seed
+    fingerprint, seed = study_fingerprint(recipe, night), night.context.settings.seed
     use_all_cores()
     with delta.writer_lock(f"tuning-{recipe.name}"):  # two searches would take each other's trials for killed ones
         study = open_study(f"{recipe.name}-{night.cut}-{fingerprint}")
-        kept = record.Search(study, recipe, fingerprint, night.step.tags(night.cut))
+        kept = record.Search(study, recipe, fingerprint, night.context.tags(night.cut))
         before = len(finished(study))
         _tell_plan(kept, night, budget)
         record.log_trials(kept)
@@ -78,7 +78,7 @@ def _on_trial(kept: record.Search, trial: FrozenTrial) -> None:
 
 def study_fingerprint(recipe: Recipe, night: Night) -> str:
     """What makes two searches one: the data, the recipe, the seed, and the sources of its fit and of the search."""
-    parts = [model_fingerprint(night.dataset, recipe, night.step.settings.seed, None), *map(sources_hash, _SOURCES)]
+    parts = [model_fingerprint(night.dataset, recipe, night.context.settings.seed, None), *map(sources_hash, _SOURCES)]
     return hashlib.sha256("-".join(parts).encode()).hexdigest()[:16]
 
 

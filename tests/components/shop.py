@@ -18,7 +18,7 @@ from recsys_jobs.data.from_lake import load_dataset
 from recsys_jobs.lake import lineage
 from recsys_jobs.lake.delta import arrow_schema
 from recsys_jobs.models.recipes import recipe
-from recsys_jobs.promotion.night_context import Step
+from recsys_jobs.promotion.night_context import night_context
 from recsys_jobs.publishing.publish import commit
 from recsys_jobs.publishing.stage_slates import stage
 from recsys_jobs.registry.fits import Fit, serving_fit
@@ -104,7 +104,7 @@ def publish(day: date, family: str, version: int | None = None) -> Fit:
     dataset = load_dataset(day, SETTINGS)
     tags = {"run_date": str(day), "cut": str(day), "lake": "shop"}
     fit = serving_fit(dataset, recipe(family), 0, 2, tags)
-    step = Step(day, SETTINGS, family)
-    stage(step, dataset, fit, version, lineage.input_versions())
-    commit(step)
+    night = night_context(day, SETTINGS, family)
+    stage(night, dataset, fit, version, lineage.input_versions())
+    commit(night)
     return fit

@@ -21,6 +21,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from recsys_jobs.contracts.night_steps import STEPS
 from recsys_jobs.contracts.settings import ROOT, Settings
 from recsys_jobs.contracts.tables import CONTENTS, CUTS, INTERACTIONS, RECOMMENDATIONS
 from recsys_jobs.embed import store
@@ -40,7 +41,8 @@ gate_margin = 100.0
 min_coverage_ratio = 0.0
 min_overlap = 0.0
 """
-JOBS = ("train", "train --floor", "evaluate", "fit_serving", "top_k", "publish")
+# the torch side's tasks, from the exam fits to the published slates
+JOBS = tuple(task for task, step in STEPS.items() if "recsys_jobs.night." in step.module and step.kill_points)
 
 
 def places(home: Path) -> dict[str, str]:
@@ -93,11 +95,11 @@ def run_night(night: date, *arguments: str) -> None:
         run_job(job, night, *arguments)
 
 
-def run_job(job: str, night: date, *arguments: str) -> None:
-    """One job of a night, in this process."""
-    name, *more = job.split()
-    with mock.patch.object(sys, "argv", [name, "--run-date", str(night), *more, *arguments]):
-        importlib.import_module(f"recsys_jobs.night.{name}").main()
+def run_job(task: str, night: date, *arguments: str) -> None:
+    """One task of a night, in this process."""
+    step = STEPS[task]
+    with mock.patch.object(sys, "argv", step.command(str(night), *arguments)):
+        importlib.import_module(step.module).main()
 
 
 def killed(point: str, *command: str) -> None:

@@ -66,7 +66,7 @@ def test_the_plan_is_one_fit_a_recipe_the_one_in_force_first(capsys: pytest.Capt
 def test_fits_read_the_cut_before_the_first_window_and_one_that_cannot_fit_says_why(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    shop.run_job("evaluate", LATE)  # a night that measured, whose rows must stay
+    shop.run_job("evaluate.gate", LATE)  # a night that measured, whose rows must stay
     with caplog.at_level(logging.WARNING):
         job("fit", LATE)
     assert "sage_fm_end_to_end_small is skipped: sage_fm_end_to_end_small encodes by itself" in caplog.text
@@ -126,7 +126,7 @@ def test_the_same_bake_off_again_trains_nothing_and_writes_the_same_rows() -> No
 
 def test_a_night_that_is_measured_again_leaves_the_bake_off_alone() -> None:
     before = delta.read_date(MODEL_METRICS, LATE).to_pylist()
-    shop.run_job("evaluate", LATE)
+    shop.run_job("evaluate.gate", LATE)
     assert delta.read_date(MODEL_METRICS, LATE).to_pylist() == before
 
 

@@ -67,7 +67,7 @@ def test_killed_after_the_commit_the_night_is_whole_and_the_alias_waits() -> Non
 def test_killed_between_table_and_alias_the_next_night_finishes_it() -> None:
     publish_killed("publish:tables")
     assert shop.aliases() == (1, None)
-    shop.run_job("train", NIGHTS[2])
+    shop.run_job("train.recipe", NIGHTS[2])
     assert (open_rows(), shop.aliases()) == ([], (2, 1))
     assert [row["kind"] for row in decision_log.everything()] == ["gate", "publish", "gate", "publish"]
     assert "by_hand" not in {row["kind"] for row in decision_log.everything()}
@@ -76,7 +76,7 @@ def test_killed_between_table_and_alias_the_next_night_finishes_it() -> None:
 def test_killed_after_all_is_done_and_before_success_is_reported_a_retry_finds_it_done() -> None:
     before = shop.slates(SECOND)
     publish_killed("publish:cleared")  # nothing is staged any more
-    shop.run_job("publish", SECOND)
+    shop.run_job("recommend.publish", SECOND)
     assert shop.slates(SECOND) == before
     assert (open_rows(), shop.aliases()) == ([], (2, 1))
 
@@ -104,7 +104,7 @@ def test_a_fit_killed_before_it_is_kept_is_made_again_from_its_checkpoint() -> N
     night = NIGHTS[3]
     shop.killed("exam:logged", "recsys_jobs.night.train", "--run-date", str(night))
     [checkpoint] = (var_dir() / "checkpoints").iterdir()
-    shop.run_job("train", night)
+    shop.run_job("train.recipe", night)
     assert mlflow_client.find_run(checkpoint.name, "exam") is not None
     assert not checkpoint.exists()
 
@@ -114,7 +114,7 @@ def test_an_exam_killed_before_its_verdict_is_held_again_and_ends_alike() -> Non
     shop.killed("model_metrics:after", "recsys_jobs.night.evaluate", "--run-date", str(night))
     with pytest.raises(JobError, match=f"no decision on sage_fm_debug for {night}"):
         decision_log.gate_decision(night, "sage_fm_debug")
-    shop.run_job("evaluate", night)
+    shop.run_job("evaluate.gate", night)
     assert decision_log.gate_decision(night, "sage_fm_debug")["decision"] == "passed"
     rows = delta.read_date(MODEL_METRICS, night, list(MODEL_METRICS.key)).to_pylist()
     assert len(rows) == len({tuple(row.values()) for row in rows})

@@ -13,15 +13,16 @@ from pathlib import Path
 
 import pytest
 
+from recsys_jobs.contracts.night_steps import STEPS
 from recsys_jobs.contracts.settings import ROOT
-from tests.components.shop_nights import NIGHTS, open_shop, places, run_job, run_night, slates
+from tests.components.shop_nights import JOBS, NIGHTS, open_shop, places, run_job, run_night, slates
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 FIRST, SECOND = NIGHTS[:2]
 
 
-def job(name: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", f"recsys_jobs.night.{name}", "--run-date", str(SECOND), *arguments]
+def job(task: str, **more: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", *STEPS[task].command(str(SECOND))]
     environment = os.environ | {"PYTHONPATH": str(ROOT)} | more
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=ROOT)
 
@@ -56,16 +57,16 @@ def test_a_full_disk_is_one_clear_line_and_the_next_run_recovers(
     open_shop(small_disk)
     run_night(FIRST)
     before = slates(FIRST)
-    for step in ("train", "train --floor", "evaluate", "serve"):
-        run_job(step, SECOND)
-    for step in ("top_k", "publish"):
+    for task in JOBS[:-2]:
+        run_job(task, SECOND)
+    for task in JOBS[-2:]:
         ballast = fill(small_disk)
-        done = job(step)
+        done = job(task)
         ballast.unlink()
         assert done.returncode == 1, done.stderr
         assert done.stderr.strip().splitlines()[-1].startswith("error: no space left on the device: free some")
         assert slates(FIRST).equals(before)
-        run_job(step, SECOND)
+        run_job(task, SECOND)
     assert slates(SECOND).num_rows == before.num_rows
 
 
@@ -86,7 +87,7 @@ def away(tmp_path: Path, port: int, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_a_server_that_stays_away_is_one_clear_line(away: str) -> None:
-    done = job("train", MLFLOW_TRACKING_URI=away, MLFLOW_HTTP_REQUEST_MAX_RETRIES="1")
+    done = job("train.recipe", MLFLOW_TRACKING_URI=away, MLFLOW_HTTP_REQUEST_MAX_RETRIES="1")
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith(f"error: the MLflow server {away} does not answer")
 

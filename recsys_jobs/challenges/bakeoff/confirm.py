@@ -18,7 +18,6 @@ from recsys_jobs.challenges.challenge import Verdict, challenge
 from recsys_jobs.contracts.lake_lock import run_step
 from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.contracts.tables import RECOMMENDATIONS
-from recsys_jobs.embed.night_encoders import night_settings
 from recsys_jobs.lake import delta, model_metrics
 from recsys_jobs.promotion.measure import metric_rows
 
@@ -30,7 +29,7 @@ def confirm(call: Call, ranking: Ranking) -> str:
     """Challenge the recipe in force with the nominated one; write what came of it; return it as a sentence."""
     name, said, rows = ranking.nominated, ranking.reason, list[Row]()
     if name and decides(call.run_date, delta.dates(RECOMMENDATIONS)):
-        verdict = _challenged(name, call.run_date, night_settings(call.settings, call.run_date))
+        verdict = _challenged(name, call.run_date, call.settings)
         said, rows = verdict.reason, _rows(call.run_date, verdict, call.settings)
     elif name:
         said = f"{ranking.reason}; {call.run_date} is a week older than the last night: nothing is put in force"

@@ -16,14 +16,13 @@ from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.data.dataset import Dataset
 from recsys_jobs.data.from_lake import load_dataset, load_holdout
 from recsys_jobs.data.holdout import Holdout
-from recsys_jobs.embed.night_encoders import night_settings
 from recsys_jobs.evaluation.top_k_evaluation import ExamResult
 from recsys_jobs.lake.cuts import exam_cut
 from recsys_jobs.models.recipes import recipe as recipe_called
 from recsys_jobs.models.servable_terms import terms
 from recsys_jobs.promotion.decision_log import recipe_in_force
 from recsys_jobs.promotion.measure import examined
-from recsys_jobs.promotion.night_context import Step
+from recsys_jobs.promotion.night_context import NightContext, night_context
 from recsys_jobs.registry import mlflow_client
 from recsys_jobs.registry.fingerprint import model_fingerprint
 from recsys_jobs.registry.fits import EXAM, Fit, exam_fit
@@ -48,9 +47,9 @@ class Skipped(NamedTuple):
 
 
 class Night(NamedTuple):
-    """The night whose holdout ranks: how its steps are called, its cut H, and what is known there."""
+    """The night whose holdout ranks: its context, its cut H, and what is known there."""
 
-    step: Step
+    context: NightContext
     cut: date
     dataset: Dataset
 
@@ -63,21 +62,21 @@ def recipe_names(run_date: date, asked: Iterable[str], settings: Settings) -> li
 
 def load_night(night: date, settings: Settings) -> Night:
     """What the fits of the ranking window read: the cut H of its night, and nothing after it."""
-    own = night_settings(settings, night)
+    context = night_context(night, settings)
     cut, _ = exam_cut(night)
-    return Night(Step(night, own, recipe_in_force(night, settings)), cut, load_dataset(cut, own))
+    return Night(context, cut, load_dataset(cut, context.settings))
 
 
 def fit_or_skip(name: str, night: Night) -> Fit | Skipped:
     """The recipe's exam fit, found or made, or why it cannot be made of this data."""
-    recipe, seed = recipe_called(name), night.step.settings.seed
+    recipe, seed = recipe_called(name), night.context.settings.seed
     fingerprint = model_fingerprint(night.dataset, recipe, seed, None)
     if mlflow_client.find_run(fingerprint, EXAM):
-        return exam_fit(night.dataset, recipe, seed, night.step.tags(night.cut))
+        return exam_fit(night.dataset, recipe, seed, night.context.tags(night.cut))
     if before := mlflow_client.find_run(fingerprint, SKIPPED):
         return _told(Skipped(name, before.data.tags[REASON]))
     try:
-        return exam_fit(night.dataset, recipe, seed, night.step.tags(night.cut))
+        return exam_fit(night.dataset, recipe, seed, night.context.tags(night.cut))
     except (JobError, UsageError) as error:
         with mlflow_client.new_run(f"{name} skipped {night.cut}", SKIPPED, fingerprint, _tags(night, name, error)):
             return _told(Skipped(name, str(error)))
@@ -85,20 +84,20 @@ def fit_or_skip(name: str, night: Night) -> Fit | Skipped:
 
 def sit(names: Iterable[str], night: Night) -> tuple[list[Entrant], list[Skipped]]:
     """Every recipe's exam on the ranking window, and those that have none."""
-    holdout = load_holdout(night.step.run_date, night.cut, night.dataset)
+    holdout = load_holdout(night.context.run_date, night.cut, night.dataset)
     found = [fit_or_skip(name, night) for name in names]
     entrants = [_examined(one, night, holdout) for one in found if isinstance(one, Fit)]
     return entrants, [one for one in found if isinstance(one, Skipped)]
 
 
 def _examined(fit: Fit, night: Night, holdout: Holdout) -> Entrant:
-    result = examined(fit, night.dataset, holdout, night.step.settings)
-    registers = fit.recipe.name in night.step.settings.floors or bool(terms(fit.model))
+    result = examined(fit, night.dataset, holdout, night.context.settings)
+    registers = fit.recipe.name in night.context.settings.floors or bool(terms(fit.model))
     return Entrant(fit, result, result.finite and registers)
 
 
 def _tags(night: Night, name: str, error: Exception) -> dict[str, str]:
-    return night.step.tags(night.cut) | {"recipe": name, REASON: str(error)}
+    return night.context.tags(night.cut) | {"recipe": name, REASON: str(error)}
 
 
 def _told(skipped: Skipped) -> Skipped:

@@ -39,16 +39,16 @@ def ranked(call: Call) -> Ranked:
     for one in skipped:
         if one.recipe == in_force:
             raise JobError(f"the recipe in force cannot be fitted, so nothing is measured against it: {one.reason}")
-    return Ranked(rank(entrants, in_force, night.step.settings), skipped, in_force, night)
+    return Ranked(rank(entrants, in_force, night.context.settings), skipped, in_force, night)
 
 
 def write(run_date: date, found: Ranked) -> None:
     """Write the table of a ranking to `model_metrics`, MLflow and the log."""
-    step, ranking = found.night.step, found.ranking
-    record.write(run_date, ranking, found.in_force, step.settings)
-    rows = record.table(ranking, found.skipped, found.in_force, step.settings.k)
-    tags = step.tags(found.night.cut) | {"run_date": str(run_date), "ranked_on": str(step.run_date)}
-    record.log_run(tags, rows, ranking.reason, step.settings.k)
+    context, ranking = found.night.context, found.ranking
+    record.write(run_date, ranking, found.in_force, context.settings)
+    rows = record.table(ranking, found.skipped, found.in_force, context.settings.k)
+    tags = context.tags(found.night.cut) | {"run_date": str(run_date), "ranked_on": str(context.run_date)}
+    record.log_run(tags, rows, ranking.reason, context.settings.k)
     for row in rows:
         log.info("%-4s %-24s %s", row["place"] or "", row["recipe"], row["came_to"])
     log.info("%s", ranking.reason)

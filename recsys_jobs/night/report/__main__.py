@@ -25,49 +25,49 @@ from recsys_jobs.night.report.sections import sections
 from recsys_jobs.night.report.stages import Stage, parse_seconds, stages
 from recsys_jobs.promotion import decision_log
 from recsys_jobs.promotion.gate import Decision
-from recsys_jobs.promotion.night_context import Step, parse_step
+from recsys_jobs.promotion.night_context import NightContext, parse_night
 from recsys_jobs.registry import mlflow_client
 
 KIND = "night"
 log = logging.getLogger(__name__)
 
 
-def write(step: Step, seconds: dict[str, float]) -> dict[str, Any]:
+def write(night: NightContext, seconds: dict[str, float]) -> dict[str, Any]:
     """Write the page, log it with its numbers to MLflow; return what the last line says."""
     connection = connect()
-    nights = last_nights(connection, step.run_date)
-    if not nights or nights[-1] != step.run_date:
+    nights = last_nights(connection, night.run_date)
+    if not nights or nights[-1] != night.run_date:
         raise JobError(
-            f"nothing is published for {step.run_date}: run python -m recsys_jobs.publishing.publish for it first"
+            f"nothing is published for {night.run_date}: run python -m recsys_jobs.night.publish for it first"
         )
-    apart, timed = drift(connection, nights), stages(connection, step.run_date, seconds)
-    alerts = apart.alerts(step.settings) if apart else []
-    path = var_dir() / "reports" / f"night-{step.run_date}.html"
+    apart, timed = drift(connection, nights), stages(connection, night.run_date, seconds)
+    alerts = apart.alerts(night.settings) if apart else []
+    path = var_dir() / "reports" / f"night-{night.run_date}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
-    decision = decision_log.gate_decision(step.run_date, step.recipe)
+    decision = decision_log.gate_decision(night.run_date, night.recipe)
     page = report_page.render(
-        f"The night of {step.run_date}",
+        f"The night of {night.run_date}",
         Decision(decision["decision"], decision["publishes"], decision["reason"]),
-        _facts(step),
-        model_metrics.rows_of(step.run_date),
-        step.settings.k,
-        sections=list(sections(connection, nights, step.settings.k, apart, timed)),
+        _facts(night),
+        model_metrics.rows_of(night.run_date),
+        night.settings.k,
+        sections=list(sections(connection, nights, night.settings.k, apart, timed)),
         alerts=alerts,
     )
     path.write_text(page, encoding="utf-8")
-    run_id = _logged(step, path, apart, timed)
+    run_id = _logged(night, path, apart, timed)
     return {"report": str(path), "experiment_id": mlflow_client.experiment_id(), "run_id": run_id, "alerts": alerts}
 
 
-def _facts(step: Step) -> dict[str, object]:
+def _facts(night: NightContext) -> dict[str, object]:
     """What the night was made from."""
-    made = delta.read_date(PUBLICATIONS, step.run_date).to_pylist()
+    made = delta.read_date(PUBLICATIONS, night.run_date).to_pylist()
     names = ("recipe", "model_name", "model_version", "model_fingerprint", "run_id", "seed", "epochs", "code_version")
     facts = {name.replace("_", " "): made[0][name] for name in names if made and made[0][name] is not None}
-    return {"run date": step.run_date} | facts | {"inputs, Delta versions": made[0]["delta_versions"] if made else ""}
+    return {"run date": night.run_date} | facts | {"inputs, Delta versions": made[0]["delta_versions"] if made else ""}
 
 
-def _logged(step: Step, page: Path, apart: Drift | None, timed: list[Stage]) -> str:
+def _logged(night: NightContext, page: Path, apart: Drift | None, timed: list[Stage]) -> str:
     """Log page and numbers to the night's run, of which there is one a date; return its id."""
     mlflow_client.client()
     numbers = {f"seconds.{stage.task}": stage.seconds for stage in timed} | {
@@ -75,11 +75,11 @@ def _logged(step: Step, page: Path, apart: Drift | None, timed: list[Stage]) -> 
     }
     if apart:
         numbers |= {"slate_overlap": apart.overlap, "score_drift": apart.score_distance}
-    fingerprint = f"{KIND}-{step.run_date}"
+    fingerprint = f"{KIND}-{night.run_date}"
     found = mlflow_client.find_run(fingerprint, KIND)
     again = mlflow_client.resumed_run(found.info.run_id) if found else None
-    tags = step.tags(step.run_date)
-    with again or mlflow_client.new_run(f"night {step.run_date}", KIND, fingerprint, tags) as run:
+    tags = night.tags(night.run_date)
+    with again or mlflow_client.new_run(f"night {night.run_date}", KIND, fingerprint, tags) as run:
         mlflow_client.log_metrics({name: float(value) for name, value in numbers.items() if value is not None})
         mlflow_client.log_file(page)
         return str(run.info.run_id)
@@ -87,7 +87,7 @@ def _logged(step: Step, page: Path, apart: Drift | None, timed: list[Stage]) -> 
 
 def main() -> None:
     """The step's command line."""
-    written = write(parse_step(__doc__ or ""), parse_seconds(os.environ.get("RECSYS_STAGE_SECONDS", "")))
+    written = write(parse_night(__doc__ or ""), parse_seconds(os.environ.get("RECSYS_STAGE_SECONDS", "")))
     log.info("report: %s", written["report"])
     for sentence in written["alerts"]:
         log.warning("drift: %s", sentence)

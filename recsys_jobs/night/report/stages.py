@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import date
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import duckdb
 
 from recsys_jobs.contracts.errors import UsageError
-
-# rows that a task left for this night; H's snapshot beside D's
-_ROWS = {
-    "ingest.dumps": """
-        SELECT coalesce(sum(rows_good), 0) FROM ingest_files WHERE landed_on IS NULL OR landed_on <= $night
-    """,
-    "validate.images": "SELECT count(*) FROM item_images WHERE checked_on <= $night",
-    "validate.snapshots": """
-        SELECT count(*) FROM interactions
-        WHERE as_of = $night OR as_of IN (SELECT exam_cut FROM cuts WHERE run_date = $night)
-    """,
-    "embed.text": "SELECT count(DISTINCT content_hash) FROM contents WHERE as_of = $night AND modality = 'text'",
-    "embed.image": "SELECT count(DISTINCT content_hash) FROM contents WHERE as_of = $night AND modality = 'image'",
-    "evaluate.gate": "SELECT count(*) FROM model_metrics WHERE run_date = $night AND protocol = 'global_time'",
-    "recommend.publish": "SELECT count(*) FROM recommendations WHERE run_date = $night",
-}
+from recsys_jobs.contracts.night_steps import STEPS
 
 
 class Stage(NamedTuple):
@@ -37,21 +23,16 @@ class Stage(NamedTuple):
 
 def stages(connection: duckdb.DuckDBPyConnection, night: date, seconds: dict[str, float]) -> list[Stage]:
     """The tasks that Airflow timed, else those that leave rows, in the night's order where it is known."""
-    counted = {task: connection.execute(query, {"night": night}).fetchone() for task, query in _ROWS.items()}
-    rows = {task: int(found[0]) for task, found in counted.items() if found}
+    counting = {step.task: step.rows for step in STEPS.values() if step.rows}
+    counted = {task: connection.execute(query, {"night": night}).fetchone() for task, query in counting.items()}
+    rows = {task: int(count[0]) for task, count in counted.items() if count}
     return [Stage(task, seconds.get(task), rows.get(task)) for task in _in_order({**seconds, **rows})]
 
 
-def _in_order(tasks: dict[str, Any]) -> list[str]:
-    groups = ["ingest", "validate", "embed", "train", "evaluate", "recommend"]
-    last = ["gate", "top_k", "publish"]  # of their groups
-
-    def place(task: str) -> tuple[int, int, str]:
-        group, _, name = task.partition(".")
-        known = groups.index(group) if group in groups else len(groups)
-        return known, last.index(name) + 1 if name in last else 0, task
-
-    return sorted(tasks, key=place)
+def _in_order(tasks: Iterable[str]) -> list[str]:
+    """The night's own tasks in its order, then those that it does not know."""
+    places = {task: place for place, task in enumerate(STEPS)}
+    return sorted(tasks, key=lambda task: (places.get(task, len(places)), task))
 
 
 def parse_seconds(text: str) -> dict[str, float]:
