@@ -15,7 +15,7 @@ from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.data.dataset import Dataset
 from recsys_jobs.data.from_lake import load_dataset
 from recsys_jobs.lake.cuts import exam_cut
-from recsys_jobs.models.recipes import recipe as recipe_called
+from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.promotion import decision_log
 from recsys_jobs.promotion import serving_rules as promotions
 from recsys_jobs.promotion.decision_log import gate_decision
@@ -58,11 +58,11 @@ def night_fit(step: Step, dataset: Dataset) -> Fit:
     decision = gate_decision(step.run_date, step.recipe)
     if decision["publishes"] != decision["recipe"]:
         return _floor_fit(step, dataset, decision)
-    return _serving_fit(step, dataset, recipe_called(decision["publishes"]), decision["model_fingerprint"])
+    return _serving_fit(step, dataset, get_recipe(decision["publishes"]), decision["model_fingerprint"])
 
 
 def _floor_fit(step: Step, dataset: Dataset, decision: dict[str, Any]) -> Fit:
-    return _serving_fit(step, dataset, recipe_called(decision["floor"]), decision["floor_fingerprint"])
+    return _serving_fit(step, dataset, get_recipe(decision["floor"]), decision["floor_fingerprint"])
 
 
 def _serving_fit(step: Step, dataset: Dataset, recipe: Recipe, exam_fingerprint: str) -> Fit:

@@ -21,7 +21,7 @@ from recsys_jobs.models.recipes import RECIPES, restored
 from recsys_jobs.models.sage_fm.recipe import sage_fm
 from recsys_jobs.training import checkpoints
 from recsys_jobs.training.epochs import read, write
-from recsys_jobs.training.recipe import Recipe
+from recsys_jobs.training.recipe import Recipe, is_iterative
 from tests.unit.worlds import with_everything, without_validation
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -135,13 +135,12 @@ def test_a_blend_that_was_killed_goes_on_with_each_of_its_parts(tmp_path: Path) 
 def test_a_blend_rests_on_the_sources_of_its_parts() -> None:
     modules = families.source_modules(blend_of((0.5, ease_text()), (0.5, TRAINED)))
     assert modules == (
-        "recsys_jobs.models.families",
         "recsys_jobs.models.blend.learner",
         "recsys_jobs.models.closed_form.ease_text",
         "recsys_jobs.models.lightgcn.learner",
     )
-    assert families.is_iterative(blend_of((0.5, ease_text()), (0.5, TRAINED)))
-    assert not families.is_iterative(blend_of((0.5, ease_text()), (0.5, item_knn())))
+    assert is_iterative(blend_of((0.5, ease_text()), (0.5, TRAINED)))
+    assert not is_iterative(blend_of((0.5, ease_text()), (0.5, item_knn())))
 
 
 def test_a_blend_comes_back_as_its_fit_logged_it() -> None:

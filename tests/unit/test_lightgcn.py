@@ -10,7 +10,8 @@ import torch
 from recsys_jobs.data.histories import events_matrix
 from recsys_jobs.models.base import id_rows
 from recsys_jobs.models.base.vector_model import VectorModel
-from recsys_jobs.models.lightgcn.learner import adjacency, fit, load, propagate, vectors
+from recsys_jobs.models.lightgcn.learner import fit, load
+from recsys_jobs.models.lightgcn.network import adjacency, propagate, vectors
 from recsys_jobs.models.lightgcn.recipe import bpr_mf, lightgcn
 from tests.unit.worlds import dataset, two_tastes
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from recsys_jobs.training.recipe import TrainedRecipe
+from recsys_jobs.training.recipe import Recipe, TrainedRecipe
 
 
 @dataclass(frozen=True)
@@ -54,3 +55,10 @@ def attention_towers() -> AttentionRecipe:
         learning_rate=5e-3,
         validation_users=2_000,
     )
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {
+    "attention_contrastive": attention_contrastive,
+    "attention_towers": attention_towers,
+}
+FAMILIES = {"attention": "recsys_jobs.models.attention.learner"}

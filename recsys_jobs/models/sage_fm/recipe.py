@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from recsys_jobs.training.recipe import TrainedRecipe
+from recsys_jobs.training.recipe import Recipe, TrainedRecipe
 
 
 @dataclass(frozen=True)
@@ -121,3 +122,17 @@ def sage_fm_text_graph() -> SageFMRecipe:
 def sage_fm_debug() -> SageFMRecipe:
     """`sage_fm` in a second: a few dimensions, two epochs."""
     return replace(sage_fm(), name="sage_fm_debug", width=8, graph_width=8, fm_rank=4, steps_per_epoch=4, max_epochs=2)
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {
+    "sage_fm": sage_fm,
+    "sage_fm_seed": sage_fm_seed,
+    "sage_fm_debug": sage_fm_debug,
+    "sage_fm_end_to_end": sage_fm_end_to_end,
+    "sage_fm_end_to_end_small": sage_fm_end_to_end_small,
+    "sage_fm_text_graph": sage_fm_text_graph,
+}
+FAMILIES = {
+    "sage_fm": "recsys_jobs.models.sage_fm.learner",
+    "sage_fm_end_to_end": "recsys_jobs.models.sage_fm.end_to_end",
+}
