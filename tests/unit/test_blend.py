@@ -170,6 +170,27 @@ def test_what_a_recipe_learned_to_do_since_is_off_in_a_fit_of_before() -> None:
     assert blend.parts[1] == (0.7, replace(sage_fm(), unit_parts=False, centred=False))
 
 
+GONE = {
+    "sage_fm": {"damped": False, "held_out": 0.0},
+    "lightgcn": {"loss": "bpr", "negatives": 1_024},
+    "bpr_mf": {"loss": "bpr", "negatives": 1_024},
+    "attention_contrastive": {"loss": "bpr"},
+    "attention_towers": {"loss": "softmax"},
+}
+
+
+@pytest.mark.parametrize("name", GONE)
+def test_a_fit_of_before_may_have_logged_what_recipes_no_longer_have(name: str) -> None:
+    """Alone, or as a part of a blend."""
+    now = RECIPES[name]()
+    values = asdict(now) | GONE[name]
+    assert restored(name, {key: str(value) for key, value in values.items()}) == now
+    parts = json.dumps([[0.3, asdict(ease_text())], [0.7, values]])
+    blend = restored("ease_lightgcn", {"name": "ease_lightgcn", "family": "blend", "parts": parts})
+    assert isinstance(blend, BlendRecipe)
+    assert blend.parts[1] == (0.7, now)
+
+
 def test_a_part_that_splits_tells_its_history_and_what_is_popular_of_late() -> None:
     data = with_everything()
     model = families.fit(data, blend_of((0.25, item_knn_recent()), (0.75, TRAINED)), seed=0).model

@@ -65,6 +65,7 @@ SHARED = {
     "ranking/model.py": PLAIN,
     "training/loop.py": TRAINED,
     "training/optimizers.py": TRAINED,
+    "training/pairwise.py": {"sage_fm", "sage_fm_end_to_end", "lightgcn", "attention"},
     "training/sampling.py": TRAINED - {"ncf", "sage_fm_recent"},
     "training/windows.py": {"sage_fm_recent"},
     "torch_common/devices.py": TRAINED,

@@ -20,8 +20,7 @@ class AttentionRecipe(TrainedRecipe):
     start_scale: float = 0.1  # standard deviation of a user's or item's vector at the start
     id_dropout: float = 0.1  # share of item IDs hidden in training, so that new items are learned by their contents
     content_dropout: float = 0.1  # share of texts, images and numbers hidden in training
-    loss: str = "bpr"  # bpr, or softmax over sampled items where the user is no token
-    negatives: int = 1_024  # that a batch shares, for softmax
+    negatives: int = 1_024  # that a batch shares where the user is no token; else each pair has its own
     whole_catalogue: bool = False  # negatives are of all items, not of those alone that somebody had
     contrast: float = 0.1  # weight of CLIP's vision-text contrast; 0 is none
     contrast_temperature: float = 0.07
@@ -49,7 +48,6 @@ def attention_towers() -> AttentionRecipe:
         attention_contrastive(),
         name="attention_towers",
         user_token=False,
-        loss="softmax",
         whole_catalogue=True,
         steps_per_epoch=48,
         learning_rate=5e-3,

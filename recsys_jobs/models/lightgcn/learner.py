@@ -1,15 +1,15 @@
 """How `lightgcn` and `bpr_mf` learn and are loaded (see network.py).
 
-loss = BPR or sampled softmax + l2 |E of the pair's nodes|^2 / 2
+loss = BPR + l2 |E of the pair's nodes|^2 / 2
 
-U users, I items, N nodes (users, then items), B pairs of a batch (in a look: users), C candidates, D width.
+U users, I items, N nodes (users, then items), B pairs of a batch (in a look: users), D width.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ from recsys_jobs.torch_common import losses
 from recsys_jobs.torch_common.devices import to_device
 from recsys_jobs.training import loop
 from recsys_jobs.training.learner import EpochLog, Parts
-from recsys_jobs.training.sampling import batches, own_negatives, owned_among, positives, shared_candidates
+from recsys_jobs.training.pairwise import own_negatives, pair_batches, positives
 
 
 class Batch(NamedTuple):
@@ -38,7 +38,7 @@ class Batch(NamedTuple):
 
     user_B: Ints
     item_B: Ints
-    other: Ints  # each pair's own negative [B] for bpr, candidates that all share [C] for softmax
+    other_B: Ints  # each pair's own negative
 
 
 class LightGCNLearner:
@@ -52,45 +52,24 @@ class LightGCNLearner:
         self.graph = adjacency(events_matrix(dataset, parts.target_E), device)
         self.network = Nodes(self.pairs, self.users, recipe).to(device)
 
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return the one parameter."""
-        return [{"params": list(self.network.parameters()), "lr": self.recipe.learning_rate}]
-
     def batches(self, random: np.random.Generator) -> Iterator[Batch]:
         """Yield one pass over the training pairs."""
         recipe, pairs = self.recipe, self.pairs
-        for batch in batches(len(pairs.user_P), recipe.steps_per_epoch, recipe.min_batch, random):
-            user_B = pairs.user_P[batch]
-            other = (
-                own_negatives(pairs, user_B, random)
-                if recipe.loss == "bpr"
-                else shared_candidates(pairs.pool_N, recipe.negatives, random)
-            )
-            yield Batch(user_B, pairs.item_P[batch], other)
+        for user_B, item_B in pair_batches(pairs, recipe.steps_per_epoch, recipe.min_batch, random):
+            yield Batch(user_B, item_B, own_negatives(pairs, user_B, random))
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the loss of one batch of pairs, the graph being propagated once."""
         start_ND = self.network.vector_ND
         vector_ND = propagate(start_ND, self.graph, self.recipe.layers)
-        parts = (batch.user_B, self.users + batch.item_B, self.users + batch.other)
+        parts = (batch.user_B, self.users + batch.item_B, self.users + batch.other_B)
         node_N = to_device(np.concatenate(parts), self.device)
         # one look-up: each has a gradient as large as E, which embedding, unlike index_select, fills row by row
         row_ND = vector_ND.index_select(0, node_N)
         start_row_ND = row_ND if vector_ND is start_ND else start_ND.index_select(0, node_N)
-        return self._ranking(batch, *row_ND.split([len(part) for part in parts])) + self._penalty(batch, start_row_ND)
-
-    def _ranking(self, batch: Batch, user_BD: Tensor, item_BD: Tensor, other_D: Tensor) -> Tensor:
-        if self.recipe.loss == "bpr":
-            return losses.bpr((user_BD * (item_BD - other_D)).sum(1))
-        positive_B = (user_BD * item_BD).sum(1)
-        owned_BC = torch.from_numpy(owned_among(self.seen_UI, batch.user_B, batch.other)).to(self.device)
-        return losses.sampled_softmax(positive_B, user_BD @ other_D.T, owned_BC, len(self.pairs.pool_N))
-
-    def _penalty(self, batch: Batch, start_row_ND: Tensor) -> Tensor:
-        """Return l2 / 2 of a pair's rows; candidates that all share are no pair's."""
-        pairs = len(batch.user_B)
-        own_ND = start_row_ND if self.recipe.loss == "bpr" else start_row_ND[: 2 * pairs]
-        return self.recipe.l2 / 2 * own_ND.square().sum() / pairs
+        user_BD, item_BD, other_BD = row_ND.chunk(3)
+        penalty = self.recipe.l2 / 2 * start_row_ND.square().sum() / len(batch.user_B)
+        return losses.bpr((user_BD * (item_BD - other_BD)).sum(1)) + penalty
 
     def look(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
         """Return the users' scores."""

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from recsys_jobs.models.base.vector_model import fill_unknown
 from recsys_jobs.models.layers.sparse import to_torch
 from recsys_jobs.models.lightgcn.recipe import LightGCNRecipe
-from recsys_jobs.training.sampling import Positives
+from recsys_jobs.training.pairwise import Positives
 
 
 class Nodes(nn.Module):

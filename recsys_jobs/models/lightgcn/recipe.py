@@ -15,8 +15,6 @@ class LightGCNRecipe(TrainedRecipe):
     width: int = 64
     layers: int = 3  # of the graph; 0 is matrix factorisation
     start_scale: float = 0.1  # standard deviation of a node's vector at the start
-    loss: str = "bpr"  # bpr, or softmax over sampled items
-    negatives: int = 1_024  # that a batch shares, for softmax
     l2: float = 1e-4
     steps_per_epoch: int = 24  # the whole graph is propagated at each
     min_batch: int = 256  # pairs; small data takes fewer steps

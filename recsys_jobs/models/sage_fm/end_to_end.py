@@ -95,7 +95,7 @@ class EndToEndLearner:
         """Yield one pass over the training pairs, the catalogue being encoded anew before it."""
         self._encode_all()
         self.network.train()
-        yield from self.inner.pair_batches(random)
+        yield from self.inner.batches(random)
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the loss of one batch, whose items and reviews are encoded now."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -66,10 +66,6 @@ class SageSoftmaxLearner:
         self.outside_I = (met_I == 0) & (not recipe.whole_catalogue)
         self.network = SageSoftmax(recipe, met_I, len(self.term_G), self.inputs.content_IC.shape[1]).to(device)
         keep_unmet_empty(self.network, met_I)
-
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return all of them at one rate."""
-        return [{"params": list(self.network.parameters()), "lr": self.recipe.learning_rate}]
 
     def batches(self, random: np.random.Generator) -> Iterator[Step]:
         """Yield one pass over the users."""
