@@ -24,7 +24,7 @@ from recsys_jobs.contracts.errors import UsageError, run_main
 from recsys_jobs.contracts.settings import ROOT, Settings
 from recsys_jobs.data.co_review_edges import co_review_edges
 from recsys_jobs.data.dataset import Dataset, Ints
-from recsys_jobs.models.recipes import recipe
+from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.models.sage_fm.learner import fit
 from recsys_jobs.models.sage_fm.recipe import SageFMRecipe
 from recsys_jobs.torch_common.devices import use_all_cores
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3, help="epochs to measure; the fastest counts (default 3)")
     parser.add_argument("--image-width", type=int, default=1280, help="0: no images (default 1280)")
     args = parser.parse_args()
-    file, chosen = args.data / "interactions.tsv.gz", recipe(args.recipe)
+    file, chosen = args.data / "interactions.tsv.gz", get_recipe(args.recipe)
     if not file.is_file():
         raise UsageError(f"no interactions at {file}: name the folder of a benchmark with --data")
     if not isinstance(chosen, SageFMRecipe):

@@ -32,7 +32,7 @@ from recsys_jobs.data.readers.raw import RawData
 from recsys_jobs.models import families
 from recsys_jobs.models.lightgcn.recipe import LightGCNRecipe
 from recsys_jobs.models.ncf.recipe import NcfRecipe
-from recsys_jobs.models.recipes import recipe
+from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.models.sequence.recipe import SequenceRecipe
 from recsys_jobs.torch_common.devices import use_all_cores
 from recsys_jobs.training.recipe import Recipe
@@ -121,8 +121,8 @@ def write_events(raw: RawData, path: Path) -> None:
 
 def _recipe(name: str, data: Dataset) -> Any:
     if name == "sasrec_full":  # RecBole's softmax is over all items, ours over a sample
-        return dataclasses.replace(recipe("sasrec"), name=name, negatives=len(data.items))
-    return recipe(name)
+        return dataclasses.replace(get_recipe("sasrec"), name=name, negatives=len(data.items))
+    return get_recipe(name)
 
 
 def _size(chosen: Any, data: Dataset) -> Size:

@@ -28,7 +28,7 @@ from recsys_jobs.exam.datasets import Sitting
 from recsys_jobs.exam.options import Call
 from recsys_jobs.exam.prepare import ask
 from recsys_jobs.models import families
-from recsys_jobs.models.recipes import recipe as recipe_called
+from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.models.sage_fm.recipe import SageFMRecipe
 from recsys_jobs.registry import plots
 from recsys_jobs.torch_common.devices import choose_device, use_all_cores
@@ -129,7 +129,7 @@ def main() -> None:
     arguments = parser.parse_args()
     use_all_cores()
     os.environ["RECSYS_LAKE"] = str(arguments.lake.absolute())
-    settings, recipes = load_settings(), [recipe_called(name) for name in arguments.models.split(",")]
+    settings, recipes = load_settings(), [get_recipe(name) for name in arguments.models.split(",")]
     call = Call(
         arguments.lake.absolute(), tuple(recipe.name for recipe in recipes), final=True, run_date=arguments.date
     )

@@ -38,7 +38,7 @@ from recsys_jobs.evaluation.bootstrap import Values, resampled_means
 from recsys_jobs.exam.contents import load_contents
 from recsys_jobs.exam.datasets import Sitting, know, needed_reviews, sit
 from recsys_jobs.lake import delta
-from recsys_jobs.models.recipes import recipe as recipe_called
+from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.torch_common.devices import use_all_cores
 
 DATES = tuple(date(year, 3, 1) for year in range(2002, 2014))
@@ -106,7 +106,7 @@ def with_edges(dataset: Dataset, more: Edges) -> Dataset:
 
 def measured(sitting: Sitting, name: str) -> Figures:
     """Return one model's values of one year."""
-    _, result = fit_and_examine(sitting, recipe_called(name), seed=SEED, k=K)
+    _, result = fit_and_examine(sitting, get_recipe(name), seed=SEED, k=K)
     return Figures(result.user_U, result.per_user("ndcg", K), result.per_user("recall", K))
 
 

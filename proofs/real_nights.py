@@ -29,7 +29,7 @@ from recsys_jobs.evaluation.bootstrap import Values
 from recsys_jobs.evaluation.slices import FEW_EVENTS, new_items
 from recsys_jobs.evaluation.top_k_evaluation import examine
 from recsys_jobs.lake.cuts import exam_cut
-from recsys_jobs.models.recipes import recipe as recipe_called
+from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.promotion.floor import strongest_floor
 from recsys_jobs.promotion.night_context import night_context
 from recsys_jobs.registry.fits import Fit, exam_fit
@@ -76,7 +76,7 @@ def night(run_date: date, names: list[str], settings: Settings) -> dict[str, Sli
     context = night_context(run_date, settings)
     dataset, tags = load_dataset(cut, context.settings), context.tags(cut)
     floor = strongest_floor(dataset, settings, tags)
-    fits = {FLOOR: floor} | {name: exam_fit(dataset, recipe_called(name), settings.seed, tags) for name in names}
+    fits = {FLOOR: floor} | {name: exam_fit(dataset, get_recipe(name), settings.seed, tags) for name in names}
     print(f"{run_date}: the floor is {floor.recipe.name}", flush=True)
     slices = questions(dataset, load_holdout(run_date, cut, dataset))
     return {name: _measured(question, fits, dataset, settings.k) for name, question in slices.items()}

@@ -26,7 +26,7 @@ from recsys_jobs.evaluation.top_k_evaluation import ExamResult
 from recsys_jobs.lake import delta
 from recsys_jobs.lake.code_version import code_version
 from recsys_jobs.lake.cuts import exam_cut
-from recsys_jobs.models.recipes import recipe as recipe_called
+from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.models.servable_terms import terms
 from recsys_jobs.promotion import decision_log
 from recsys_jobs.promotion.decision_log import Row
@@ -89,7 +89,7 @@ def _sat(
     name: str, context: NightContext, cut: date, dataset: Dataset, holdout: Holdout, against: ExamResult | None = None
 ) -> Challenger:
     """The recipe's exam fit, found or made, and its exam; `p` is 1 where there is nobody to be measured against."""
-    fit = exam_fit(dataset, recipe_called(name), context.settings.seed, context.tags(cut))
+    fit = exam_fit(dataset, get_recipe(name), context.settings.seed, context.tags(cut))
     result = examined(fit, dataset, holdout, context.settings)
     return Challenger(fit, result, p_value(result, against, context.settings) if against else 1.0)
 

@@ -28,9 +28,9 @@ def _rollback_arguments(command: argparse.ArgumentParser) -> None:
 
 def _challenge(arguments: argparse.Namespace) -> None:
     from recsys_jobs.challenges.challenge import challenge
-    from recsys_jobs.models.recipes import recipe
+    from recsys_jobs.models.recipes import get_recipe
 
-    names = [recipe(name).name for name in arguments.recipes]
+    names = [get_recipe(name).name for name in arguments.recipes]
     challenge(names, parse_date(arguments.date) if arguments.date else None, _settings())
 
 

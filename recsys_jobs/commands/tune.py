@@ -26,7 +26,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def call_of(arguments: argparse.Namespace) -> Call:
     """The call of these arguments; UsageError for a budget of nothing, a date that is none, an unknown recipe."""
-    from recsys_jobs.models.recipes import recipe
+    from recsys_jobs.models.recipes import get_recipe
 
     minutes, trials = arguments.minutes, math.inf if arguments.trials is None else arguments.trials
     if not minutes > 0:
@@ -35,7 +35,7 @@ def call_of(arguments: argparse.Namespace) -> Call:
         )
     if trials < 1:
         raise UsageError(f"--trials {trials} leaves no trial: write 1 or more, or leave it out")
-    name = recipe(arguments.recipe).name
+    name = get_recipe(arguments.recipe).name
     run_date = parse_date(arguments.date) if arguments.date else _latest()
     return Call(name, run_date, minutes, trials, not arguments.search_only, load_settings())
 

@@ -27,8 +27,7 @@ from recsys_jobs.data.readers.raw import RawData, labels, numbers, terms
 from recsys_jobs.data.snapshot_rules import k_core
 from recsys_jobs.data.split_protocols import TEST, TEST_INPUT, TRAIN, VALIDATION, VALIDATION_INPUT, Parts, protocol
 from recsys_jobs.exam.contents import Contents
-from recsys_jobs.models.families import is_iterative
-from recsys_jobs.training.recipe import Recipe
+from recsys_jobs.training.recipe import Recipe, is_iterative
 
 Edges = tuple[Ints, Ints, Floats]  # src, dst, weight [K]
 

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from recsys_jobs.contracts.errors import run_main
 from recsys_jobs.data import dataset_file
 from recsys_jobs.models import families
-from recsys_jobs.models.recipes import recipe as recipe_called
+from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.registry.fingerprint import model_fingerprint
 from recsys_jobs.torch_common.devices import choose_device, use_all_cores
 from recsys_jobs.training.epochs import total
@@ -38,7 +38,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="    %(message)s", stream=sys.stdout)
     logging.getLogger("faiss").setLevel(logging.WARNING)  # it tells of every build that it tries
     use_all_cores()
-    dataset, recipe = dataset_file.load(arguments.dataset), recipe_called(arguments.recipe)
+    dataset, recipe = dataset_file.load(arguments.dataset), get_recipe(arguments.recipe)
     began = time.monotonic()
     fitted = families.fit(dataset, recipe, seed=arguments.seed, device=choose_device(), on_epoch=_say)
     weights = {name: tensor.contiguous() for name, tensor in fitted.model.weights().items()}

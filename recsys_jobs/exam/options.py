@@ -9,7 +9,7 @@ from pathlib import Path
 
 from recsys_jobs.contracts.errors import UsageError
 from recsys_jobs.contracts.settings import parse_date
-from recsys_jobs.models.recipes import RECIPES, best_recipe, recipe
+from recsys_jobs.models.recipes import RECIPES, best_recipe, get_recipe
 
 WHAT = "train models on any data set and measure them by a named protocol"
 MORE = """
@@ -126,7 +126,7 @@ def _models(text: str) -> tuple[str, ...]:
         raise UsageError("--models names none: write --models popularity,ease_text, or best")
     for name in names:
         if name != "best":
-            recipe(name)
+            get_recipe(name)
     return names
 
 

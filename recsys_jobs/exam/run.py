@@ -24,7 +24,7 @@ from recsys_jobs.exam.predictions import Predictions, predictions
 from recsys_jobs.exam.prepare import Question, ask
 from recsys_jobs.exam.results import Row
 from recsys_jobs.exam.user_slate import require_user, slate_text
-from recsys_jobs.models.recipes import recipe as recipe_called
+from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.ranking.maximal_marginal_relevance import content_vectors
 from recsys_jobs.ranking.model import Model
 from recsys_jobs.torch_common.devices import use_all_cores
@@ -75,7 +75,7 @@ class Exam:
         """Fit one model and measure it. The next fit needs the memory, so nothing keeps the model."""
         _say(f"▸ {name}" + (f", {question.removed} removed" if question.removed else ""))
         try:
-            trained, model = train(question.sitting, recipe_called(name), self.call.seed)
+            trained, model = train(question.sitting, get_recipe(name), self.call.seed)
         except JobError as error:
             self.failed.append(str(error))
             return

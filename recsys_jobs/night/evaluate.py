@@ -22,7 +22,7 @@ from recsys_jobs.evaluation.top_k_evaluation import ExamResult
 from recsys_jobs.lake import lineage, model_metrics
 from recsys_jobs.lake.code_version import code_version
 from recsys_jobs.lake.cuts import exam_cut
-from recsys_jobs.models.recipes import recipe as recipe_called
+from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.night import report_page
 from recsys_jobs.promotion import decision_log
 from recsys_jobs.promotion.floor import strongest_floor, validation
@@ -46,7 +46,7 @@ def evaluate(night: NightContext) -> Decision:
     floor = strongest_floor(dataset, night.settings, night.tags(cut))
     shown = [name for name in ("popularity", "popularity_recent") if name not in (night.recipe, floor.recipe.name)]
     ours, *others = (
-        exam_fit(dataset, recipe_called(name), night.settings.seed, night.tags(cut)) for name in [night.recipe, *shown]
+        exam_fit(dataset, get_recipe(name), night.settings.seed, night.tags(cut)) for name in [night.recipe, *shown]
     )
     fits = [ours, floor, *others]
     results = [examined(fit, dataset, holdout, night.settings) for fit in fits]

@@ -12,7 +12,7 @@ import logging
 from recsys_jobs.contracts.lake_lock import run_step
 from recsys_jobs.data.from_lake import load_dataset
 from recsys_jobs.lake.cuts import exam_cut
-from recsys_jobs.models.recipes import recipe as recipe_called
+from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.promotion.floor import strongest_floor
 from recsys_jobs.promotion.night_context import parse_night
 from recsys_jobs.publishing.promote_rollback import at_start
@@ -32,7 +32,7 @@ def main() -> None:
     if night.floor:
         fit = strongest_floor(dataset, night.settings, night.tags(cut))
     else:
-        fit = exam_fit(dataset, recipe_called(night.recipe), night.settings.seed, night.tags(cut))
+        fit = exam_fit(dataset, get_recipe(night.recipe), night.settings.seed, night.tags(cut))
     log.info(
         "exam fit of %s as of %s: %s, %s epochs, run %s",
         fit.recipe.name,

@@ -14,7 +14,7 @@ from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.data.dataset import Dataset
 from recsys_jobs.data.from_lake import load_dataset
 from recsys_jobs.lake.cuts import exam_cut
-from recsys_jobs.models.recipes import recipe as recipe_called
+from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.promotion.decision_log import gate_decision
 from recsys_jobs.promotion.night_context import NightContext
 from recsys_jobs.ranking.slate_overlap import demand_overlap
@@ -33,14 +33,14 @@ def night_fit(night: NightContext, dataset: Dataset, *, may_fit: bool) -> Fit:
     decision = gate_decision(night.run_date, night.recipe)
     if decision["publishes"] != decision["recipe"]:
         return floor_fit(night, dataset, may_fit=may_fit)
-    recipe = recipe_called(decision["publishes"])
+    recipe = get_recipe(decision["publishes"])
     return _serving_fit(night, dataset, recipe, decision["model_fingerprint"], may_fit)
 
 
 def floor_fit(night: NightContext, dataset: Dataset, *, may_fit: bool) -> Fit:
     """The serving fit of this night's floor, on the same terms."""
     decision = gate_decision(night.run_date, night.recipe)
-    return _serving_fit(night, dataset, recipe_called(decision["floor"]), decision["floor_fingerprint"], may_fit)
+    return _serving_fit(night, dataset, get_recipe(decision["floor"]), decision["floor_fingerprint"], may_fit)
 
 
 def _serving_fit(night: NightContext, dataset: Dataset, recipe: Recipe, exam_fingerprint: str, may_fit: bool) -> Fit:

@@ -1,4 +1,4 @@
-"""What makes two fits the same model: inputs, recipe, seed, the sources that fitting imports, pins.
+"""What makes two fits the same model: inputs, recipe, seed, the code of its family and of what that imports, pins.
 
 Same fingerprint, same model: a repeated night finds it in MLflow and neither trains nor registers.
 """

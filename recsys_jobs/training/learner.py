@@ -6,7 +6,7 @@ B batch of users, E events, I items.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.data.dataset import Bools, Dataset
 from recsys_jobs.ranking.model import Trained
+from recsys_jobs.training.recipe import TrainedRecipe
 
 EpochLog = dict[str, float]
 
@@ -34,10 +35,6 @@ class Learner(Protocol):
         """Return what is trained; its state is what is kept of it."""
         ...
 
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return Adam's groups, each with `params` and its `lr`."""
-        ...
-
     def batches(self, random: np.random.Generator) -> Iterator[Any]:
         """Yield one epoch's batches; all that is random about a step, dropout apart, is drawn here."""
         ...
@@ -53,6 +50,22 @@ class Learner(Protocol):
     def fitted(self, epochs: int, history: list[EpochLog]) -> Trained:
         """Return the model that ranks the dataset, all its events included, with the network as it is now."""
         ...
+
+
+@runtime_checkable
+class HasRates(Protocol):
+    """A learner whose parameters do not all learn at the recipe's rate."""
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """Return the optimizer's groups, each with `params` and its `lr`."""
+        ...
+
+
+def parameter_groups(learner: Learner, recipe: TrainedRecipe) -> list[dict[str, Any]]:
+    """Return the learner's own groups, or all that it trains at the recipe's rate."""
+    if isinstance(learner, HasRates):
+        return learner.parameter_groups()
+    return [{"params": list(learner.network.parameters()), "lr": recipe.learning_rate}]
 
 
 def parts_of(dataset: Dataset, epochs: int | None) -> Parts:

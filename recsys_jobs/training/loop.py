@@ -32,7 +32,7 @@ from recsys_jobs.torch_common.devices import autocast, deterministic, mixed_prec
 from recsys_jobs.training import checkpoints
 from recsys_jobs.training.checkpoints import Checkpoint
 from recsys_jobs.training.early_stopping import Watch, watch_users
-from recsys_jobs.training.learner import EpochLog, Learner, Start, parts_of
+from recsys_jobs.training.learner import EpochLog, Learner, Start, parameter_groups, parts_of
 from recsys_jobs.training.optimizers import make_optimizer, rate_factor
 from recsys_jobs.training.recipe import TrainedRecipe
 
@@ -103,7 +103,7 @@ def _start(
     with _seeded(seed, device):
         learner = start(dataset, recipe, parts_of(dataset, epochs), device)
     precision = mixed_precision(device, recipe.mixed_precision)
-    groups = [group | {"initial_lr": group["lr"]} for group in learner.parameter_groups()]
+    groups = [group | {"initial_lr": group["lr"]} for group in parameter_groups(learner, recipe)]
     return Run(
         recipe=recipe,
         seed=seed,

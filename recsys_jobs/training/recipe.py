@@ -14,6 +14,13 @@ class Recipe:
 
 
 @dataclass(frozen=True)
+class ComposedRecipe(Recipe):
+    """What a recipe of several others has beside that: the weight of each part, and the part."""
+
+    parts: tuple[tuple[float, Recipe], ...] = ()
+
+
+@dataclass(frozen=True)
 class TrainedRecipe(Recipe):
     """What every neural family's recipe has beside that: the loop of loop.py."""
 
@@ -30,3 +37,13 @@ class TrainedRecipe(Recipe):
     validation_users: int = 2_000
     validation_k: int = 20
     mixed_precision: str = "auto"  # auto: on cuda only; bfloat16: everywhere; off
+
+
+def part_recipes(recipe: Recipe) -> list[Recipe]:
+    """Return a recipe's parts, none of most."""
+    return [part for _, part in recipe.parts] if isinstance(recipe, ComposedRecipe) else []
+
+
+def is_iterative(recipe: Recipe) -> bool:
+    """Whether a recipe trains in epochs, and stops early on the validation events."""
+    return isinstance(recipe, TrainedRecipe) or any(map(is_iterative, part_recipes(recipe)))

@@ -18,7 +18,7 @@ from recsys_jobs.ranking.model import Validated
 from recsys_jobs.torch_common.devices import choose_device
 from recsys_jobs.training.early_stopping import watch_users
 from recsys_jobs.training.epochs import total
-from recsys_jobs.training.recipe import Recipe, TrainedRecipe
+from recsys_jobs.training.recipe import Recipe, TrainedRecipe, is_iterative
 
 
 class Worth(NamedTuple):
@@ -34,7 +34,7 @@ def worth(dataset: Dataset, recipe: Recipe, seed: int) -> Worth:
         return Worth(_on_windows(dataset, recipe, seed))
     if not dataset.validation_E.any():
         raise JobError(f"no event of the cut is of its validation part: nothing to search {recipe.name} by")
-    if not families.is_iterative(recipe):
+    if not is_iterative(recipe):
         return Worth(_on_later_events(dataset, recipe, seed))
     fitted = families.fit(dataset, recipe, seed=seed, device=choose_device())
     kept = total(fitted.epochs)

@@ -27,7 +27,7 @@ from recsys_jobs.models.sequence.recipe import (
     SequenceRecipe,
     TemporalGPT2Recipe,
 )
-from recsys_jobs.training.recipe import Recipe, TrainedRecipe
+from recsys_jobs.training.recipe import Recipe, TrainedRecipe, part_recipes
 
 Rule = Callable[[Any], BaseDistribution | None]  # from the recipe's own value; None: it stays as it is
 
@@ -146,13 +146,13 @@ def space(recipe: Recipe) -> dict[str, BaseDistribution]:
             limits = rule(getattr(recipe, name)) if getattr(recipe, _IDLE_WITHOUT.get(name, ""), True) else None
             if limits is not None:
                 found.setdefault(name, limits)
-    parts = {f"{part.name}.{name}": limits for part in parts_of(recipe) for name, limits in space(part).items()}
+    parts = {f"{part.name}.{name}": limits for part in part_recipes(recipe) for name, limits in space(part).items()}
     return found | parts
 
 
 def own_values(recipe: Recipe) -> dict[str, Any]:
     """Return the values that the recipe itself has of its space."""
-    part = {part.name: part for part in parts_of(recipe)}
+    part = {part.name: part for part in part_recipes(recipe)}
     path = {name: name.rpartition(".") for name in space(recipe)}
     return {name: getattr(part.get(owner, recipe), field) for name, (owner, _, field) in path.items()}
 
@@ -163,11 +163,6 @@ def varied(recipe: Recipe, values: dict[str, Any]) -> Recipe:
     if isinstance(recipe, RecentRecipe):
         own["parts"] = tuple((weight, varied(part, _of_part(part.name, values))) for weight, part in recipe.parts)
     return replace(recipe, **own)
-
-
-def parts_of(recipe: Recipe) -> list[Recipe]:
-    """Return a recipe's parts, none of most."""
-    return [part for _, part in recipe.parts] if isinstance(recipe, BlendRecipe | RecentRecipe) else []
 
 
 def _of_part(part: str, values: dict[str, Any]) -> dict[str, Any]:

@@ -22,17 +22,17 @@ from recsys_jobs.contracts.errors import UsageError
 from recsys_jobs.contracts.source_hash import sources_hash
 from recsys_jobs.lake import delta
 from recsys_jobs.models.blend.recipe import BlendRecipe
-from recsys_jobs.models.recipes import recipe as recipe_called
+from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.models.tuned_recipes import keep, place, root
 from recsys_jobs.registry.fingerprint import model_fingerprint
 from recsys_jobs.torch_common.devices import use_all_cores
-from recsys_jobs.training.recipe import Recipe
+from recsys_jobs.training.recipe import Recipe, part_recipes
 from recsys_jobs.tuning import record
 from recsys_jobs.tuning.confirm import confirm
 from recsys_jobs.tuning.objective import worth
 from recsys_jobs.tuning.options import Call
 from recsys_jobs.tuning.search import SECONDS, Budget, best, finished, open_study, search
-from recsys_jobs.tuning.space import own_values, parts_of, space, varied
+from recsys_jobs.tuning.space import own_values, space, varied
 
 _SOURCES = ("recsys_jobs.tuning.objective", "recsys_jobs.tuning.space", "recsys_jobs.tuning.search")
 log = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ def study_fingerprint(recipe: Recipe, night: Night) -> str:
 
 def as_code(found: Recipe) -> str:
     """Return the call that makes a tuned recipe out of the one that its search began with, to be written into code."""
-    base = recipe_called(root(found.name))
+    base = get_recipe(root(found.name))
     names = [field.name for field in dataclasses.fields(base) if field.name != "name"]
     changed = [name for name in names if getattr(found, name) != getattr(base, name)]
     words = [f"{name}={_written(getattr(found, name))}" for name in changed]
@@ -99,9 +99,9 @@ def _written(value: Any) -> str:
 
 
 def _searchable(name: str) -> Recipe:
-    recipe = recipe_called(name)
+    recipe = get_recipe(name)
     if isinstance(recipe, BlendRecipe):
-        parts = " or ".join(part.name for part in parts_of(recipe) if space(part))
+        parts = " or ".join(part.name for part in part_recipes(recipe) if space(part))
         raise UsageError(f"{name} is a blend, whose parts are tuned one at a time: recsys tune {parts}")
     if not space(recipe):
         raise UsageError(f"{name} has nothing to tune: its fit depends on no number of the recipe; name another recipe")

@@ -17,7 +17,6 @@ from recsys_jobs.contracts.tables import CONTENTS, CUTS, INTERACTIONS, ITEMS, RE
 from recsys_jobs.data.from_lake import load_dataset
 from recsys_jobs.lake import lineage
 from recsys_jobs.lake.delta import arrow_schema
-from recsys_jobs.models.recipes import recipe
 from recsys_jobs.promotion.night_context import night_context
 from recsys_jobs.publishing.publish import commit
 from recsys_jobs.publishing.stage_slates import stage
@@ -103,7 +102,7 @@ def publish(day: date, family: str, version: int | None = None) -> Fit:
     """Fit `family` on the cut, and publish its slates, without Airflow, gate or alias."""
     dataset = load_dataset(day, SETTINGS)
     tags = {"run_date": str(day), "cut": str(day), "lake": "shop"}
-    fit = serving_fit(dataset, recipe(family), 0, 2, tags)
+    fit = serving_fit(dataset, get_recipe(family), 0, 2, tags)
     night = night_context(day, SETTINGS, family)
     stage(night, dataset, fit, version, lineage.input_versions())
     commit(night)

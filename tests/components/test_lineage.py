@@ -25,7 +25,7 @@ from recsys_jobs.embed import store
 from recsys_jobs.embed.registry import encoder_name
 from recsys_jobs.lake import delta, lineage
 from recsys_jobs.models.families import fit
-from recsys_jobs.models.recipes import recipe as recipe_called
+from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.night import evaluate, train
 from recsys_jobs.publishing import choose_model, publish, stage_slates
 from recsys_jobs.ranking.top_k import top_k as ranked
@@ -145,8 +145,8 @@ def test_the_recorded_versions_give_the_published_slates_again(recipe: str) -> N
     with delta.pinned(made.delta_versions):
         dataset = load_dataset(D, made.settings)
     epochs = made.epochs or None
-    assert model_fingerprint(dataset, recipe_called(made.recipe), made.seed, made.epochs) == made.model_fingerprint
-    model = fit(dataset, recipe_called(made.recipe), seed=made.seed, epochs=epochs).model
+    assert model_fingerprint(dataset, get_recipe(made.recipe), made.seed, made.epochs) == made.model_fingerprint
+    model = fit(dataset, get_recipe(made.recipe), seed=made.seed, epochs=epochs).model
     again = {
         dataset.users[user]: [dataset.items[i] for i in places if i >= 0]
         for block in ranked(model, dataset, made.settings.k)

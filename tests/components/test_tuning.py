@@ -33,7 +33,7 @@ from recsys_jobs.data.from_lake import load_holdout
 from recsys_jobs.lake import delta
 from recsys_jobs.lake.cuts import exam_cut
 from recsys_jobs.models.closed_form.recipe import ease_text
-from recsys_jobs.models.recipes import recipe
+from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.models.tuned_recipes import keep
 from recsys_jobs.promotion import decision_log
 from recsys_jobs.registry import mlflow_client
@@ -159,7 +159,7 @@ def test_the_winner_challenges_once_and_is_in_force_under_its_name(capsys: pytes
     assert (row["floor"], row["decision"]) == ("random", "passed")
     name = decision_log.recipe_in_force(row["effective_date"], Settings(recipe="random"))
     assert name.startswith("ease_text-tuned-")
-    found = recipe(name)
+    found = get_recipe(name)
     winner = best(ease_searched()).params
     assert {field: getattr(found, field) for field in winner} == winner
 
@@ -189,6 +189,6 @@ def test_a_trained_recipe_is_searched_and_a_night_runs_on_what_was_found(capsys:
     runs = mlflow_client.runs_of_kind(record.TRIAL, record.EXPERIMENT)
     trained = [run for run in runs if run.data.tags["recipe"] == "sage_fm_debug"]
     assert len(trained) == 4 and {run.data.metrics["epochs"] for run in trained} <= {1.0, 2.0}
-    name = keep(varied(recipe("sage_fm_debug"), {"learning_rate": 2e-3})).name
+    name = keep(varied(get_recipe("sage_fm_debug"), {"learning_rate": 2e-3})).name
     shop.run_night(LATE, "--recipe", name)
     assert [version.tags["recipe"] for version in mlflow_client.versions()] == [name]

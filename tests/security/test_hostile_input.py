@@ -231,9 +231,9 @@ def picture_title(world: World) -> None:
 
 def recipe_name(name: str) -> Attempt:
     def attempt(world: World) -> object:
-        from recsys_jobs.models.recipes import recipe
+        from recsys_jobs.models.recipes import get_recipe
 
-        return recipe(name)
+        return get_recipe(name)
 
     return attempt
 

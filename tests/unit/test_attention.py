@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from recsys_jobs.contracts.errors import JobError, UsageError
+from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.data.dataset import Dataset
 from recsys_jobs.models.attention import pair_scores
 from recsys_jobs.models.attention.learner import AttentionLearner, fit, load
@@ -167,11 +167,6 @@ def test_clips_loss_by_hand() -> None:
     columns = -(logits[0, 0] - logits[:, 0].logsumexp(0)) - (logits[1, 1] - logits[:, 1].logsumexp(0))
     assert torch.allclose(clip(one, other, 0.5), (rows + columns) / 4)
     assert clip(one[:1], other[:1], 0.5) == 0
-
-
-def test_a_softmax_over_pairs_is_refused() -> None:
-    with pytest.raises(UsageError, match="set loss to bpr"):
-        fit(with_everything(), replace(RECIPES[0], loss="softmax"), seed=0)
 
 
 def test_weights_of_another_encoder_are_refused() -> None:

@@ -21,7 +21,7 @@ from recsys_jobs.models.recipes import RECIPES, restored
 from recsys_jobs.models.sage_fm.recipe import sage_fm
 from recsys_jobs.training import checkpoints
 from recsys_jobs.training.epochs import read, write
-from recsys_jobs.training.recipe import Recipe
+from recsys_jobs.training.recipe import Recipe, is_iterative
 from tests.unit.worlds import with_everything, without_validation
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -135,13 +135,12 @@ def test_a_blend_that_was_killed_goes_on_with_each_of_its_parts(tmp_path: Path) 
 def test_a_blend_rests_on_the_sources_of_its_parts() -> None:
     modules = families.source_modules(blend_of((0.5, ease_text()), (0.5, TRAINED)))
     assert modules == (
-        "recsys_jobs.models.families",
         "recsys_jobs.models.blend.learner",
         "recsys_jobs.models.closed_form.ease_text",
         "recsys_jobs.models.lightgcn.learner",
     )
-    assert families.is_iterative(blend_of((0.5, ease_text()), (0.5, TRAINED)))
-    assert not families.is_iterative(blend_of((0.5, ease_text()), (0.5, item_knn())))
+    assert is_iterative(blend_of((0.5, ease_text()), (0.5, TRAINED)))
+    assert not is_iterative(blend_of((0.5, ease_text()), (0.5, item_knn())))
 
 
 def test_a_blend_comes_back_as_its_fit_logged_it() -> None:
@@ -169,6 +168,27 @@ def test_what_a_recipe_learned_to_do_since_is_off_in_a_fit_of_before() -> None:
     blend = restored("ease_sage", {"name": "ease_sage", "family": "blend", "parts": parts})
     assert isinstance(blend, BlendRecipe)
     assert blend.parts[1] == (0.7, replace(sage_fm(), unit_parts=False, centred=False))
+
+
+GONE = {
+    "sage_fm": {"damped": False, "held_out": 0.0},
+    "lightgcn": {"loss": "bpr", "negatives": 1_024},
+    "bpr_mf": {"loss": "bpr", "negatives": 1_024},
+    "attention_contrastive": {"loss": "bpr"},
+    "attention_towers": {"loss": "softmax"},
+}
+
+
+@pytest.mark.parametrize("name", GONE)
+def test_a_fit_of_before_may_have_logged_what_recipes_no_longer_have(name: str) -> None:
+    """Alone, or as a part of a blend."""
+    now = RECIPES[name]()
+    values = asdict(now) | GONE[name]
+    assert restored(name, {key: str(value) for key, value in values.items()}) == now
+    parts = json.dumps([[0.3, asdict(ease_text())], [0.7, values]])
+    blend = restored("ease_lightgcn", {"name": "ease_lightgcn", "family": "blend", "parts": parts})
+    assert isinstance(blend, BlendRecipe)
+    assert blend.parts[1] == (0.7, now)
 
 
 def test_a_part_that_splits_tells_its_history_and_what_is_popular_of_late() -> None:

@@ -14,7 +14,7 @@ from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.data.dataset import Dataset
 from recsys_jobs.models import families
 from recsys_jobs.models.closed_form.recipe import popularity
-from recsys_jobs.models.recipes import recipe
+from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.models.sequence.catalogue import RECIPE, Catalogue, History, best_for, pack, recipe_in, unpack
 from recsys_jobs.models.sequence.learner import CATALOGUE
 from recsys_jobs.models.sequence.recipe import SequenceRecipe
@@ -35,7 +35,7 @@ def timed() -> Dataset:
 
 
 def tiny(name: str) -> Any:
-    return replace(recipe(name), **SMALL)  # type: ignore[arg-type]
+    return replace(get_recipe(name), **SMALL)  # type: ignore[arg-type]
 
 
 def catalogue_of(model: Any, chosen: SequenceRecipe) -> Catalogue:

@@ -18,7 +18,7 @@ from recsys_jobs.exam.options import Call
 from recsys_jobs.exam.prepare import Question
 from recsys_jobs.exam.results import Row
 from recsys_jobs.exam.run import measure, usual_place
-from recsys_jobs.models.recipes import recipe
+from recsys_jobs.models.recipes import get_recipe
 from tests.unit.test_ratings import Stars
 from tests.unit.worlds import dataset
 
@@ -35,7 +35,7 @@ def rows(call: Call) -> list[Row]:
     made = []
     for name in ("random", "popularity"):
         measured = measure(Stars(torch.tensor(SCORES[name])), QUESTION, call)
-        made += results.rows_of(call, QUESTION, Trained(recipe(name), "f" + name, 3, 1.25, 512.0, [], {}), measured)
+        made += results.rows_of(call, QUESTION, Trained(get_recipe(name), "f" + name, 3, 1.25, 512.0, [], {}), measured)
     return made
 
 

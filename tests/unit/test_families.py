@@ -12,15 +12,16 @@ import pytest
 import safetensors.torch
 import torch
 
+from recsys_jobs import models
 from recsys_jobs.data.dataset import Dataset
 from recsys_jobs.data.holdout import Holdout
 from recsys_jobs.evaluation.top_k_evaluation import examine
 from recsys_jobs.models.blend.recipe import BlendRecipe
-from recsys_jobs.models.families import Fitted, fit, is_iterative, load
+from recsys_jobs.models.families import Fitted, fit, load
 from recsys_jobs.models.folded_model import fold, unfold
-from recsys_jobs.models.recipes import RECIPES, recipe
+from recsys_jobs.models.recipes import FAMILIES, FOLDERS, RECIPES, get_recipe
 from recsys_jobs.ranking.top_k import top_k
-from recsys_jobs.training.recipe import Recipe
+from recsys_jobs.training.recipe import Recipe, is_iterative
 from tests.unit.worlds import dataset, rated_tastes, two_tastes, with_everything, without_validation
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -69,10 +70,10 @@ TINY: dict[str, dict[str, Any]] = {
     "sequence_kernel": {},
 }
 RATERS = ("ncf_rating",)  # which learn from stars alone, and so need what people did not like
-BLENDS = [name for name in TINY if isinstance(recipe(name), BlendRecipe)]
+BLENDS = [name for name in TINY if isinstance(get_recipe(name), BlendRecipe)]
 UNFOLDED = ("ncf_rating", "attention_contrastive", *BLENDS)  # between user and item stands more than an inner product
 IMPERSONAL = ("random", "popularity", "popularity_recent", "text_kernel", "image_kernel")
-NEURAL = [name for name in TINY if is_iterative(recipe(name))]
+NEURAL = [name for name in TINY if is_iterative(get_recipe(name))]
 # mean NDCG at 10 of random slates: one of 35 items is wanted; who knows the taste has 15 to guess from
 NOISE = sum(1 / np.log2(rank + 1) for rank in range(1, 11)) / 35
 every = pytest.mark.parametrize("name", sorted(TINY))
@@ -82,7 +83,7 @@ every_folded = pytest.mark.parametrize("name", sorted(set(NEURAL) - set(UNFOLDED
 
 
 def tiny(name: str, **changes: Any) -> Any:
-    made = recipe(name)
+    made = get_recipe(name)
     if isinstance(made, BlendRecipe):
         return dataclasses.replace(
             made, parts=tuple((weight, _tiny_part(part, changes)) for weight, part in made.parts)
@@ -128,6 +129,14 @@ def share_told_apart(name: str) -> float:
 def test_every_recipe_is_enrolled() -> None:
     others = {"sage_fm_debug", "sage_fm_end_to_end", "sage_fm_end_to_end_small"}  # sage_fm made small; raw contents
     assert set(TINY) == set(RECIPES) - others
+
+
+def test_every_folder_is_registered_and_fits_what_it_names() -> None:
+    folders = {path.parent.name for path in Path(models.__file__).parent.glob("*/recipe.py")}
+    assert folders == set(FOLDERS)
+    assert {place.split(".")[2] for place in FAMILIES.values()} == folders
+    assert {name: make().name for name, make in RECIPES.items()} == {name: name for name in RECIPES}
+    assert {make().family for make in RECIPES.values()} == set(FAMILIES)
 
 
 @every_personal

@@ -9,8 +9,8 @@ import torch
 
 from recsys_jobs.data.histories import events_matrix
 from recsys_jobs.models.base import id_rows
-from recsys_jobs.models.base.vector_model import VectorModel
-from recsys_jobs.models.lightgcn.learner import adjacency, fit, load, propagate, vectors
+from recsys_jobs.models.lightgcn.learner import fit, load
+from recsys_jobs.models.lightgcn.network import adjacency, propagate, vectors
 from recsys_jobs.models.lightgcn.recipe import bpr_mf, lightgcn
 from tests.unit.worlds import dataset, two_tastes
 
@@ -72,12 +72,6 @@ def test_users_without_a_training_pair_stay_unlearned() -> None:
     state = fit(data, replace(bpr_mf(), **TINY), seed=0, epochs=3).weights()
     assert state["users.vectors"].any(1).tolist() == [True, True, False]
     assert state["items.vectors"].any(1).tolist() == [True, True, True, True, False]
-
-
-def test_the_sampled_softmax_learns_too() -> None:
-    recipe = replace(lightgcn(), **TINY, loss="softmax", negatives=16)
-    fitted: VectorModel = fit(two_tastes(), recipe, seed=0, epochs=8)
-    assert fitted.history[-1]["loss"] < fitted.history[0]["loss"] - 0.3
 
 
 def test_names_survive_packing_and_find_their_rows() -> None:

@@ -18,7 +18,7 @@ from recsys_jobs.exam.fit_in_process import Trained
 from recsys_jobs.exam.options import call_of
 from recsys_jobs.exam.predictions import Predictions, predictions
 from recsys_jobs.exam.run import measure
-from recsys_jobs.models.recipes import recipe
+from recsys_jobs.models.recipes import get_recipe
 from tests.unit.test_exam_results import QUESTION, usual
 from tests.unit.test_ratings import Stars
 
@@ -58,8 +58,8 @@ def test_variety_has_rows_of_its_own_a_table_and_a_picture(tmp_path: Path) -> No
         row
         for weight in (0.0, 0.9)
         for row in results.rows_of(
-            call, question, Trained(recipe("random"), "f", 0, 1.0, 1.0, [], {}), measure(MODEL, question, call, weight),
-            weight,
+            call, question, Trained(get_recipe("random"), "f", 0, 1.0, 1.0, [], {}),
+            measure(MODEL, question, call, weight), weight,
         )
     ]  # fmt: skip
     found = diversity_trade_off.curves(rows, 2)

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.data.dataset import Dataset
 from recsys_jobs.data.recency import DAY, Recency, ages, fading_history, prior, recent_popularity
-from recsys_jobs.models.families import fit, floor_recipes, load
+from recsys_jobs.models.families import fit, load
 from recsys_jobs.models.recent import learner
 from recsys_jobs.models.recent.learner import Learned, RecentModel
 from recsys_jobs.models.recent.recipe import item_knn_recent, multimodal_knn_recent, popularity_recent
+from recsys_jobs.promotion.floor import floor_recipes
 from recsys_jobs.ranking.model import KnowsTheDate, Validated
 from recsys_jobs.training.windows import last_windows, validated_by_last_windows
 from tests.unit.worlds import dataset, with_everything

@@ -14,14 +14,13 @@ from torch_geometric.nn import SAGEConv
 
 from recsys_jobs.data.dataset import Dataset
 from recsys_jobs.data.histories import last_reviews
-from recsys_jobs.data.without_events import without
 from recsys_jobs.models.layers.alike_texts import alike, alike_titles
 from recsys_jobs.models.layers.sparse import pair, to_torch
 from recsys_jobs.models.sage_fm.graph_sage import GraphEncoder, MeanSAGEConv, view
-from recsys_jobs.models.sage_fm.item_graph import build_graph, damped, drop_edges, without_pairs
+from recsys_jobs.models.sage_fm.item_graph import build_graph, drop_edges, without_pairs
 from recsys_jobs.models.sage_fm.network import SageFM
 from recsys_jobs.models.sage_fm.recipe import SageFMRecipe, sage_fm, sage_fm_seed
-from recsys_jobs.models.sage_fm.visible_data import World, build_world, item_text, leave_out, mean_review
+from recsys_jobs.models.sage_fm.visible_data import World, build_world, item_text, mean_review
 from tests.unit.worlds import dataset, with_everything
 
 CPU = torch.device("cpu")
@@ -222,52 +221,3 @@ def test_a_world_without_contents_has_finite_vectors(recipe: SageFMRecipe) -> No
     user_D, item_D = pair_vectors(model_of(recipe, data), data, 2, 2, leave=False)
     assert user_D.tolist() == [0.0] * 8  # no history, no modality
     assert torch.isfinite(item_D).all()
-
-
-def test_left_out_pairs_are_gone_from_histories_and_reviews() -> None:
-    vectors = np.eye(6, dtype=np.float32)
-    pairs = [(0, 0), (0, 1), (1, 0), (1, 1)]
-    bare = np.array([True, True])
-    data = dataset(pairs, 2, 2, review_RT=vectors, review_E=np.arange(4), text_from_reviews_I=bare)
-    left = leave_out(world_of(data), np.array([0]), np.array([1]))
-    assert left.history_UI.toarray().tolist() == [[1, 0], [1, 1]]
-    assert left.user_reviews.row_OL.tolist() == [[-1, 0, -1], [3, 2, -1]]
-    assert left.item_reviews.row_OL.tolist() == [[2, 0, -1], [3, -1, -1]]
-
-
-def test_what_a_step_holds_out_moves_nobody_s_vector() -> None:
-    """The model without a pair is the model of a dataset that never had it, popularity apart."""
-    data = with_everything(validation=0)
-    recipe = replace(sage_fm(), **TINY, held_out=0.3, damped=False)
-    model, held = model_of(recipe, data), np.arange(150) % 7 == 0
-    known = np.ones(len(data.items), np.bool_)
-    user_T, item_T = data.event_user_E[held], data.event_item_E[held]
-    worlds = [leave_out(world_of(data), user_T, item_T), world_of(without(data, held))]
-    with torch.no_grad():
-        for world in worlds:
-            assert (world.history_UI != worlds[0].history_UI).nnz == 0
-        graph = view(world_of(data).graph.weight_II, known, True, CPU)
-        items = [model.encode_items(world, graph) for world in worlds]
-        users = [model.encode_users(w, i, torch.arange(30)) for w, i in zip(worlds, items, strict=True)]
-    assert torch.allclose(items[0].fused.vector_BD, items[1].fused.vector_BD, atol=1e-5)
-    assert torch.allclose(users[0].vector_BD, users[1].vector_BD, atol=1e-5)
-
-
-def test_a_damped_edge_is_over_the_root_of_both_ends_degrees() -> None:
-    degree = np.array([4.0, 1.0, 9.0, 1.0], np.float32)
-    assert damped(square(), degree).toarray() == pytest.approx(
-        np.array([[0, 1 / 2, 3 / 6, 0], [1 / 2, 0, 0, 0], [3 / 6, 0, 0, 0], [0, 0, 0, 0]])
-    )
-
-
-def test_damped_histories_count_rare_items_more() -> None:
-    """User 0 had item 0, which four people had, and item 1, which it alone had: weights 1/2 and 1."""
-    data = dataset([(0, 0), (0, 1), (1, 0), (2, 0), (3, 0)], 4, 2)
-    recipe = replace(sage_fm(), **TINY, damped=True, history_text=False)
-    model, world = model_of(recipe, data), world_of(data)
-    with torch.no_grad():
-        items = model.encode_items(world, view(world.graph.weight_II, np.ones(2, np.bool_), True, CPU))
-        node_ID = items.parts["graph"].vector_BD
-        mean_D = (node_ID[0] / 2 + node_ID[1]) / 1.5
-        found_D = model.encode_users(world, items, torch.tensor([0])).vector_BD[0]
-    assert torch.allclose(found_D, mean_D / mean_D.norm(), atol=1e-5)

@@ -14,7 +14,8 @@ from recsys_jobs.data.dataset import Dataset
 from recsys_jobs.data.histories_as_of import Events, events_in_time
 from recsys_jobs.data.recency import DAY
 from recsys_jobs.models import families
-from recsys_jobs.models.sage_recent.learner import SageRecentLearner, SageRecentModel
+from recsys_jobs.models.sage_recent.fitted import SageRecentModel
+from recsys_jobs.models.sage_recent.learner import SageRecentLearner
 from recsys_jobs.models.sage_recent.recipe import SageRecentRecipe, sage_fm_recent
 from recsys_jobs.training.learner import Parts, parts_of
 from tests.unit.worlds import dataset

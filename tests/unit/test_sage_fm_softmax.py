@@ -15,7 +15,8 @@ from recsys_jobs.models import families
 from recsys_jobs.models.layers.alike_texts import alike_texts
 from recsys_jobs.models.layers.sparse import pair
 from recsys_jobs.models.sage_softmax.item_inputs import item_inputs, weighted_terms
-from recsys_jobs.models.sage_softmax.learner import SageSoftmax, SageSoftmaxLearner, scaled, vectors, without_pairs
+from recsys_jobs.models.sage_softmax.learner import SageSoftmaxLearner, without_pairs
+from recsys_jobs.models.sage_softmax.network import SageSoftmax, scaled, vectors
 from recsys_jobs.models.sage_softmax.recipe import sage_fm_softmax
 from recsys_jobs.training.learner import parts_of
 from tests.unit.worlds import dataset, with_everything

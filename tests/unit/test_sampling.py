@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.data.histories import events_matrix
-from recsys_jobs.training.sampling import batches, held_out, own_negatives, owned_among, positives, shared_candidates
+from recsys_jobs.training.pairwise import own_negatives, owned_among, positives
+from recsys_jobs.training.sampling import batches, held_out, shared_candidates
 from tests.unit.worlds import dataset, with_everything
 
 

@@ -21,7 +21,7 @@ from recsys_jobs.models.blend.recipe import BlendRecipe
 from recsys_jobs.models.closed_form.recipe import EaseTextRecipe, ease_text
 from recsys_jobs.models.lightgcn.recipe import lightgcn
 from recsys_jobs.models.recent.recipe import item_knn_recent
-from recsys_jobs.models.recipes import RECIPES, recipe, restored
+from recsys_jobs.models.recipes import RECIPES, get_recipe, restored
 from recsys_jobs.models.tuned_recipes import keep, place, root
 from recsys_jobs.training.recipe import Recipe
 from recsys_jobs.tuning import record
@@ -86,9 +86,9 @@ def test_a_space_holds_the_recipes_own_values_and_nothing_that_it_is_measured_wi
 
 
 def test_what_is_off_stays_off() -> None:
-    assert "layers" not in space(recipe("bpr_mf")) and "layers" in space(recipe("lightgcn"))
-    assert "text_power" not in space(recipe("ease"))
-    assert "temperature" not in space(recipe("sage_fm_seed"))
+    assert "layers" not in space(get_recipe("bpr_mf")) and "layers" in space(get_recipe("lightgcn"))
+    assert "text_power" not in space(get_recipe("ease"))
+    assert "temperature" not in space(get_recipe("sage_fm_seed"))
 
 
 def test_a_recipe_in_time_is_searched_with_its_parts() -> None:
@@ -222,7 +222,7 @@ def test_a_tuned_recipe_is_asked_for_by_its_name(name: str) -> None:
     other = varied(one, {field: _other(value) for field, value in own_values(one).items()})
     found = keep(other)
     assert found == replace(other, name=found.name) and root(found.name) == name
-    assert recipe(found.name) == found
+    assert get_recipe(found.name) == found
     assert keep(found) == found
     logged = {
         key: json.dumps(value) if isinstance(value, tuple) else str(value) for key, value in asdict(found).items()
@@ -238,15 +238,15 @@ def test_a_tuned_recipe_that_was_changed_or_lost_is_refused() -> None:
     name = keep(replace(ease_text(), ridge=77.0)).name
     place(name).write_text(place(name).read_text().replace("77.0", "78.0"))
     with pytest.raises(UsageError, match="was changed since it was measured"):
-        recipe(name)
+        get_recipe(name)
     place(name).write_text("{")
     with pytest.raises(UsageError, match="cannot be read"):
-        recipe(name)
+        get_recipe(name)
     place(name).unlink()
     with pytest.raises(UsageError, match=f"unknown recipe '{name}': .* is not there.*recsys tune ease_text"):
-        recipe(name)
+        get_recipe(name)
     with pytest.raises(UsageError, match="unknown recipe '../ease_text-tuned-00000000'"):
-        recipe("../ease_text-tuned-00000000")
+        get_recipe("../ease_text-tuned-00000000")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from recsys_jobs.data.from_lake import load_dataset, load_holdout
 from recsys_jobs.data.holdout import Holdout
 from recsys_jobs.evaluation.top_k_evaluation import ExamResult
 from recsys_jobs.lake.cuts import exam_cut
-from recsys_jobs.models.recipes import recipe as recipe_called
+from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.models.servable_terms import terms
 from recsys_jobs.promotion.decision_log import recipe_in_force
 from recsys_jobs.promotion.measure import examined
@@ -57,7 +57,7 @@ class Night(NamedTuple):
 def recipe_names(run_date: date, asked: Iterable[str], settings: Settings) -> list[str]:
     """The recipe in force, then those asked for, else the configured ones, each once; UsageError for an unknown one."""
     wanted = [recipe_in_force(run_date, settings), *(asked or settings.bakeoff_recipes)]
-    return [recipe_called(name).name for name in dict.fromkeys(wanted)]
+    return [get_recipe(name).name for name in dict.fromkeys(wanted)]
 
 
 def load_night(night: date, settings: Settings) -> Night:
@@ -69,7 +69,7 @@ def load_night(night: date, settings: Settings) -> Night:
 
 def fit_or_skip(name: str, night: Night) -> Fit | Skipped:
     """The recipe's exam fit, found or made, or why it cannot be made of this data."""
-    recipe, seed = recipe_called(name), night.context.settings.seed
+    recipe, seed = get_recipe(name), night.context.settings.seed
     fingerprint = model_fingerprint(night.dataset, recipe, seed, None)
     if mlflow_client.find_run(fingerprint, EXAM):
         return exam_fit(night.dataset, recipe, seed, night.context.tags(night.cut))

@@ -14,7 +14,7 @@ from recsys_jobs.challenges.bakeoff.options import Call, parse
 from recsys_jobs.challenges.bakeoff.windows import windows
 from recsys_jobs.contracts.errors import UsageError
 from recsys_jobs.contracts.lake_lock import run_step
-from recsys_jobs.models.recipes import recipe
+from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.registry.fits import Fit
 from recsys_jobs.training.epochs import write
 
@@ -25,7 +25,7 @@ def fit(call: Call) -> list[Fit | Skipped]:
     """The fit of each recipe that is named, or why there is none."""
     if not call.recipes:
         raise UsageError("which recipe? write --recipes NAME")
-    names = [recipe(name).name for name in call.recipes]
+    names = [get_recipe(name).name for name in call.recipes]
     night = load_night(windows(call.run_date).ranking, call.settings)
     return [fit_or_skip(name, night) for name in names]
 

@@ -21,7 +21,7 @@ from recsys_jobs.exam.contents import load_contents
 from recsys_jobs.exam.datasets import Known, Sitting, needed_reviews, sit
 from recsys_jobs.exam.fit_in_process import train
 from recsys_jobs.exam.scratch_corpus import with_encoders
-from recsys_jobs.models.recipes import best_recipe, recipe
+from recsys_jobs.models.recipes import best_recipe, get_recipe
 from recsys_jobs.torch_common.devices import use_all_cores
 
 
@@ -35,7 +35,7 @@ def fitted(call: Call, data: Path) -> Asked:
     name = call.model or best_recipe(raw.layout)
     print(f"{raw.name}: {len(raw.users):,} users, {len(raw.items):,} items; fitting {name}", file=sys.stderr)
     sitting = everything(raw, call.seed, settings)
-    trained, model = train(sitting, recipe(name), call.seed)
+    trained, model = train(sitting, get_recipe(name), call.seed)
     words = f"{name}, fitted on the {len(raw.events.user_E):,} pairs of {raw.name} in {trained.seconds:.1f} s"
     return Asked(model, sitting.scored, words, titles(raw))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from recsys_jobs.contracts.errors import UsageError
 from recsys_jobs.contracts.settings import parse_date
-from recsys_jobs.models.recipes import RECIPES, recipe
+from recsys_jobs.models.recipes import RECIPES, get_recipe
 from recsys_jobs.models.sequence.recipe import SequenceRecipe
 
 WHAT = "recommend for people of a data set or of the lake, or for a plain history file"
@@ -85,7 +85,7 @@ def call_of(arguments: argparse.Namespace) -> Call:
     if arguments.k < 1:
         raise UsageError(f"--k is {arguments.k}: write a number above 0")
     if arguments.model:
-        recipe(arguments.model)
+        get_recipe(arguments.model)
     (_check_history if arguments.history else _check_people)(arguments)
     if not 0 <= arguments.diversity <= 1:
         raise UsageError(f"--diversity {arguments.diversity:g}: write a weight from 0 to 1")
@@ -102,7 +102,7 @@ def call_of(arguments: argparse.Namespace) -> Call:
 
 def _check_history(arguments: argparse.Namespace) -> None:
     """Raise UsageError for what does not go with a history file."""
-    if arguments.model and not isinstance(recipe(arguments.model), SequenceRecipe):
+    if arguments.model and not isinstance(get_recipe(arguments.model), SequenceRecipe):
         raise UsageError(f"{arguments.model} reads no plain history: name one of {', '.join(SEQUENCE_RECIPES)}")
     if arguments.user and arguments.exam:
         raise UsageError("--user is a person of the lake: leave it out with --exam")

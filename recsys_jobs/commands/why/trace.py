@@ -29,7 +29,7 @@ from recsys_jobs.lake.lineage import Publication
 from recsys_jobs.lake.sql import connect
 from recsys_jobs.models import families
 from recsys_jobs.models.folded_model import unfold
-from recsys_jobs.models.recipes import recipe as recipe_called
+from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.ranking.model import (
     KnowsTheDate,
     ModalityTerms,
@@ -116,7 +116,7 @@ def _kept(made_from: Publication) -> Iterator[None]:
 
 
 def _explained(made_from: Publication, dataset: Dataset, user: int, item: int) -> dict[str, Any]:
-    recipe, tensors = recipe_called(made_from.recipe), kept_weights(made_from.run_id)
+    recipe, tensors = get_recipe(made_from.recipe), kept_weights(made_from.run_id)
     model = families.load(tensors, dataset, recipe)
     served = unfold(tensors, dataset, recipe) or model
     [slates] = top_k(served, dataset, made_from.settings.k, users=np.array([user]))

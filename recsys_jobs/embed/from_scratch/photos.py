@@ -14,7 +14,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +23,7 @@ from torch import Tensor, nn
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.embed.from_scratch.corpus import Corpus, Photo
+from recsys_jobs.embed.from_scratch.networks import new_resnet
 from recsys_jobs.embed.from_scratch.sizes import Size
 from recsys_jobs.embed.from_scratch.text import OnStep
 from recsys_jobs.embed.from_scratch.training_loop import Schedule, train_module
@@ -78,23 +78,10 @@ class PhotoTraining(nn.Module):
         return {"contrast": losses.clip(image_BD, text_BD, self.size.temperature)}
 
 
-def new_resnet(size: Size) -> Any:
-    """Return a ResNet of bottleneck blocks and random weights."""
-    from transformers import ResNetConfig, ResNetModel
-
-    return ResNetModel(
-        ResNetConfig(
-            embedding_size=size.image_start,
-            hidden_sizes=list(size.image_widths),
-            depths=list(size.image_depths),
-            layer_type="bottleneck",
-        )
-    )
-
-
 def text_features(corpus: Corpus, text_folder: Path) -> Tensor:
     """Return each photo's text as the text encoder sees it [N, T], centred: its vectors share one direction."""
-    encoder = load_text_encoder(Settings(text_encoder=str(text_folder)))
+    # every setting that matters here is named: none of the defaults decides what is learned
+    encoder = load_text_encoder(Settings(text_encoder=str(text_folder), precision="float32"))
     texts = [corpus.texts[photo.text_row] for photo in corpus.photos]
     vector_NT = encode_texts(encoder, texts)
     centred_NT = vector_NT - vector_NT.mean(0)

@@ -20,13 +20,13 @@ from torch import Tensor, nn
 
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.embed.from_scratch.corpus import Corpus
+from recsys_jobs.embed.from_scratch.networks import distilbert_config
 from recsys_jobs.embed.from_scratch.sizes import Size
 from recsys_jobs.embed.from_scratch.training_loop import Schedule, train_module
-from recsys_jobs.embed.from_scratch.wordpiece import SPECIAL, train_tokenizer
+from recsys_jobs.embed.from_scratch.wordpiece import CLS, MASK, PADDING, SEP, SPECIAL, train_tokenizer
 from recsys_jobs.embed.loading import save_sentence_modules
 from recsys_jobs.torch_common import losses
 
-PADDING, _, _CLS, _SEP, _MASK = range(len(SPECIAL))
 _MIN_TEXTS = 2  # texts
 
 OnStep = Callable[[dict[str, float]], None]
@@ -61,7 +61,7 @@ class TextTraining(nn.Module):
         from transformers import DistilBertForMaskedLM
 
         self.size = size
-        self.language_model: Any = DistilBertForMaskedLM(_configuration(size, vocabulary))
+        self.language_model: Any = DistilBertForMaskedLM(distilbert_config(size, vocabulary))
 
     def forward(
         self, masked: tuple[Tensor, Tensor], description_PL: Tensor | None, review_PL: Tensor | None
@@ -82,27 +82,6 @@ class TextTraining(nn.Module):
         states = self.language_model.distilbert(input_ids=token_BL, attention_mask=mask_BL)
         cls_BD: Tensor = states.last_hidden_state[:, 0]
         return cls_BD - cls_BD.mean(0)
-
-
-def new_distilbert(size: Size, vocabulary: int) -> Any:
-    """Return a DistilBERT of random weights."""
-    from transformers import DistilBertModel
-
-    return DistilBertModel(_configuration(size, vocabulary))
-
-
-def _configuration(size: Size, vocabulary: int) -> Any:
-    from transformers import DistilBertConfig
-
-    return DistilBertConfig(
-        vocab_size=vocabulary,
-        dim=size.text_width,
-        n_layers=size.text_layers,
-        n_heads=size.text_heads,
-        hidden_dim=size.text_feed,
-        max_position_embeddings=size.text_length,
-        pad_token_id=PADDING,
-    )
 
 
 def _tokenize(texts: list[str], folder: Path, size: Size) -> list[list[int]]:
@@ -161,13 +140,13 @@ def mask_words(token_BL: Tensor, share: float, vocabulary: int, random: np.rando
 
     Of the chosen tokens 8 in 10 are masked, 1 is another word, 1 stays. A batch has at least one chosen.
     """
-    word_BL = (token_BL != PADDING) & (token_BL != _CLS) & (token_BL != _SEP)
+    word_BL = (token_BL != PADDING) & (token_BL != CLS) & (token_BL != SEP)
     draw_BL = torch.from_numpy(random.random(token_BL.shape)).masked_fill(~word_BL, 1.0)
     is_least_BL = (draw_BL == draw_BL.min()) & word_BL
     chosen_BL = (draw_BL < share) | is_least_BL
     fate_BL = torch.from_numpy(random.random(token_BL.shape))
     end = max(vocabulary, len(SPECIAL) + 1)
     other_BL = torch.from_numpy(random.integers(len(SPECIAL), end, token_BL.shape))
-    input_BL = token_BL.masked_fill(chosen_BL & (fate_BL < 0.8), _MASK)
+    input_BL = token_BL.masked_fill(chosen_BL & (fate_BL < 0.8), MASK)
     input_BL = torch.where(chosen_BL & (fate_BL >= 0.9), other_BL, input_BL)
     return input_BL, token_BL.masked_fill(~chosen_BL, -100)

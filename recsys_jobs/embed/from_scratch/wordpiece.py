@@ -13,6 +13,7 @@ from pathlib import Path
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+PADDING, _, CLS, SEP, MASK = range(len(SPECIAL))
 _MARK = "▁"  # the library's own sign for the space before a word
 
 

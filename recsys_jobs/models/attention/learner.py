@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from recsys_jobs.contracts.errors import UsageError
 from recsys_jobs.data.dataset import Bools, Dataset, Ints
 from recsys_jobs.data.histories import events_matrix
 from recsys_jobs.models.attention import pair_scores
@@ -28,7 +27,8 @@ from recsys_jobs.torch_common import losses
 from recsys_jobs.torch_common.devices import to_device
 from recsys_jobs.training import loop
 from recsys_jobs.training.learner import EpochLog, Parts
-from recsys_jobs.training.sampling import batches, own_negatives, owned_among, positives, shared_candidates
+from recsys_jobs.training.pairwise import own_negatives, pair_batches, positives, shared_softmax
+from recsys_jobs.training.sampling import shared_candidates
 
 _ITEMS_OF_PAIRS, _USERS_OF_PAIRS = 256, 64  # scored at once: what a cache holds
 _ITEMS = 4_096  # fused at once
@@ -39,7 +39,7 @@ class Batch(NamedTuple):
 
     user_B: Ints
     item_B: Ints
-    other: Ints  # each pair's own negative [B] for bpr, candidates that all share [C] for softmax
+    other: Ints  # each pair's own negative [B] with the user among the tokens, else what all share [C]
     shown_NM: Bools  # of item_B and other, one after another: the tokens that are not hidden
 
 
@@ -47,10 +47,6 @@ class AttentionLearner:
     """The network and its training pairs (the protocol of learner.py)."""
 
     def __init__(self, dataset: Dataset, recipe: AttentionRecipe, parts: Parts, device: torch.device) -> None:
-        if recipe.loss == "softmax" and recipe.user_token:
-            raise UsageError(
-                f"{recipe.name}: with the user among the tokens a softmax is out of reach: set loss to bpr"
-            )
         self.dataset, self.recipe, self.device = dataset, recipe, device
         self.pairs = positives(dataset, parts.target_E, parts.seen_E, recipe.whole_catalogue)
         self.owned_UI = events_matrix(dataset)  # validation included
@@ -60,18 +56,13 @@ class AttentionLearner:
         self.network = AttentionNetwork(recipe, met_U, met_I, self.contents.widths).to(device)
         self.network.start(dataset, self.contents, met_I)
 
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return all parameters in one group."""
-        return [{"params": list(self.network.parameters()), "lr": self.recipe.learning_rate}]
-
     def batches(self, random: np.random.Generator) -> Iterator[Batch]:
         """Yield one pass over the training pairs."""
         recipe, pairs = self.recipe, self.pairs
-        for batch in batches(len(pairs.user_P), recipe.steps_per_epoch, recipe.min_batch, random):
-            user_B, item_B = pairs.user_P[batch], pairs.item_P[batch]
+        for user_B, item_B in pair_batches(pairs, recipe.steps_per_epoch, recipe.min_batch, random):
             other = (
                 own_negatives(pairs, user_B, random)
-                if recipe.loss == "bpr"
+                if recipe.user_token
                 else shared_candidates(pairs.pool_N, recipe.negatives, random)
             )
             yield Batch(user_B, item_B, other, self._shown(len(item_B) + len(other), random))
@@ -99,12 +90,9 @@ class AttentionLearner:
         return losses.bpr(positive_B - negative_B)
 
     def _towers_loss(self, batch: Batch, user_BD: Tensor, items: Tokens) -> Tensor:
-        item_BD, other_D = self.network.item_vectors(items).split([len(batch.item_B), len(batch.other)])
-        if self.recipe.loss == "bpr":
-            return losses.bpr((user_BD * (item_BD - other_D)).sum(1))
-        positive_B = (user_BD * item_BD).sum(1)
-        owned_BC = torch.from_numpy(owned_among(self.owned_UI, batch.user_B, batch.other)).to(self.device)
-        return losses.sampled_softmax(positive_B, user_BD @ other_D.T, owned_BC, len(self.pairs.pool_N))
+        item_BD, other_CD = self.network.item_vectors(items).split([len(batch.item_B), len(batch.other)])
+        positive_B, score_BC = (user_BD * item_BD).sum(1), user_BD @ other_CD.T
+        return shared_softmax(positive_B, score_BC, self.owned_UI, batch.user_B, batch.other, len(self.pairs.pool_N))
 
     def _contrast(self, item_N: Tensor) -> Tensor:
         """Return CLIP's loss over the batch's items that have both words and looks, each once."""

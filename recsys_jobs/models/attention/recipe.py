@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from recsys_jobs.training.recipe import TrainedRecipe
+from recsys_jobs.training.recipe import Recipe, TrainedRecipe
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,7 @@ class AttentionRecipe(TrainedRecipe):
     start_scale: float = 0.1  # standard deviation of a user's or item's vector at the start
     id_dropout: float = 0.1  # share of item IDs hidden in training, so that new items are learned by their contents
     content_dropout: float = 0.1  # share of texts, images and numbers hidden in training
-    loss: str = "bpr"  # bpr, or softmax over sampled items where the user is no token
-    negatives: int = 1_024  # that a batch shares, for softmax
+    negatives: int = 1_024  # that a batch shares where the user is no token; else each pair has its own
     whole_catalogue: bool = False  # negatives are of all items, not of those alone that somebody had
     contrast: float = 0.1  # weight of CLIP's vision-text contrast; 0 is none
     contrast_temperature: float = 0.07
@@ -48,9 +48,15 @@ def attention_towers() -> AttentionRecipe:
         attention_contrastive(),
         name="attention_towers",
         user_token=False,
-        loss="softmax",
         whole_catalogue=True,
         steps_per_epoch=48,
         learning_rate=5e-3,
         validation_users=2_000,
     )
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {
+    "attention_contrastive": attention_contrastive,
+    "attention_towers": attention_towers,
+}
+FAMILIES = {"attention": "recsys_jobs.models.attention.learner"}

@@ -32,7 +32,7 @@ from recsys_jobs.torch_common import named_tensors
 from recsys_jobs.training import checkpoints
 from recsys_jobs.training.epochs import Epochs, total
 from recsys_jobs.training.learner import EpochLog
-from recsys_jobs.training.recipe import Recipe
+from recsys_jobs.training.recipe import Recipe, is_iterative
 
 _LEAST = 1e-12  # of a standard deviation
 
@@ -119,7 +119,7 @@ def fit(
     each = iter(_each(recipe, epochs))
     took: list[families.Fitted] = []
     for number, (_, part) in enumerate(recipe.parts):
-        if families.is_iterative(part):
+        if is_iterative(part):
             kept = checkpoints.of_part(checkpoint, number) if checkpoint else None
             how: dict[str, Any] = {"seed": seed, "epochs": next(each), "device": device, "on_epoch": on_epoch}
             took.append(families.fit(dataset, part, checkpoint=kept, **how))
@@ -134,7 +134,7 @@ def fit(
 
 def _each(recipe: BlendRecipe, epochs: Epochs | None) -> tuple[int | None, ...]:
     """Return the epochs of each part that trains, None for early stopping."""
-    trained = sum(families.is_iterative(part) for _, part in recipe.parts)
+    trained = sum(is_iterative(part) for _, part in recipe.parts)
     if not isinstance(epochs, tuple):
         return (epochs,) * trained
     if len(epochs) != trained:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from recsys_jobs.models.closed_form.recipe import ease_text, text_kernel
@@ -10,14 +11,12 @@ from recsys_jobs.models.recent.recipe import multimodal_knn_recent
 from recsys_jobs.models.sage_recent.recipe import sage_fm_recent
 from recsys_jobs.models.sage_softmax.recipe import sage_fm_softmax
 from recsys_jobs.models.sequence.recipe import sasrec, temporal_gpt2
-from recsys_jobs.training.recipe import Recipe
+from recsys_jobs.training.recipe import ComposedRecipe, Recipe
 
 
 @dataclass(frozen=True)
-class BlendRecipe(Recipe):
-    """Configuration of a blend (see learner.py): the weight of each part's standardised scores, and the part."""
-
-    parts: tuple[tuple[float, Recipe], ...] = ()
+class BlendRecipe(ComposedRecipe):
+    """Configuration of a blend (see learner.py), whose weights are those of the parts' standardised scores."""
 
 
 def _blend(name: str, *parts: tuple[float, Recipe]) -> BlendRecipe:
@@ -67,3 +66,16 @@ def sequence_sage() -> BlendRecipe:
 def sequence_kernel() -> BlendRecipe:
     """`sequence_sage` without its graph, which shows what that is worth."""
     return _blend("sequence_kernel", (0.05, text_kernel()), (0.6, temporal_gpt2()), (0.35, sasrec()))
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {
+    "recent_sage": recent_sage,
+    "ease_sage": ease_sage,
+    "ease_kernel_sage": ease_kernel_sage,
+    "ease_kernel": ease_kernel,
+    "ease_lightgcn_sage": ease_lightgcn_sage,
+    "ease_lightgcn": ease_lightgcn,
+    "sequence_sage": sequence_sage,
+    "sequence_kernel": sequence_kernel,
+}
+FAMILIES = {"blend": "recsys_jobs.models.blend.learner"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from recsys_jobs.training.recipe import Recipe
@@ -101,3 +102,25 @@ def popularity() -> Recipe:
 def random_scores() -> Recipe:
     """Seeded noise: what shows that the exam can be failed."""
     return Recipe(name="random", family="random")
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {
+    "ease_text": ease_text,
+    "ease": ease,
+    "text_knn": text_knn,
+    "text_kernel": text_kernel,
+    "image_kernel": image_kernel,
+    "item_knn": item_knn,
+    "item_cosine": item_cosine,
+    "user_knn": user_knn,
+    "popularity": popularity,
+    "random": random_scores,
+}
+FAMILIES = {
+    "ease_text": "recsys_jobs.models.closed_form.ease_text",
+    "text_knn": "recsys_jobs.models.closed_form.text_knn",
+    "item_knn": "recsys_jobs.models.closed_form.item_knn",
+    "user_knn": "recsys_jobs.models.closed_form.user_knn",
+    "popularity": "recsys_jobs.models.closed_form.popularity",
+    "random": "recsys_jobs.models.closed_form.random_scores",
+}

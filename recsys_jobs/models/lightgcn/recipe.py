@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from recsys_jobs.training.recipe import TrainedRecipe
+from recsys_jobs.training.recipe import Recipe, TrainedRecipe
 
 
 @dataclass(frozen=True)
 class LightGCNRecipe(TrainedRecipe):
-    """Configuration of LightGCN and of matrix factorisation (learner.py); the defaults are LightGCN's own."""
+    """Configuration of LightGCN and of matrix factorisation (see network.py); the defaults are LightGCN's own."""
 
     width: int = 64
     layers: int = 3  # of the graph; 0 is matrix factorisation
     start_scale: float = 0.1  # standard deviation of a node's vector at the start
-    loss: str = "bpr"  # bpr, or softmax over sampled items
-    negatives: int = 1_024  # that a batch shares, for softmax
     l2: float = 1e-4
     steps_per_epoch: int = 24  # the whole graph is propagated at each
     min_batch: int = 256  # pairs; small data takes fewer steps
@@ -29,3 +28,7 @@ def lightgcn() -> LightGCNRecipe:
 def bpr_mf() -> LightGCNRecipe:
     """Matrix factorisation by BPR: no layer smooths it, so that its penalty has to."""
     return replace(lightgcn(), name="bpr_mf", layers=0, learning_rate=5e-3, l2=0.1)
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {"bpr_mf": bpr_mf, "lightgcn": lightgcn}
+FAMILIES = {"lightgcn": "recsys_jobs.models.lightgcn.learner"}

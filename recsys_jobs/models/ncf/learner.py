@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -51,10 +51,6 @@ class NcfLearner:
         self.contents = Contents(dataset).to(device)
         self.network = Ncf(recipe, met_U, met_I, dataset.text_IT.shape[1], dataset.genre_IG.shape[1]).to(device)
         self.network.start(dataset, torch.from_numpy(self.pairs.rating_N))
-
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return all parameters in one group."""
-        return [{"params": list(self.network.parameters()), "lr": self.recipe.learning_rate}]
 
     def batches(self, random: np.random.Generator) -> Iterator[Batch]:
         """Yield one pass over the rated pairs."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from recsys_jobs.training.recipe import TrainedRecipe
+from recsys_jobs.training.recipe import Recipe, TrainedRecipe
 
 
 @dataclass(frozen=True)
@@ -29,3 +30,7 @@ def ncf_rating() -> NcfRecipe:
         patience=3,
         validation_users=500,  # their slates are shown beside the loss, and every pair goes through the layers
     )
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {"ncf_rating": ncf_rating}
+FAMILIES = {"ncf": "recsys_jobs.models.ncf.learner"}

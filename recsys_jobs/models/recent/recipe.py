@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from recsys_jobs.models.closed_form.recipe import ease_text, image_kernel, item_cosine, text_kernel, text_knn
-from recsys_jobs.training.recipe import Recipe
+from recsys_jobs.training.recipe import ComposedRecipe, Recipe
 
 
 @dataclass(frozen=True)
-class RecentRecipe(Recipe):
+class RecentRecipe(ComposedRecipe):
     """Configuration of item-to-item models in time (see learner.py); without a part it is popularity alone.
 
     Half-lives are in days, and learned on the last windows before the cut, as are the prior's exponent and, from where
     the recipe puts them, the weights of the parts after the first.
     """
 
-    parts: tuple[tuple[float, Recipe], ...] = ()
     part_weights: tuple[float, ...] = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
     history_half_lives: tuple[float, ...] = (3.0, 7.0, 14.0, 30.0, 60.0, 120.0, 0.0)  # 0: events do not age
     popularity_half_lives: tuple[float, ...] = (1.0, 3.0, 7.0, 14.0, 30.0, 90.0, 0.0)
@@ -56,3 +56,13 @@ def ease_text_recent() -> RecentRecipe:
 def multimodal_knn_recent() -> RecentRecipe:
     """Items that the same people had, items of alike text and items of alike pictures: each as far as it helps."""
     return _recent("multimodal_knn_recent", item_cosine(), text_kernel(), image_kernel())
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {
+    "popularity_recent": popularity_recent,
+    "item_knn_recent": item_knn_recent,
+    "text_knn_recent": text_knn_recent,
+    "ease_text_recent": ease_text_recent,
+    "multimodal_knn_recent": multimodal_knn_recent,
+}
+FAMILIES = {"recent": "recsys_jobs.models.recent.learner"}

@@ -21,9 +21,9 @@ from torch import Tensor, nn
 
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.data.dataset import Dataset
-from recsys_jobs.embed.from_scratch.photos import new_resnet
+from recsys_jobs.embed.from_scratch.networks import new_distilbert, new_resnet
 from recsys_jobs.embed.from_scratch.sizes import SIZES, Size
-from recsys_jobs.embed.from_scratch.text import PADDING, new_distilbert
+from recsys_jobs.embed.from_scratch.words import PADDING
 from recsys_jobs.models.base.weights import packed, restored, unpacked
 from recsys_jobs.models.sage_fm import fitted
 from recsys_jobs.models.sage_fm.fitted import FittedSageFM
@@ -95,7 +95,7 @@ class EndToEndLearner:
         """Yield one pass over the training pairs, the catalogue being encoded anew before it."""
         self._encode_all()
         self.network.train()
-        yield from self.inner.pair_batches(random)
+        yield from self.inner.batches(random)
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the loss of one batch, whose items and reviews are encoded now."""

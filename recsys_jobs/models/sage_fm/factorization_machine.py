@@ -20,15 +20,12 @@ class FactorizationMachine(nn.Module):
     """The machine for `width`-wide users and items; `scale` is the size of the cross term at the start.
 
     Both halves of V start as the same random projection, so that the cross term starts as
-    scale * <u, i> seen through it: alike scores high before anything is learned. With `orthogonal` and
-    as high a rank as width it is exactly that.
+    scale * <u, i> seen through it: alike scores high before anything is learned.
     """
 
-    def __init__(self, width: int, rank: int, scale: float = 1.0, orthogonal: bool = False) -> None:
+    def __init__(self, width: int, rank: int, scale: float = 1.0) -> None:
         super().__init__()
         start_DF = torch.randn(width, rank) * (scale / rank) ** 0.5
-        if orthogonal:
-            nn.init.orthogonal_(start_DF, gain=(scale * max(width / rank, 1)) ** 0.5)
         self.bias = nn.Parameter(torch.zeros(()))
         self.user_linear_D = nn.Parameter(torch.zeros(width))
         self.item_linear_D = nn.Parameter(torch.zeros(width))

@@ -9,7 +9,6 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from scipy import sparse
 from torch import Tensor
 
 from recsys_jobs.data.dataset import Bools, Dataset
@@ -18,7 +17,6 @@ from recsys_jobs.models.base.weights import packed, restored, unpacked
 from recsys_jobs.models.layers.alike_texts import alike_titles
 from recsys_jobs.models.layers.fusion import Part
 from recsys_jobs.models.sage_fm.graph_sage import View, view
-from recsys_jobs.models.sage_fm.item_graph import damped
 from recsys_jobs.models.sage_fm.network import Items, SageFM
 from recsys_jobs.models.sage_fm.recipe import SageFMRecipe
 from recsys_jobs.models.sage_fm.visible_data import World, build_world
@@ -116,12 +114,7 @@ def load(
 
 def whole_graph(recipe: SageFMRecipe, world: World, known_I: Bools) -> View:
     """Return the graph as scoring sees it: nothing held out, nothing dropped."""
-    return view(damped_edges(recipe, world, world.graph.weight_II), known_I, recipe.weighted_edges, world.device)
-
-
-def damped_edges(recipe: SageFMRecipe, world: World, weight_II: sparse.csr_matrix) -> sparse.csr_matrix:
-    """Return the edges as the recipe weighs them."""
-    return damped(weight_II, world.degree_I.cpu().numpy()) if recipe.damped else weight_II
+    return view(world.graph.weight_II, known_I, recipe.weighted_edges, world.device)
 
 
 @torch.no_grad()

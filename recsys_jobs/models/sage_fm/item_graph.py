@@ -76,14 +76,6 @@ def _with_history(history_UI: sparse.csr_matrix, user_B: Ints, item_B: Ints) -> 
     return other_P, np.repeat(item_B, length_B)
 
 
-def damped(weight_II: sparse.csr_matrix, degree_I: Floats) -> sparse.csr_matrix:
-    """Return the graph with each edge over the root of its two ends' degrees: popular items say less."""
-    scale_I = degree_I**-0.5
-    row_N = np.repeat(np.arange(len(scale_I)), np.diff(weight_II.indptr))
-    value_N = (weight_II.data * scale_I[row_N] * scale_I[weight_II.indices]).astype(np.float32)
-    return sparse.csr_matrix((value_N, weight_II.indices, weight_II.indptr), shape=weight_II.shape)
-
-
 def drop_edges(weight_II: sparse.csr_matrix, share: float, random: np.random.Generator) -> sparse.csr_matrix:
     """Return the graph without a random share of its edges, both directions of an edge together."""
     if share <= 0:

@@ -17,17 +17,18 @@ from torch import Tensor
 from recsys_jobs.data.dataset import Dataset, Ints
 from recsys_jobs.data.histories import events_matrix
 from recsys_jobs.models.layers.alike_texts import alike_titles
-from recsys_jobs.models.sage_fm.fitted import FittedSageFM, damped_edges, load, whole_graph
+from recsys_jobs.models.sage_fm.fitted import FittedSageFM, load, whole_graph
 from recsys_jobs.models.sage_fm.graph_sage import View, view
 from recsys_jobs.models.sage_fm.item_graph import drop_edges, without_pairs
 from recsys_jobs.models.sage_fm.network import ITEM_MODALITIES, SageFM
 from recsys_jobs.models.sage_fm.recipe import SageFMRecipe
-from recsys_jobs.models.sage_fm.visible_data import World, build_world, leave_out
+from recsys_jobs.models.sage_fm.visible_data import World, build_world
 from recsys_jobs.torch_common import losses
 from recsys_jobs.torch_common.devices import to_device
 from recsys_jobs.training import loop
 from recsys_jobs.training.learner import EpochLog, Parts
-from recsys_jobs.training.sampling import batches, held_out, own_negatives, owned_among, positives, shared_candidates
+from recsys_jobs.training.pairwise import own_negatives, pair_batches, positives, shared_softmax
+from recsys_jobs.training.sampling import shared_candidates
 
 __all__ = ["fit", "load"]
 
@@ -41,15 +42,6 @@ class Batch(NamedTuple):
     other: Ints  # each pair's own negative [B] for bpr, candidates that all share [N] for softmax
 
 
-class HeldOut(NamedTuple):
-    """One step of users: the graph without the items that they are to find, and these."""
-
-    graph: View
-    user_B: Ints
-    row_T: Ints  # of the batch
-    item_T: Ints
-
-
 class SageFMLearner:
     """The network and its training pairs (the protocol of learner.py in training)."""
 
@@ -61,11 +53,6 @@ class SageFMLearner:
         self.edge_keys = self.world.graph.keys()
         self.owned_UI = events_matrix(dataset)  # validation included
         self.known_I = np.isin(np.arange(len(dataset.items)), dataset.event_item_E[parts.seen_E])
-        if recipe.held_out:
-            kept_E = parts.target_E & np.isin(dataset.event_user_E, self.pairs.user_P)
-            self.target_UI = events_matrix(dataset, kept_E)
-            self.seen_U = np.bincount(dataset.event_user_E[parts.seen_E], minlength=len(dataset.users))
-            self.outside_I = ~torch.isin(torch.arange(len(dataset.items)), torch.from_numpy(self.pairs.pool_N))
         self.network = SageFM(recipe, len(dataset.items), dataset.text_IT.shape[1], dataset.image_IV.shape[1])
         self.network.to(device)
         if not recipe.end_to_end:  # vectors of random encoders are nearly alike: their differences say nothing yet
@@ -80,27 +67,15 @@ class SageFMLearner:
             {"params": [nodes], "lr": self.recipe.node_learning_rate},
         ]
 
-    def batches(self, random: np.random.Generator) -> Iterator[Batch | HeldOut]:
-        """Yield one pass over the training pairs, or over the users where a share of theirs is held out at once."""
-        return self._held_out_batches(random) if self.recipe.held_out else self.pair_batches(random)
-
-    def pair_batches(self, random: np.random.Generator) -> Iterator[Batch]:
+    def batches(self, random: np.random.Generator) -> Iterator[Batch]:
         """Yield one pass over the training pairs, with what each is compared with."""
         recipe, pairs = self.recipe, self.pairs
-        for batch in batches(len(pairs.user_P), recipe.steps_per_epoch, recipe.min_batch, random):
-            user_B, item_B = pairs.user_P[batch], pairs.item_P[batch]
+        for user_B, item_B in pair_batches(pairs, recipe.steps_per_epoch, recipe.min_batch, random):
             graph = self._training_graph(user_B, item_B, random)
             if recipe.loss == "bpr":
                 yield Batch(graph, user_B, item_B, own_negatives(pairs, user_B, random))
             else:
                 yield Batch(graph, user_B, item_B, shared_candidates(pairs.pool_N, recipe.negatives, random))
-
-    def _held_out_batches(self, random: np.random.Generator) -> Iterator[HeldOut]:
-        user_N = np.unique(self.pairs.user_P)
-        for batch in batches(len(user_N), self.recipe.steps_per_epoch, self.recipe.min_batch, random):
-            user_B = user_N[batch]
-            row_T, item_T = held_out(self.target_UI, self.seen_U, user_B, self.recipe.held_out, random)
-            yield HeldOut(self._training_graph(user_B[row_T], item_T, random), user_B, row_T, item_T)
 
     def _training_graph(self, user_B: Ints, item_B: Ints, random: np.random.Generator) -> View:
         """Return the graph of one step: without what its pairs gave it, some edges and some node inputs."""
@@ -109,30 +84,18 @@ class SageFMLearner:
         if self.recipe.hold_out_edges:
             left_N = without_pairs(graph, self.edge_keys, self.world.history_UI, user_B, item_B)
             weight_II = sparse.csr_matrix((left_N, weight_II.indices, weight_II.indptr), shape=weight_II.shape)
-        weight_II = drop_edges(damped_edges(self.recipe, self.world, weight_II), self.recipe.edge_dropout, random)
+        weight_II = drop_edges(weight_II, self.recipe.edge_dropout, random)
         kept_I = random.random(len(self.known_I)) >= self.recipe.node_dropout
         return view(weight_II, self.known_I & kept_I, self.recipe.weighted_edges, self.device)
 
-    def loss(self, batch: Batch | HeldOut) -> Tensor:
+    def loss(self, batch: Batch) -> Tensor:
         """Return the loss of one batch."""
         return self.loss_in(self.world, batch)
 
-    def loss_in(self, world: World, batch: Batch | HeldOut) -> Tensor:
+    def loss_in(self, world: World, batch: Batch) -> Tensor:
         """Return the loss of one batch in a world; the same user vector meets the positive and the negatives."""
         penalty = self.recipe.l2 * torch.stack([p.square().sum() for p in self.network.parameters()]).sum()
-        if isinstance(batch, HeldOut):
-            return penalty + self._held_out_loss(world, batch)
         return penalty + self._pairs_loss(world, batch)
-
-    def _held_out_loss(self, world: World, batch: HeldOut) -> Tensor:
-        """Return the softmax loss over the pool, the history that is left apart."""
-        world = leave_out(world, batch.user_B[batch.row_T], batch.item_T)
-        items = self.network.encode_items(world, batch.graph)
-        user_BD = self.network.encode_users(world, items, torch.from_numpy(batch.user_B).to(self.device)).vector_BD
-        score_BI = self.network.fm.all_pairs(user_BD, items.fused.vector_BD)
-        left_BI = torch.from_numpy(world.history_UI[batch.user_B].toarray() > 0)
-        row_T, item_T = (to_device(a, self.device) for a in (batch.row_T, batch.item_T))
-        return losses.held_out_softmax(score_BI, row_T, item_T, (left_BI | self.outside_I).to(self.device))
 
     def _pairs_loss(self, world: World, batch: Batch) -> Tensor:
         model = self.network
@@ -143,9 +106,8 @@ class SageFMLearner:
         other_D = items.fused.vector_BD[other]
         if self.recipe.loss == "bpr":
             return losses.bpr(positive_B - model.fm(user_BD, other_D))
-        owned_BN = torch.from_numpy(owned_among(self.owned_UI, batch.user_B, batch.other)).to(self.device)
         score_BN = model.fm.all_pairs(user_BD, other_D)
-        return losses.sampled_softmax(positive_B, score_BN, owned_BN, len(self.pairs.pool_N))
+        return shared_softmax(positive_B, score_BN, self.owned_UI, batch.user_B, batch.other, len(self.pairs.pool_N))
 
     def look(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
         """Return the users' scores, and the mean attention of each modality on users and on items."""

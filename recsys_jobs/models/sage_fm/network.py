@@ -63,7 +63,7 @@ class SageFM(nn.Module):
         self.user_attention = Attention(modalities, recipe.width)
         self.item_attention = Attention(ITEM_MODALITIES, recipe.width)
         scale = 1 / recipe.temperature if recipe.normalise else 1.0
-        self.fm = FactorizationMachine(recipe.width, recipe.fm_rank, scale, orthogonal=recipe.held_out > 0)
+        self.fm = FactorizationMachine(recipe.width, recipe.fm_rank, scale)
 
     def fit_projections(self, world: World) -> None:
         """Start each projection so that its inputs come out centred and of length about one."""
@@ -137,14 +137,12 @@ class SageFM(nn.Module):
         shown = [part.vector_BD.float() * part.present_B[:, None] for part in sources]
         counted_IM = torch.stack([part.present_B.float() for part in sources], dim=1)
         stacked_I = torch.cat([*shown, counted_IM], dim=1)  # one sparse product for all the modalities
-        if self.recipe.damped:
-            stacked_I = stacked_I * world.degree_I[:, None] ** -0.5
         user_G, group_B = np.unique(user_B.cpu().numpy(), return_inverse=True)
         total_B = multiply(pair(world.history_UI[user_G], world.device), stacked_I)
         total_B = functional.embedding(torch.from_numpy(group_B).to(world.device), total_B)
         if leave_B is not None:
             total_B = total_B - functional.embedding(leave_B, stacked_I)
-        count_BM = total_B[:, -len(given) :]  # or the sum of the weights, none of which is as small as the bound
+        count_BM = total_B[:, -len(given) :]  # but for rounding
         sums = total_B[:, : -len(given)].split(self.recipe.width, dim=1)
         return {
             name: Part(sums[m] / count_BM[:, m, None].clamp(min=_LEAST), count_BM[:, m] > _LEAST)

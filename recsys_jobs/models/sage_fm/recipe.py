@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from recsys_jobs.training.recipe import TrainedRecipe
+from recsys_jobs.training.recipe import Recipe, TrainedRecipe
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,6 @@ class SageFMRecipe(TrainedRecipe):
     node_scale: float = 1.0  # length of a node's learned input at the start
     linear_graph: bool = False  # no ReLU between the layers, which start as a plain average of node and neighbours
     weighted_edges: bool = False  # neighbours count by edge weight, not alike
-    damped: bool = False  # neighbours and a user's items count by one over the root of how many had them
     node_features: bool = False  # a node starts from its learned input plus its projected text and image
     text_neighbours: int = 0  # of each item in the graph of alike titles, through which starts spread; 0 is none
     history_text: bool = False  # the texts of the items a user had are a fourth modality of the user
@@ -31,7 +31,6 @@ class SageFMRecipe(TrainedRecipe):
     hold_out_edges: bool = False  # co-review edges lose the part that the step's own pairs gave them
     node_dropout: float = 0.1  # share of node inputs replaced by their neighbours' mean, so that this path is learned
     edge_dropout: float = 0.0  # share of edges left out of a step
-    held_out: float = 0.0  # share of a user's items that a step asks for and hides at once; 0 hides each pair alone
     # loss
     loss: str = "bpr"  # bpr, or softmax over sampled items
     negatives: int = 1  # a pair's own for bpr; shared by the whole batch for softmax
@@ -121,3 +120,17 @@ def sage_fm_text_graph() -> SageFMRecipe:
 def sage_fm_debug() -> SageFMRecipe:
     """`sage_fm` in a second: a few dimensions, two epochs."""
     return replace(sage_fm(), name="sage_fm_debug", width=8, graph_width=8, fm_rank=4, steps_per_epoch=4, max_epochs=2)
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {
+    "sage_fm": sage_fm,
+    "sage_fm_seed": sage_fm_seed,
+    "sage_fm_debug": sage_fm_debug,
+    "sage_fm_end_to_end": sage_fm_end_to_end,
+    "sage_fm_end_to_end_small": sage_fm_end_to_end_small,
+    "sage_fm_text_graph": sage_fm_text_graph,
+}
+FAMILIES = {
+    "sage_fm": "recsys_jobs.models.sage_fm.learner",
+    "sage_fm_end_to_end": "recsys_jobs.models.sage_fm.end_to_end",
+}

@@ -6,7 +6,7 @@ U users, I items, E events, R reviews, L reviews kept of one owner, T text width
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from scipy import sparse
 from torch import Tensor
 from torch.nn import functional
 
-from recsys_jobs.data.dataset import Bools, Dataset, Ints
+from recsys_jobs.data.dataset import Bools, Dataset
 from recsys_jobs.data.histories import Reviews, events_matrix, last_reviews
 from recsys_jobs.models.layers.sparse import Sparse
 from recsys_jobs.models.sage_fm.item_graph import Graph, build_graph
@@ -34,7 +34,6 @@ class World:
     user_reviews: Reviews
     item_reviews: Reviews
     from_reviews_I: Tensor
-    degree_I: Tensor  # seen users of each item, at least 1
     alike_II: Sparse | None  # T of models/sage_softmax/item_inputs.py
     device: torch.device
 
@@ -66,35 +65,9 @@ def build_world(dataset: Dataset, seen_E: Bools, device: torch.device, alike_II:
         Reviews(user_reviews.row_OL.to(device), user_reviews.other_OL.to(device), takes[0]),
         Reviews(item_reviews.row_OL.to(device), item_reviews.other_OL.to(device), takes[1]),
         torch.from_numpy(dataset.text_from_reviews_I).to(device),
-        torch.from_numpy(np.maximum(np.bincount(item_E, minlength=len(dataset.items)), 1)).float().to(device),
         alike_II,
         device,
     )
-
-
-def leave_out(world: World, user_T: Ints, item_T: Ints) -> World:
-    """Return the world without some pairs: they leave the users' histories, their reviews leave both sides."""
-    items = world.shape[1]
-    key_T = np.unique(user_T * items + item_T)
-    history = world.history_UI
-    row_E = np.repeat(np.arange(history.shape[0]), np.diff(history.indptr))
-    left_E = np.where(np.isin(row_E * items + history.indices, key_T), 0, history.data).astype(np.float32)
-    return replace(
-        world,
-        history_UI=sparse.csr_matrix((left_E, history.indices, history.indptr), shape=history.shape),
-        user_reviews=_without(world.user_reviews, key_T, items, by_user=True),
-        item_reviews=_without(world.item_reviews, key_T, items, by_user=False),
-    )
-
-
-def _without(reviews: Reviews, key_T: Ints, items: int, by_user: bool) -> Reviews:
-    """Return the reviews of pairs that are not among the keys user * I + item."""
-    if not bool((reviews.row_OL >= 0).any()):
-        return reviews
-    owner_O1 = torch.arange(len(reviews.row_OL), device=reviews.row_OL.device)[:, None]
-    user, item = (owner_O1, reviews.other_OL) if by_user else (reviews.other_OL, owner_O1)
-    leaves_OL = torch.isin(user * items + item, torch.from_numpy(key_T).to(reviews.row_OL.device))
-    return reviews._replace(row_OL=reviews.row_OL.masked_fill(leaves_OL, -1))
 
 
 def mean_review(world: World, reviews: Reviews, owner_B: Tensor, leave_B: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from recsys_jobs.models.sage_softmax.recipe import SageGraphRecipe
+from recsys_jobs.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
 class SageRecentRecipe(SageGraphRecipe):
-    """Configuration of the graph model whose steps stand on past days (learner.py); days throughout."""
+    """Configuration of the graph model whose steps stand on past days (see learner.py); days throughout."""
 
     history_half_lives: tuple[float, ...] = (3.0, 14.0, 60.0, 0.0)  # mixed as learned; 0: events do not age
     popularity_half_lives: tuple[float, ...] = (1.0, 3.0, 7.0, 14.0, 30.0, 90.0, 0.0)  # weighed as learned
@@ -38,3 +40,7 @@ def sage_fm_recent() -> SageRecentRecipe:
         patience=10,  # a validation of some hundred people is flat for epochs after which the model still gains
         validation_users=6_000,
     )
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {"sage_fm_recent": sage_fm_recent}
+FAMILIES = {"sage_fm_recent": "recsys_jobs.models.sage_recent.learner"}

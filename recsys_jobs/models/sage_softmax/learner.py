@@ -1,32 +1,21 @@
-"""`sage_fm` reduced to what carries it where there are only identifiers and short texts, and trained for ranking.
+"""How `sage_fm_softmax` learns: each step hides what it asks for (see network.py).
 
-h = E + F W + C V + T (E + F W + C V)      free rows, terms, text and image, and those of the nearest texts
-x = h + A'A h + ... (A'A)^L h              A = D_u^-1/2 X D_i^-1/2
-u = A_u x                                  y_ui = b_i + cos(u, x_i) / temperature
-
-A'A is the co-review graph, each edge damped by how much its people and its two items had, in two factors;
-x is L linear GraphSAGE layers over it (Hamilton et al. 2017; without a weight matrix between them, as in
-LightGCN, He et al. 2020), and T one over the graph of alike texts. Users are means of their histories as in
-the main model, so nobody has a vector of its own. y is the factorization machine's folded form: a linear
-term of the item and the pairs across. The attention over modalities is a plain sum here.
-
-Each step takes some users, asks for a share of their items and hides these from X at once, so that nothing
+Each step takes some users, asks for a share of their items and hides these from the history at once, so that nothing
 sees itself; the loss is the softmax over all items.
 
-U users, I items, B users of a batch, T targets, D width, G terms, C content width.
+U users, I items, E events, B users of a batch, T targets, D width, G terms.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from scipy import sparse
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.data.dataset import Dataset, Ints
@@ -34,16 +23,23 @@ from recsys_jobs.data.histories import events_matrix
 from recsys_jobs.models.base import id_rows
 from recsys_jobs.models.base.vector_model import VectorModel
 from recsys_jobs.models.base.weights import packed, restored, unpacked
-from recsys_jobs.models.layers.sparse import Sparse, multiply, pair
+from recsys_jobs.models.layers.sparse import multiply, pair
 from recsys_jobs.models.sage_softmax.item_inputs import ItemInputs, item_inputs
-from recsys_jobs.models.sage_softmax.recipe import SageGraphRecipe, SageSoftmaxRecipe
+from recsys_jobs.models.sage_softmax.network import (
+    SageSoftmax,
+    for_items,
+    keep_unmet_empty,
+    met,
+    scaled,
+    unit,
+    vectors,
+)
+from recsys_jobs.models.sage_softmax.recipe import SageSoftmaxRecipe
 from recsys_jobs.torch_common import losses
 from recsys_jobs.torch_common.devices import to_device
 from recsys_jobs.training import loop
 from recsys_jobs.training.learner import EpochLog, Parts
 from recsys_jobs.training.sampling import batches, held_out
-
-_FREE, _BIAS = "free_ID", "bias_I"
 
 
 class Step(NamedTuple):
@@ -52,30 +48,6 @@ class Step(NamedTuple):
     user_B: Ints
     row_T: Ints  # of the batch
     item_T: Ints
-
-
-class SageSoftmax(nn.Module):
-    """What is learned: free rows of items that were met, terms, the contents' projection, biases."""
-
-    def __init__(self, recipe: SageGraphRecipe, met_I: Tensor, terms: int, content_width: int) -> None:
-        super().__init__()
-        self.recipe = recipe
-        start = partial(torch.normal, 0.0, recipe.start_scale)
-        self.free_ID = nn.Parameter(start((len(met_I), recipe.width)) * met_I[:, None])
-        self.bias_I = nn.Parameter(torch.zeros(len(met_I)))
-        self.term_GD = nn.Parameter(start((terms, recipe.width)))
-        self.content_CD = nn.Parameter(start((content_width, recipe.width)))
-
-    def forward(self, inputs: ItemInputs, history_UI: Sparse) -> Tensor:
-        """Return every item's vector x [I, D] by a history, which is A."""
-        layer_ID = self.free_ID + multiply(inputs.term_IG, self.term_GD) + inputs.content_IC @ self.content_CD
-        if inputs.alike_II is not None:
-            layer_ID = layer_ID + multiply(inputs.alike_II, layer_ID)
-        item_ID = layer_ID
-        for _ in range(self.recipe.layers):
-            layer_ID = multiply(Sparse(history_UI.transposed, history_UI.matrix), multiply(history_UI, layer_ID))
-            item_ID = item_ID + layer_ID
-        return item_ID
 
 
 class SageSoftmaxLearner:
@@ -94,10 +66,6 @@ class SageSoftmaxLearner:
         self.outside_I = (met_I == 0) & (not recipe.whole_catalogue)
         self.network = SageSoftmax(recipe, met_I, len(self.term_G), self.inputs.content_IC.shape[1]).to(device)
         keep_unmet_empty(self.network, met_I)
-
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return all of them at one rate."""
-        return [{"params": list(self.network.parameters()), "lr": self.recipe.learning_rate}]
 
     def batches(self, random: np.random.Generator) -> Iterator[Step]:
         """Yield one pass over the users."""
@@ -126,35 +94,12 @@ class SageSoftmaxLearner:
         return _model(self.network, self.inputs, self.dataset, self.term_G, epochs, history)
 
 
-def met(dataset: Dataset) -> Tensor:
-    """Return 1.0 for the items of the core, which training meets, 0.0 for the others [I]."""
-    met_I = torch.zeros(len(dataset.items))
-    met_I[dataset.event_item_E[dataset.in_core_E]] = 1
-    return met_I
-
-
-def keep_unmet_empty(network: SageSoftmax, met_I: Tensor) -> None:
-    """Leave what nobody had without a row of its own: its contents and a bias say it all."""
-    mask_I1 = met_I[:, None].to(network.free_ID.device)
-    network.free_ID.register_hook(lambda gradient_ID: gradient_ID * mask_I1)
-
-
 def users_to_ask(target_UI: sparse.csr_matrix, seen_U: Ints) -> Ints:
     """Return who has something to find and something to be known by; JobError where nobody has."""
     user_N = np.flatnonzero((np.diff(target_UI.indptr) > 0) & (seen_U > 1))
     if not len(user_N):
         raise JobError("nothing to train on: no user has two events; lower user_core, or take a later date")
     return user_N
-
-
-def scaled(history_UI: sparse.csr_matrix) -> sparse.csr_matrix:
-    """Return A = D_u^-1/2 X D_i^-1/2, degrees at least 1."""
-    degree_U = np.maximum(np.diff(history_UI.indptr), 1)
-    degree_I = np.maximum(np.bincount(history_UI.indices, minlength=history_UI.shape[1]), 1)
-    matrix = sparse.diags_array(degree_U**-0.5) @ history_UI @ sparse.diags_array(degree_I**-0.5)
-    matrix = sparse.csr_matrix(matrix).astype(np.float32)
-    matrix.sort_indices()
-    return matrix
 
 
 def without_pairs(matrix_UI: sparse.csr_matrix, user_T: Ints, item_T: Ints) -> sparse.csr_matrix:
@@ -164,19 +109,6 @@ def without_pairs(matrix_UI: sparse.csr_matrix, user_T: Ints, item_T: Ints) -> s
     value_E = matrix_UI.data.copy()
     value_E[np.searchsorted(key_E, user_T * items + item_T)] = 0
     return sparse.csr_matrix((value_E, matrix_UI.indices, matrix_UI.indptr), shape=matrix_UI.shape)
-
-
-def unit(vector_ND: Tensor) -> Tensor:
-    """Return vectors of length one; zero ones stay zero."""
-    return functional.normalize(vector_ND, dim=1, eps=1e-6)
-
-
-@torch.no_grad()
-def vectors(network: SageSoftmax, inputs: ItemInputs, history_UI: sparse.csr_matrix) -> tuple[Tensor, Tensor]:
-    """Return users' [U, D] and items' [I, D] vectors, whose inner product is the cosine over the temperature."""
-    history = pair(history_UI, inputs.content_IC.device)
-    item_ID = network(inputs, history)
-    return unit(multiply(history, item_ID)) / network.recipe.temperature, unit(item_ID)
 
 
 def _model(
@@ -203,15 +135,6 @@ def load(weights: dict[str, Tensor], dataset: Dataset, recipe: SageSoftmaxRecipe
     sizes = torch.zeros(len(dataset.items)), len(term_G), inputs.content_IC.shape[1]
     network = restored(lambda: SageSoftmax(recipe, *sizes), state, recipe.name)
     return _model(network, inputs, dataset, term_G, int(weights["epochs"]), [])
-
-
-def for_items(state: dict[str, Tensor], known: list[str], ids: list[str]) -> dict[str, Tensor]:
-    """Return a network's state for other items: no row of their own for those that it does not know."""
-    new_I = torch.from_numpy(id_rows.rows_of(known, ids) < 0)
-    unsold = state[_BIAS][~state[_FREE].any(1)]
-    bias_I = id_rows.rows_for(state[_BIAS][:, None], known, ids)[:, 0]
-    bias_I[new_I] = unsold.mean() if len(unsold) else 0.0  # else the newest would rank above all the unsold
-    return state | {_FREE: id_rows.rows_for(state[_FREE], known, ids), _BIAS: bias_I}
 
 
 fit = partial(loop.fit, SageSoftmaxLearner)

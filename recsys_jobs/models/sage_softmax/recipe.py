@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from recsys_jobs.training.recipe import TrainedRecipe
+from recsys_jobs.training.recipe import Recipe, TrainedRecipe
 
 
 @dataclass(frozen=True)
@@ -42,3 +43,7 @@ def sage_fm_softmax() -> SageSoftmaxRecipe:
         max_epochs=6,
         validation_users=6_000,
     )
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {"sage_fm_softmax": sage_fm_softmax}
+FAMILIES = {"sage_fm_softmax": "recsys_jobs.models.sage_softmax.learner"}

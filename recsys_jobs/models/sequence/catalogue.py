@@ -19,7 +19,7 @@ from recsys_jobs.data.dataset import Floats, Ints
 from recsys_jobs.models.base import id_rows
 from recsys_jobs.models.base.vector_model import fill_unknown
 from recsys_jobs.models.base.weights import PREFIX, restored
-from recsys_jobs.models.recipes import recipe
+from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.models.sequence.event_sequences import Sequences
 from recsys_jobs.models.sequence.learner import CATALOGUE, NAMES, Family, encode
 from recsys_jobs.models.sequence.recipe import SequenceRecipe
@@ -58,7 +58,7 @@ def unpack(tensors: dict[str, Tensor], family: Family, chosen: SequenceRecipe) -
 def recipe_in(tensors: dict[str, Tensor]) -> SequenceRecipe:
     """Return the recipe of a packed catalogue; JobError where it is of another version of this program."""
     told = json.loads(bytes(tensors[RECIPE].numpy()))
-    known = recipe(told["name"])
+    known = get_recipe(told["name"])
     if not isinstance(known, SequenceRecipe) or set(told) != set(dataclasses.asdict(known)):
         raise JobError(f"the catalogue of {told['name']} is of another version of this program: fit it again")
     return dataclasses.replace(known, **told)

@@ -92,10 +92,6 @@ class SequenceLearner:
         self.pool = np.flatnonzero(has_vector_I)
         self.seen = sequences(dataset, parts.seen_E, has_vector_I)
 
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """Return all parameters in one group."""
-        return [{"params": list(self.network.parameters()), "lr": self.recipe.learning_rate}]
-
     def batches(self, random: np.random.Generator) -> Iterator[Batch]:
         """Yield one pass over the users, those of about as many items together."""
         user_N = random.permutation(self.users)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from recsys_jobs.training.recipe import TrainedRecipe
+from recsys_jobs.training.recipe import Recipe, TrainedRecipe
 
 
 @dataclass(frozen=True)
@@ -69,3 +70,15 @@ class TemporalGPT2Recipe(ContentSequenceRecipe):
 def temporal_gpt2() -> TemporalGPT2Recipe:
     """The model of seed 3, of a size that two cores train in minutes."""
     return TemporalGPT2Recipe(name="temporal_gpt2", family="temporal_gpt2", max_epochs=100)
+
+
+RECIPES: dict[str, Callable[[], Recipe]] = {
+    "sasrec": sasrec,
+    "gated_sequence": gated_sequence,
+    "temporal_gpt2": temporal_gpt2,
+}
+FAMILIES = {
+    "sasrec": "recsys_jobs.models.sequence.sasrec",
+    "gated_sequence": "recsys_jobs.models.sequence.gated_sequence",
+    "temporal_gpt2": "recsys_jobs.models.sequence.temporal_gpt2",
+}

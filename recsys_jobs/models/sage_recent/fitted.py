@@ -1,0 +1,63 @@
+"""A trained `sage_fm_recent` at the end of a dataset, and how it is loaded.
+
+U users, I items, N items that a user had, D width, G terms.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from recsys_jobs.data.dataset import Dataset, Ints
+from recsys_jobs.data.histories_as_of import events_in_time
+from recsys_jobs.models.base import id_rows
+from recsys_jobs.models.base.vector_model import VectorModel
+from recsys_jobs.models.base.weights import packed, restored, unpacked
+from recsys_jobs.models.sage_recent.network import SageRecent, Served, serve
+from recsys_jobs.models.sage_recent.recipe import SageRecentRecipe
+from recsys_jobs.models.sage_softmax.item_inputs import ItemInputs, item_inputs
+from recsys_jobs.models.sage_softmax.network import for_items
+from recsys_jobs.training.learner import EpochLog
+
+
+class SageRecentModel(VectorModel):
+    """Vectors at the end of a dataset; its score is a sum over the items of a history, and what is popular of late."""
+
+    def __init__(self, served: Served, state: dict[str, Tensor], epochs: int, history: list[EpochLog]) -> None:
+        super().__init__(served.user_BD, served.item_ID, state, epochs, history, bias_I=served.prior_I)
+        self._served = served
+
+    def history_terms(self, user: int, item: int) -> dict[int, float]:
+        """Return what each item that a user had adds to its score of `item`."""
+        row_1I, item_ID = self._served.history_BI[[user]], self._served.item_ID.cpu()
+        had_N, left_N = row_1I.indices, row_1I.data
+        value_N = left_N * (item_ID[torch.from_numpy(had_N.astype(np.int64))] @ item_ID[item]).numpy()
+        return {int(had): float(value) for had, value in zip(had_N, value_N, strict=True)}
+
+    def prior_term(self, item: int) -> float:
+        """Return what an item's bias and its recent popularity add to its score, whoever is asked."""
+        return float(self._served.prior_I[item])
+
+
+def fitted_model(
+    network: SageRecent, inputs: ItemInputs, dataset: Dataset, term_G: Ints, epochs: int, history: list[EpochLog]
+) -> SageRecentModel:
+    """Return the model of a network at the end of a dataset."""
+    state = packed(network) | {"items.names": id_rows.pack(dataset.items), "terms": torch.from_numpy(term_G)}
+    events = events_in_time(dataset, np.ones(len(dataset.event_user_E), np.bool_))
+    served = serve(network, inputs, events, np.arange(len(dataset.users)))
+    return SageRecentModel(served, state, epochs, history)
+
+
+def load(weights: dict[str, Tensor], dataset: Dataset, recipe: SageRecentRecipe) -> SageRecentModel:
+    """Return the model of `weights` over a dataset: its own, or a later one, at whose end histories are older.
+
+    An item that training did not meet is what its contents and the people who had it say.
+    """
+    state, known, term_G = unpacked(weights), id_rows.unpack(weights["items.names"]), weights["terms"].numpy()
+    state = for_items(state, known, dataset.items)
+    inputs = item_inputs(dataset, term_G, recipe, torch.device("cpu"))
+    sizes = torch.zeros(len(dataset.items)), len(term_G), inputs.content_IC.shape[1]
+    network = restored(lambda: SageRecent(recipe, *sizes), state, recipe.name)
+    return fitted_model(network, inputs, dataset, term_G, int(weights["epochs"]), [])

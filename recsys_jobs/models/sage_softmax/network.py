@@ -1,0 +1,101 @@
+"""`sage_fm` reduced to what carries it where there are only identifiers and short texts.
+
+h = E + F W + C V + T (E + F W + C V)      free rows, terms, text and image, and those of the nearest texts
+x = h + A'A h + ... (A'A)^L h              A = D_u^-1/2 X D_i^-1/2
+u = A_u x                                  y_ui = b_i + cos(u, x_i) / temperature
+
+A'A is the co-review graph, each edge damped by how much its people and its two items had, in two factors;
+x is L linear GraphSAGE layers over it (Hamilton et al. 2017; without a weight matrix between them, as in
+LightGCN, He et al. 2020), and T one over the graph of alike texts. Users are means of their histories as in
+the main model, so nobody has a vector of its own. y is the factorization machine's folded form: a linear
+term of the item and the pairs across. The attention over modalities is a plain sum here.
+
+U users, I items, N rows of either, D width, G terms, C content width.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor, nn
+from torch.nn import functional
+
+from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.models.base import id_rows
+from recsys_jobs.models.layers.sparse import Sparse, multiply, pair
+from recsys_jobs.models.sage_softmax.item_inputs import ItemInputs
+from recsys_jobs.models.sage_softmax.recipe import SageGraphRecipe
+
+_FREE, _BIAS = "free_ID", "bias_I"
+
+
+class SageSoftmax(nn.Module):
+    """What is learned: free rows of items that were met, terms, the contents' projection, biases."""
+
+    def __init__(self, recipe: SageGraphRecipe, met_I: Tensor, terms: int, content_width: int) -> None:
+        super().__init__()
+        self.recipe = recipe
+        start = partial(torch.normal, 0.0, recipe.start_scale)
+        self.free_ID = nn.Parameter(start((len(met_I), recipe.width)) * met_I[:, None])
+        self.bias_I = nn.Parameter(torch.zeros(len(met_I)))
+        self.term_GD = nn.Parameter(start((terms, recipe.width)))
+        self.content_CD = nn.Parameter(start((content_width, recipe.width)))
+
+    def forward(self, inputs: ItemInputs, history_UI: Sparse) -> Tensor:
+        """Return every item's vector x [I, D] by a history, which is A."""
+        layer_ID = self.free_ID + multiply(inputs.term_IG, self.term_GD) + inputs.content_IC @ self.content_CD
+        if inputs.alike_II is not None:
+            layer_ID = layer_ID + multiply(inputs.alike_II, layer_ID)
+        item_ID = layer_ID
+        for _ in range(self.recipe.layers):
+            layer_ID = multiply(Sparse(history_UI.transposed, history_UI.matrix), multiply(history_UI, layer_ID))
+            item_ID = item_ID + layer_ID
+        return item_ID
+
+
+def met(dataset: Dataset) -> Tensor:
+    """Return 1.0 for the items of the core, which training meets, 0.0 for the others [I]."""
+    met_I = torch.zeros(len(dataset.items))
+    met_I[dataset.event_item_E[dataset.in_core_E]] = 1
+    return met_I
+
+
+def keep_unmet_empty(network: SageSoftmax, met_I: Tensor) -> None:
+    """Leave what nobody had without a row of its own: its contents and a bias say it all."""
+    mask_I1 = met_I[:, None].to(network.free_ID.device)
+    network.free_ID.register_hook(lambda gradient_ID: gradient_ID * mask_I1)
+
+
+def scaled(history_UI: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Return A = D_u^-1/2 X D_i^-1/2, degrees at least 1."""
+    degree_U = np.maximum(np.diff(history_UI.indptr), 1)
+    degree_I = np.maximum(np.bincount(history_UI.indices, minlength=history_UI.shape[1]), 1)
+    matrix = sparse.diags_array(degree_U**-0.5) @ history_UI @ sparse.diags_array(degree_I**-0.5)
+    matrix = sparse.csr_matrix(matrix).astype(np.float32)
+    matrix.sort_indices()
+    return matrix
+
+
+def unit(vector_ND: Tensor) -> Tensor:
+    """Return vectors of length one; zero ones stay zero."""
+    return functional.normalize(vector_ND, dim=1, eps=1e-6)
+
+
+@torch.no_grad()
+def vectors(network: SageSoftmax, inputs: ItemInputs, history_UI: sparse.csr_matrix) -> tuple[Tensor, Tensor]:
+    """Return users' [U, D] and items' [I, D] vectors, whose inner product is the cosine over the temperature."""
+    history = pair(history_UI, inputs.content_IC.device)
+    item_ID = network(inputs, history)
+    return unit(multiply(history, item_ID)) / network.recipe.temperature, unit(item_ID)
+
+
+def for_items(state: dict[str, Tensor], known: list[str], ids: list[str]) -> dict[str, Tensor]:
+    """Return a network's state for other items: no row of their own for those that it does not know."""
+    new_I = torch.from_numpy(id_rows.rows_of(known, ids) < 0)
+    unsold = state[_BIAS][~state[_FREE].any(1)]
+    bias_I = id_rows.rows_for(state[_BIAS][:, None], known, ids)[:, 0]
+    bias_I[new_I] = unsold.mean() if len(unsold) else 0.0  # else the newest would rank above all the unsold
+    return state | {_FREE: id_rows.rows_for(state[_FREE], known, ids), _BIAS: bias_I}
