@@ -20,8 +20,8 @@ from recsys_jobs.evaluation.sampled_negatives import Negatives, candidate_scores
 from recsys_jobs.evaluation.slices import slices
 from recsys_jobs.evaluation.top_k_evaluation import MetricRow, mean_rows, targets
 from recsys_jobs.ranking.model import Model
-from recsys_jobs.ranking.stable_top_k import without_owned
-from recsys_jobs.ranking.top_k import not_shown
+from recsys_jobs.ranking.stable_top_k import mask_owned
+from recsys_jobs.ranking.top_k import masked_pairs
 
 _SCORES = 16_000_000  # held at once: 64 MB of float32
 
@@ -82,11 +82,11 @@ def _all_scores(
     model: Model, dataset: Dataset, user_U: Ints, hidden_UI: sparse.csr_matrix | None
 ) -> Iterator[tuple[Ints, Ints, Tensor]]:
     """Yield users, items and scores [B, I]; -inf for what the user has."""
-    masked_UI = not_shown(dataset, hidden_UI)
+    masked_UI = masked_pairs(dataset, hidden_UI)
     items = len(dataset.items)
     for start in range(0, len(user_U), max(1, _SCORES // items)):
         user_B = user_U[start : start + max(1, _SCORES // items)]
-        score_BI = without_owned(model.score_block(torch.from_numpy(user_B)).float().cpu(), masked_UI[user_B])
+        score_BI = mask_owned(model.score_block(torch.from_numpy(user_B)).float().cpu(), masked_UI[user_B])
         yield user_B, np.broadcast_to(np.arange(items), score_BI.shape), score_BI
 
 

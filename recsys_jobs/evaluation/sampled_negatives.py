@@ -19,8 +19,8 @@ from torch import Tensor
 
 from recsys_jobs.data.dataset import Dataset, Ints
 from recsys_jobs.ranking.model import Model
-from recsys_jobs.ranking.stable_top_k import best_of
-from recsys_jobs.ranking.top_k import Slates, not_shown
+from recsys_jobs.ranking.stable_top_k import stable_top_k
+from recsys_jobs.ranking.top_k import Slates, masked_pairs
 
 _KEYS = 8_000_000  # random keys, or scores, held at once: 64 MB
 
@@ -46,7 +46,7 @@ def draw(
     weight_I = np.ones(len(dataset.items))
     if negatives.strategy == "popularity":
         weight_I = np.bincount(dataset.event_item_E, minlength=len(dataset.items)).astype(float)
-    taken_UI = not_shown(dataset, hidden_UI)[user_U]
+    taken_UI = masked_pairs(dataset, hidden_UI)[user_U]
     target_UI = sparse.csr_matrix((np.ones(len(row_T), bool), (row_T, item_T)), shape=taken_UI.shape)
     most = int(np.bincount(row_T, minlength=1).max()) + negatives.count
     candidate_UC = np.full((len(user_U), most), len(dataset.items))
@@ -85,7 +85,7 @@ def sampled_slates(model: Model, user_U: Ints, candidate_UC: Ints, items: int, k
     """Yield each user's best k candidates, of equal scores the smaller item, as `top_k` yields the best of all."""
     for user_B, candidate_BC, score_BC in candidate_scores(model, user_U, candidate_UC, items):
         ranked_BC = torch.where(score_BC.isnan(), torch.finfo(score_BC.dtype).min, score_BC)
-        column_BK = best_of(ranked_BC, min(k, score_BC.shape[1]))
+        column_BK = stable_top_k(ranked_BC, min(k, score_BC.shape[1]))
         item_BK = np.take_along_axis(candidate_BC, column_BK.numpy(), axis=1)
         score_BK = score_BC.gather(1, column_BK).numpy()
         yield Slates(user_B, item_BK, score_BK, (item_BK >= 0).sum(1))

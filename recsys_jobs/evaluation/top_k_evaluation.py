@@ -22,7 +22,7 @@ from recsys_jobs.evaluation import metrics
 from recsys_jobs.evaluation.bootstrap import Values, mean_intervals
 from recsys_jobs.evaluation.sampled_negatives import Negatives, draw, sampled_slates
 from recsys_jobs.evaluation.slices import AMONG_NEW_ITEMS, new_items, slices
-from recsys_jobs.ranking.maximal_marginal_relevance import centred, content_vectors, pool, reranked
+from recsys_jobs.ranking.maximal_marginal_relevance import candidate_count, centred, content_vectors, rerank
 from recsys_jobs.ranking.model import Model
 from recsys_jobs.ranking.top_k import Slates, top_k
 
@@ -115,10 +115,10 @@ def _ranked(
     variety: float,
 ) -> tuple[Ints, bool]:
     """Return the slates [U, K] of a full ranking, and whether all their scores are finite."""
-    length = pool(k) if variety else k
+    length = candidate_count(k) if variety else k
     blocks = top_k(model, dataset, length, users=user_U, blocked_items=blocked_items, hidden_UI=hidden_UI)
     if variety:
-        blocks = reranked(blocks, content_vectors(dataset), variety, k)
+        blocks = rerank(blocks, content_vectors(dataset), variety, k)
     return _collected(blocks, len(user_U), min(k, len(dataset.items)))
 
 

@@ -21,7 +21,7 @@ from recsys_jobs.models import families
 from recsys_jobs.models.recipes import recipe as recipe_called
 from recsys_jobs.registry.fingerprint import model_fingerprint
 from recsys_jobs.torch_common.devices import choose_device, use_all_cores
-from recsys_jobs.training.epochs import total
+from recsys_jobs.training.epochs import epoch_line, total_epochs
 
 WEIGHTS, FIT = "weights.safetensors", "fit.json"
 log = logging.getLogger(__name__)
@@ -40,10 +40,10 @@ def main() -> None:
     use_all_cores()
     dataset, recipe = dataset_file.load(arguments.dataset), recipe_called(arguments.recipe)
     began = time.monotonic()
-    fitted = families.fit(dataset, recipe, seed=arguments.seed, device=choose_device(), on_epoch=_say)
+    fitted = families.fit(dataset, recipe, seed=arguments.seed, device=choose_device(), on_epoch=_log_epoch)
     weights = {name: tensor.contiguous() for name, tensor in fitted.model.weights().items()}
     told = {
-        "epochs": total(fitted.epochs),
+        "epochs": total_epochs(fitted.epochs),
         "seconds": time.monotonic() - began,
         "peak_mb": peak_mb(),
         "fingerprint": model_fingerprint(dataset, recipe, arguments.seed, None),
@@ -65,8 +65,8 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # bytes on a Mac
 
 
-def _say(entry: dict[str, float]) -> None:
-    log.info("epoch %d: %s", entry["epoch"], "  ".join(f"{k} {v:.4f}" for k, v in entry.items() if k != "epoch"))
+def _log_epoch(entry: dict[str, float]) -> None:
+    log.info(epoch_line(entry))
 
 
 if __name__ == "__main__":

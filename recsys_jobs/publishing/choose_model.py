@@ -20,11 +20,11 @@ from recsys_jobs.promotion import decision_log
 from recsys_jobs.promotion import serving_rules as promotions
 from recsys_jobs.promotion.decision_log import gate_decision
 from recsys_jobs.promotion.night_context import Step
-from recsys_jobs.ranking.slate_overlap import demand_overlap
+from recsys_jobs.ranking.slate_overlap import require_overlap
 from recsys_jobs.registry import mlflow_client
 from recsys_jobs.registry.fits import EXAM, Fit, exam_fit, fit_of_run, serving_fit
 from recsys_jobs.registry.register import register_fit
-from recsys_jobs.training.epochs import read
+from recsys_jobs.training.epochs import parse_epochs
 from recsys_jobs.training.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ def _floor_fit(step: Step, dataset: Dataset, decision: dict[str, Any]) -> Fit:
 def _serving_fit(step: Step, dataset: Dataset, recipe: Recipe, exam_fingerprint: str) -> Fit:
     exam = _exam_run(exam_fingerprint)
     tags = step.tags(step.run_date) | {"exam_run": exam.info.run_id}
-    return serving_fit(dataset, recipe, step.settings.seed, read(exam.data.params["epochs_fitted"]), tags)
+    return serving_fit(dataset, recipe, step.settings.seed, parse_epochs(exam.data.params["epochs_fitted"]), tags)
 
 
 def _exam_run(fingerprint: str) -> Any:
@@ -88,7 +88,7 @@ def check_overlap(step: Step, fit: Fit, dataset: Dataset) -> None:
     before = load_dataset(cut, step.settings)
     exam = exam_fit(before, fit.recipe, step.settings.seed, step.tags(cut))
     k, least = step.settings.k, step.settings.min_overlap
-    share = demand_overlap(exam.model, before, fit.model, dataset, k=k, least=least)
+    share = require_overlap(exam.model, before, fit.model, dataset, k=k, least=least)
     log.info("overlap: %.1f %% of the exam fit's places are filled alike", 100 * share)
 
 

@@ -1,6 +1,7 @@
 """What a training step sees: positives in random order, and items that the user does not own.
 
-U users, I items, P training pairs, B pairs of one batch, N candidates.
+U users, I items, E events, P training pairs, B pairs of one batch, N candidates, G distinct users of a batch,
+T targets held out of a batch.
 """
 
 from __future__ import annotations
@@ -30,20 +31,20 @@ def positives(dataset: Dataset, target_E: Bools, seen_E: Bools, whole_catalogue:
     Users who own the whole pool give no pair: there is no negative for them. With `whole_catalogue` it has what
     nobody had as well, so that this has to lose where it does not sell.
     """
-    pool_N = np.arange(len(dataset.items)) if whole_catalogue else np.unique(dataset.event_item_E[dataset.in_core_E])
+    core_items = np.unique(dataset.event_item_E[dataset.in_core_E])
+    pool_N = np.arange(len(dataset.items)) if whole_catalogue else core_items
     in_pool_E = np.isin(dataset.event_item_E, pool_N)
     seen_U = np.bincount(dataset.event_user_E[seen_E], minlength=len(dataset.users))
     pool_U = np.bincount(dataset.event_user_E[in_pool_E], minlength=len(dataset.users))
     usable_U = (seen_U > 1) & (pool_U < len(pool_N))
-    kept_E = target_E & usable_U[dataset.event_user_E]
-    if not kept_E.any():
+    positive_E = target_E & usable_U[dataset.event_user_E]
+    if not positive_E.any():
         raise JobError(
             f"nothing to train on: of {int(target_E.sum())} training events none is of a user with two events "
             "and an item left to compare with; lower user_core and item_core, or take a later date"
         )
-    return Positives(
-        dataset.event_user_E[kept_E], dataset.event_item_E[kept_E], pool_N, dataset.pair_keys(), len(dataset.items)
-    )
+    user_P, item_P = dataset.event_user_E[positive_E], dataset.event_item_E[positive_E]
+    return Positives(user_P, item_P, pool_N, dataset.pair_keys(), len(dataset.items))
 
 
 def batches(pairs: int, steps: int, min_batch: int, random: np.random.Generator) -> list[Ints]:
@@ -52,21 +53,22 @@ def batches(pairs: int, steps: int, min_batch: int, random: np.random.Generator)
     return [np.asarray(batch) for batch in np.array_split(random.permutation(pairs), steps)]
 
 
-def own_negatives(pairs: Positives, user_B: Ints, random: np.random.Generator) -> Ints:
+def uniform_negatives(pairs: Positives, user_B: Ints, random: np.random.Generator) -> Ints:
     """Return for each user one item of the pool, uniformly among those that it does not own [B]."""
     item_B = random.choice(pairs.pool_N, len(user_B))
-    wrong = np.flatnonzero(_owned(pairs, user_B, item_B))
-    while len(wrong):
-        item_B[wrong] = random.choice(pairs.pool_N, len(wrong))
-        wrong = wrong[_owned(pairs, user_B[wrong], item_B[wrong])]
+    rows = np.flatnonzero(_owned(pairs, user_B, item_B))
+    while len(rows):
+        item_B[rows] = random.choice(pairs.pool_N, len(rows))
+        rows = rows[_owned(pairs, user_B[rows], item_B[rows])]
     return item_B
 
 
 def _owned(pairs: Positives, user_B: Ints, item_B: Ints) -> Bools:
-    wanted = user_B * pairs.items + item_B
-    place = np.searchsorted(pairs.owned_keys, wanted).clip(max=len(pairs.owned_keys) - 1)
-    owned: Bools = pairs.owned_keys[place] == wanted
-    return owned
+    key_B = user_B * pairs.items + item_B
+    place_B = np.searchsorted(pairs.owned_keys, key_B)
+    place_B = place_B.clip(max=len(pairs.owned_keys) - 1)
+    owned_B: Bools = pairs.owned_keys[place_B] == key_B
+    return owned_B
 
 
 def shared_candidates(pool_I: Ints, count: int, random: np.random.Generator) -> Ints:
@@ -85,11 +87,13 @@ def held_out(
     """
     rows_BI = target_UI[user_B]
     size_B = np.diff(rows_BI.indptr)
-    taken_B = np.minimum(np.maximum(np.round(share * size_B), 1), seen_U[user_B] - 1)
-    row_P = np.repeat(np.arange(len(user_B)), size_B)
-    order_P = np.lexsort((random.random(len(row_P)), row_P))
-    chosen_T = order_P[np.arange(len(row_P)) - rows_BI.indptr[row_P] < taken_B[row_P]]
-    return row_P[chosen_T], rows_BI.indices[chosen_T].astype(np.int64)
+    count_B = np.maximum(np.round(share * size_B), 1)
+    count_B = np.minimum(count_B, seen_U[user_B] - 1)
+    row_N = np.repeat(np.arange(len(user_B)), size_B)
+    shuffled_N = np.lexsort((random.random(len(row_N)), row_N))  # each user's targets in random order
+    place_N = np.arange(len(row_N)) - rows_BI.indptr[row_N]
+    chosen_T = shuffled_N[place_N < count_B[row_N]]
+    return row_N[chosen_T], rows_BI.indices[chosen_T].astype(np.int64)
 
 
 def owned_among(owned_UI: sparse.csr_matrix, user_B: Ints, item_N: Ints) -> Bools:
@@ -100,6 +104,7 @@ def owned_among(owned_UI: sparse.csr_matrix, user_B: Ints, item_N: Ints) -> Bool
     rows_GI = owned_UI[user_G]
     row = np.repeat(np.arange(len(user_G)), np.diff(rows_GI.indptr))
     column = column_I[rows_GI.indices]
+    is_candidate = column >= 0
     mask_GN = np.zeros((len(user_G), len(item_N)), np.bool_)
-    mask_GN[row[column >= 0], column[column >= 0]] = True
+    mask_GN[row[is_candidate], column[is_candidate]] = True
     return mask_GN[group_B]

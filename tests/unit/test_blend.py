@@ -20,7 +20,7 @@ from recsys_jobs.models.recent.recipe import item_knn_recent
 from recsys_jobs.models.recipes import RECIPES, restored
 from recsys_jobs.models.sage_fm.recipe import sage_fm
 from recsys_jobs.training import checkpoints
-from recsys_jobs.training.epochs import read, write
+from recsys_jobs.training.epochs import format_epochs, parse_epochs
 from recsys_jobs.training.recipe import Recipe
 from tests.unit.worlds import with_everything, without_validation
 
@@ -100,7 +100,7 @@ def test_a_serving_fit_takes_each_part_as_far_as_its_exam_fit_went() -> None:
     assert all(torch.equal(kept[f"2.{name}"], value) for name, value in alone.items())
     assert isinstance(loaded := families.load(kept, data, recipe), BlendModel)
     assert loaded.epochs == (1, 2)
-    assert read(write(loaded.epochs)) == loaded.epochs
+    assert parse_epochs(format_epochs(loaded.epochs)) == loaded.epochs
     assert families.fit(data, recipe, seed=0, epochs=2).epochs == (2, 2)
 
 
@@ -128,7 +128,7 @@ def test_a_blend_that_was_killed_goes_on_with_each_of_its_parts(tmp_path: Path) 
     )
     assert told == [2]
     assert torch.equal(after.model.score_block(USERS), whole)
-    checkpoints.forget(checkpoint)
+    checkpoints.remove(checkpoint)
     assert not list(tmp_path.iterdir())
 
 

@@ -17,8 +17,8 @@ from recsys_jobs.models.families import fit, floor_recipes, load
 from recsys_jobs.models.recent import learner
 from recsys_jobs.models.recent.learner import Learned, RecentModel
 from recsys_jobs.models.recent.recipe import item_knn_recent, multimodal_knn_recent, popularity_recent
-from recsys_jobs.ranking.model import KnowsTheDate, Validated
-from recsys_jobs.training.windows import last_windows, validated_by_last_windows
+from recsys_jobs.ranking.model import HasPopularityTerm, Validated
+from recsys_jobs.training.windows import last_windows, with_last_windows_as_validation
 from tests.unit.worlds import dataset, with_everything
 
 PAIRS = [(0, 0), (0, 1), (1, 1), (1, 2), (2, 0)]
@@ -82,12 +82,12 @@ def test_windows_are_the_last_whole_days_with_enough_people() -> None:
     assert len(windows) == 3
     ends = [int(made.time_E.max()) // DAY + 1]
     for window in windows:
-        begin, users = int(window.past.time_E.max()) // DAY + 1, window.watch.users.numpy()
+        begin, users = int(window.past.time_E.max()) // DAY + 1, window.validation.users.numpy()
         day_E = made.time_E // DAY
         new_E = (day_E >= begin) & (day_E < ends[-1]) & np.isin(made.event_user_E, window.past.event_user_E)
         assert users.tolist() == sorted(set(made.event_user_E[new_E].tolist()))
-        assert window.watch.relevant.sum() == new_E.sum()
-        assert window.watch.owned.sum() == np.isin(window.past.event_user_E, users).sum()
+        assert window.validation.relevant.sum() == new_E.sum()
+        assert window.validation.owned.sum() == np.isin(window.past.event_user_E, users).sum()
         assert len(users) >= 8
         ends.append(begin)
 
@@ -95,7 +95,7 @@ def test_windows_are_the_last_whole_days_with_enough_people() -> None:
 def test_a_validation_of_the_last_windows_asks_their_people_and_hides_the_days() -> None:
     made = dataclasses.replace(shop(), in_core_E=np.arange(len(shop().event_user_E)) % 2 == 0)
     first = last_windows(made, 2, people=8, share=0.9, most=100, k=5)[-1].past
-    found = validated_by_last_windows(made, 2, people=8, share=0.9)
+    found = with_last_windows_as_validation(made, 2, people=8, share=0.9)
     seen_E = ~found.validation_E
     assert np.array_equal(found.event_user_E[seen_E], first.event_user_E)
     assert np.array_equal(found.event_item_E[seen_E], first.event_item_E)
@@ -106,7 +106,7 @@ def test_a_validation_of_the_last_windows_asks_their_people_and_hides_the_days()
 
 def test_a_dataset_without_times_keeps_the_validation_that_it_has() -> None:
     made = with_everything()
-    assert validated_by_last_windows(made, 2, people=1, share=0.9) is made
+    assert with_last_windows_as_validation(made, 2, people=1, share=0.9) is made
 
 
 def test_windows_are_never_more_than_a_share_of_the_events() -> None:
@@ -122,7 +122,7 @@ RECIPE = dataclasses.replace(item_knn_recent(), window_users=8, window_share=0.5
 def test_fashion_is_learned_and_shown() -> None:
     made = shop()
     model = fit(made, RECIPE, seed=0).model
-    assert isinstance(model, RecentModel) and isinstance(model, Validated) and isinstance(model, KnowsTheDate)
+    assert isinstance(model, RecentModel) and isinstance(model, Validated) and isinstance(model, HasPopularityTerm)
     assert model.learned.recency.exponent > 0 and 0 < model.learned.recency.popularity <= 14
     of_late = fit(made, dataclasses.replace(popularity_recent(), window_users=8, window_share=0.5), seed=0).model
     in_fashion = {2 * (39 // 7), 2 * (39 // 7) + 1}
@@ -173,7 +173,7 @@ def test_the_learned_numbers_are_the_best_of_those_tried_one_by_one() -> None:
     scored = [learner._scorer(window, part_P, RECIPE) for window in windows]
 
     def ndcg(learned: Learned) -> float:
-        shares = [len(window.watch.users) for window in windows]
+        shares = [len(window.validation.users) for window in windows]
         return float(np.average([score(learned) for score in scored], weights=shares))
 
     assert ndcg(model.learned) == pytest.approx(model.validation)

@@ -16,7 +16,7 @@ from recsys_jobs.data.recency import DAY
 from recsys_jobs.models import families
 from recsys_jobs.models.sage_recent.learner import SageRecentLearner, SageRecentModel
 from recsys_jobs.models.sage_recent.recipe import SageRecentRecipe, sage_fm_recent
-from recsys_jobs.training.learner import Parts, parts_of
+from recsys_jobs.training.learner import EventSplit, event_split
 from tests.unit.worlds import dataset
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -45,7 +45,7 @@ def everything(data: Dataset) -> Events:
 
 
 def learner(data: Dataset, recipe: SageRecentRecipe = TINY) -> SageRecentLearner:
-    return SageRecentLearner(data, recipe, parts_of(data, 1), CPU)
+    return SageRecentLearner(data, recipe, event_split(data, 1), CPU)
 
 
 def test_events_stand_in_the_order_of_time_whatever_the_order_of_rows() -> None:
@@ -147,7 +147,7 @@ def test_without_anyone_who_came_back_there_is_nothing_to_train_on() -> None:
 def test_only_events_of_the_core_are_asked_for() -> None:
     data = weeks(count=4)
     core_E = data.event_item_E % 2 == 0
-    found = SageRecentLearner(data, TINY, Parts(np.ones_like(core_E), core_E), CPU)
+    found = SageRecentLearner(data, TINY, EventSplit(np.ones_like(core_E), core_E), CPU)
     assert all((step.item_T % 2 == 0).all() for step in found.batches(np.random.default_rng(0)))
 
 

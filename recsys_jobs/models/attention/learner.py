@@ -27,8 +27,8 @@ from recsys_jobs.ranking.model import Trained
 from recsys_jobs.torch_common import losses
 from recsys_jobs.torch_common.devices import to_device
 from recsys_jobs.training import loop
-from recsys_jobs.training.learner import EpochLog, Parts
-from recsys_jobs.training.sampling import batches, own_negatives, owned_among, positives, shared_candidates
+from recsys_jobs.training.learner import EpochLog, EventSplit
+from recsys_jobs.training.sampling import batches, owned_among, positives, shared_candidates, uniform_negatives
 
 _ITEMS_OF_PAIRS, _USERS_OF_PAIRS = 256, 64  # scored at once: what a cache holds
 _ITEMS = 4_096  # fused at once
@@ -46,7 +46,7 @@ class Batch(NamedTuple):
 class AttentionLearner:
     """The network and its training pairs (the protocol of learner.py)."""
 
-    def __init__(self, dataset: Dataset, recipe: AttentionRecipe, parts: Parts, device: torch.device) -> None:
+    def __init__(self, dataset: Dataset, recipe: AttentionRecipe, parts: EventSplit, device: torch.device) -> None:
         if recipe.loss == "softmax" and recipe.user_token:
             raise UsageError(
                 f"{recipe.name}: with the user among the tokens a softmax is out of reach: set loss to bpr"
@@ -70,7 +70,7 @@ class AttentionLearner:
         for batch in batches(len(pairs.user_P), recipe.steps_per_epoch, recipe.min_batch, random):
             user_B, item_B = pairs.user_P[batch], pairs.item_P[batch]
             other = (
-                own_negatives(pairs, user_B, random)
+                uniform_negatives(pairs, user_B, random)
                 if recipe.loss == "bpr"
                 else shared_candidates(pairs.pool_N, recipe.negatives, random)
             )
@@ -115,7 +115,7 @@ class AttentionLearner:
         words, looks = (self.network.content(self.contents, name, item_N)[0] for name in ("text", "image"))
         return losses.clip(words, looks, self.recipe.contrast_temperature)
 
-    def look(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
+    def validate(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
         """Return the users' scores."""
         return score_all(self.network, self.contents, user_B), {}
 

@@ -31,8 +31,15 @@ from recsys_jobs.models.lightgcn.recipe import LightGCNRecipe
 from recsys_jobs.torch_common import losses
 from recsys_jobs.torch_common.devices import to_device
 from recsys_jobs.training import loop
-from recsys_jobs.training.learner import EpochLog, Parts
-from recsys_jobs.training.sampling import Positives, batches, own_negatives, owned_among, positives, shared_candidates
+from recsys_jobs.training.learner import EpochLog, EventSplit
+from recsys_jobs.training.sampling import (
+    Positives,
+    batches,
+    owned_among,
+    positives,
+    shared_candidates,
+    uniform_negatives,
+)
 
 
 class Batch(NamedTuple):
@@ -56,7 +63,7 @@ class Nodes(nn.Module):
 class LightGCNLearner:
     """The nodes and their training pairs (the protocol of learner.py)."""
 
-    def __init__(self, dataset: Dataset, recipe: LightGCNRecipe, parts: Parts, device: torch.device) -> None:
+    def __init__(self, dataset: Dataset, recipe: LightGCNRecipe, parts: EventSplit, device: torch.device) -> None:
         self.dataset, self.recipe, self.device = dataset, recipe, device
         self.users = len(dataset.users)
         self.pairs = positives(dataset, parts.target_E, parts.seen_E)
@@ -74,7 +81,7 @@ class LightGCNLearner:
         for batch in batches(len(pairs.user_P), recipe.steps_per_epoch, recipe.min_batch, random):
             user_B = pairs.user_P[batch]
             other = (
-                own_negatives(pairs, user_B, random)
+                uniform_negatives(pairs, user_B, random)
                 if recipe.loss == "bpr"
                 else shared_candidates(pairs.pool_N, recipe.negatives, random)
             )
@@ -104,7 +111,7 @@ class LightGCNLearner:
         own_ND = start_row_ND if self.recipe.loss == "bpr" else start_row_ND[: 2 * pairs]
         return self.recipe.l2 / 2 * own_ND.square().sum() / pairs
 
-    def look(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
+    def validate(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
         """Return the users' scores."""
         user_UD, item_ID = vectors(self.network.vector_ND, self.seen_UI, self.recipe.layers, self.device)
         return user_UD[user_B] @ item_ID.T, {}

@@ -120,7 +120,7 @@ def _unlearned(recipe: RecentRecipe) -> Learned:
 def _learned(windows: list[Window], recipe: RecentRecipe) -> Learned:
     """The half-lives, exponent and weights of most NDCG, and that."""
     part_P = _parts(windows[-1].past, recipe)
-    shares = np.array([len(window.watch.users) for window in windows], float)
+    shares = np.array([len(window.validation.users) for window in windows], float)
     scored = [_scorer(window, part_P, recipe) for window in windows]
 
     @cache
@@ -158,7 +158,7 @@ def _choices(recipe: RecentRecipe) -> list[Callable[[Learned], list[Learned]]]:
 
 
 def _scorer(window: Window, part_P: list[sparse.csr_matrix], recipe: RecentRecipe) -> Callable[[Learned], float]:
-    users = window.watch.users.numpy()
+    users = window.validation.users.numpy()
 
     @lru_cache(maxsize=1)
     def by_history(half_life: float) -> list[np.ndarray]:
@@ -170,7 +170,7 @@ def _scorer(window: Window, part_P: list[sparse.csr_matrix], recipe: RecentRecip
         score_BI = np.full((len(users), len(prior_I)), _smoothing(part_P, recipe), np.float32)
         for weight, part_BI in zip(learned.weights, by_history(learned.recency.history), strict=True):
             score_BI += np.float32(weight) * part_BI
-        return window.watch.ndcg(torch.from_numpy(score_BI * prior_I))
+        return window.validation.ndcg(torch.from_numpy(score_BI * prior_I))
 
     return score
 
@@ -207,4 +207,4 @@ def _smoothing(part_P: list[sparse.csr_matrix], recipe: RecentRecipe) -> float:
 def _said(windows: list[Window]) -> str:
     if not windows:
         return "no window, for want of events or times"
-    return f"{sum(len(window.watch.users) for window in windows):,} people of the last {len(windows)} windows"
+    return f"{sum(len(window.validation.users) for window in windows):,} people of the last {len(windows)} windows"

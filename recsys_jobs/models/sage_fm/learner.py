@@ -26,8 +26,15 @@ from recsys_jobs.models.sage_fm.visible_data import World, build_world, leave_ou
 from recsys_jobs.torch_common import losses
 from recsys_jobs.torch_common.devices import to_device
 from recsys_jobs.training import loop
-from recsys_jobs.training.learner import EpochLog, Parts
-from recsys_jobs.training.sampling import batches, held_out, own_negatives, owned_among, positives, shared_candidates
+from recsys_jobs.training.learner import EpochLog, EventSplit
+from recsys_jobs.training.sampling import (
+    batches,
+    held_out,
+    owned_among,
+    positives,
+    shared_candidates,
+    uniform_negatives,
+)
 
 __all__ = ["fit", "load"]
 
@@ -53,7 +60,7 @@ class HeldOut(NamedTuple):
 class SageFMLearner:
     """The network and its training pairs (the protocol of learner.py in training)."""
 
-    def __init__(self, dataset: Dataset, recipe: SageFMRecipe, parts: Parts, device: torch.device) -> None:
+    def __init__(self, dataset: Dataset, recipe: SageFMRecipe, parts: EventSplit, device: torch.device) -> None:
         self.dataset, self.recipe, self.device = dataset, recipe, device
         self.pairs = positives(dataset, parts.target_E, parts.seen_E, recipe.whole_catalogue)
         alike_II = alike_titles(dataset, recipe.text_neighbours, device)
@@ -91,7 +98,7 @@ class SageFMLearner:
             user_B, item_B = pairs.user_P[batch], pairs.item_P[batch]
             graph = self._training_graph(user_B, item_B, random)
             if recipe.loss == "bpr":
-                yield Batch(graph, user_B, item_B, own_negatives(pairs, user_B, random))
+                yield Batch(graph, user_B, item_B, uniform_negatives(pairs, user_B, random))
             else:
                 yield Batch(graph, user_B, item_B, shared_candidates(pairs.pool_N, recipe.negatives, random))
 
@@ -147,7 +154,7 @@ class SageFMLearner:
         score_BN = model.fm.all_pairs(user_BD, other_D)
         return losses.sampled_softmax(positive_B, score_BN, owned_BN, len(self.pairs.pool_N))
 
-    def look(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
+    def validate(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
         """Return the users' scores, and the mean attention of each modality on users and on items."""
         items = self.network.encode_items(self.world, whole_graph(self.recipe, self.world, self.known_I))
         users = self.network.encode_users(self.world, items, user_B)

@@ -39,8 +39,8 @@ from recsys_jobs.ranking.model import Trained
 from recsys_jobs.torch_common import losses
 from recsys_jobs.torch_common.devices import to_device
 from recsys_jobs.training import checkpoints, loop
-from recsys_jobs.training.learner import EpochLog, Parts
-from recsys_jobs.training.windows import validated_by_last_windows
+from recsys_jobs.training.learner import EpochLog, EventSplit
+from recsys_jobs.training.windows import with_last_windows_as_validation
 
 
 class Step(NamedTuple):
@@ -82,7 +82,7 @@ class SageRecent(SageSoftmax):
 class SageRecentLearner:
     """The network and the chunks of time that it learns from (the protocol of learner.py)."""
 
-    def __init__(self, dataset: Dataset, recipe: SageRecentRecipe, parts: Parts, device: torch.device) -> None:
+    def __init__(self, dataset: Dataset, recipe: SageRecentRecipe, parts: EventSplit, device: torch.device) -> None:
         self.dataset, self.recipe, self.device = dataset, recipe, device
         self.events = events_in_time(dataset, parts.seen_E)
         self.asked_E = np.isin(self.events.keys(), events_in_time(dataset, parts.target_E).keys())
@@ -140,7 +140,7 @@ class SageRecentLearner:
         owned_BI = torch.from_numpy(had_UI[step.user_B].toarray() > 0)
         return losses.held_out_softmax(score_BI, row_T, item_T, owned_BI.to(self.device))
 
-    def look(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
+    def validate(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
         """Return the users' scores at the end of the seen events, and what the half-lives are worth."""
         served = serve(self.network, self.inputs, self.events, user_B.cpu().numpy())
         share_H = self.network.history_H.softmax(0).tolist()
@@ -240,11 +240,11 @@ def fit(
     The first, which does not see these, says how many epochs are best and has the curves; the second takes as many
     on everything, for what lives by the last days is nothing without them.
     """
-    stages = [checkpoints.of_part(checkpoint, number) if checkpoint else None for number in range(2)]
+    stages = [checkpoints.part_path(checkpoint, number) if checkpoint else None for number in range(2)]
     train = partial(loop.fit, SageRecentLearner, recipe=recipe, seed=seed, device=device)
     if epochs is not None:
         return train(dataset, epochs=epochs, checkpoint=checkpoint, on_epoch=on_epoch)
-    validated = validated_by_last_windows(dataset, recipe.windows, recipe.window_users, recipe.window_share)
+    validated = with_last_windows_as_validation(dataset, recipe.windows, recipe.window_users, recipe.window_share)
     first = train(validated, checkpoint=stages[0], on_epoch=on_epoch)
     model = train(dataset, epochs=first.epochs, checkpoint=stages[1])
     model.history = first.history
