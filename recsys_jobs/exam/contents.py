@@ -66,7 +66,7 @@ def load_contents(
     """
     tell = told or (lambda counted: None)
     place = exam_lake(raw)
-    texts = [item.text for item in raw.about_I]
+    texts = [item.text for item in raw.metadata_I]
     reviews = [raw.review_E[event] if wanted_E[event] else "" for event in range(len(raw.review_E))]
     row_N, vector_RT = _texts([*texts, *reviews], place, settings, force, tell)
     text_row_I = row_N[: len(texts)]
@@ -76,7 +76,7 @@ def load_contents(
     return Contents(
         text_IT=_spread(text_row_I, vector_RT),
         text_present_I=text_row_I >= 0,
-        from_reviews_I=np.array([not item.described for item in raw.about_I], np.bool_),
+        from_reviews_I=np.array([not item.described for item in raw.metadata_I], np.bool_),
         image_IV=image_IV,
         image_present_I=image_present_I,
         review_E=_filled(review_row_E, review_E),
@@ -101,7 +101,7 @@ def _texts(texts: list[str], place: Path, settings: Settings, force: bool, tell:
 def _images(raw: RawData, place: Path, settings: Settings, force: bool, tell: Told) -> tuple[Floats, Bools]:
     """Return a vector an item, zeros where there is no photo that can be read, and where there is one."""
     encoder = encoder_name(settings, "image") + ("" if raw.layout == "lake" else f"/{TAKEN_IN}")
-    paths = [item.image for item in raw.about_I]
+    paths = [item.image for item in raw.metadata_I]
     hashes = ["" if path is None else _file_hash(path) for path in paths]
     by_hash = {content: path for content, path in zip(hashes, paths, strict=True) if content and path}
     missing = _missing(encoder, sorted(by_hash), place, force)

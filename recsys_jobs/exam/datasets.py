@@ -23,9 +23,9 @@ from recsys_jobs.data.dataset import Bools, Dataset, Floats, Ints
 from recsys_jobs.data.edges import shared_users
 from recsys_jobs.data.histories import events_matrix, last_reviews
 from recsys_jobs.data.holdout import Holdout
+from recsys_jobs.data.k_core import k_core
 from recsys_jobs.data.readers.raw import RawData, labels, numbers, terms
-from recsys_jobs.data.snapshot_rules import k_core
-from recsys_jobs.data.split_protocols import TEST, TEST_INPUT, TRAIN, VALIDATION, VALIDATION_INPUT, Parts, protocol
+from recsys_jobs.data.split_protocols import TEST, TEST_INPUT, TRAIN, VALIDATION, VALIDATION_INPUT, Parts, get_protocol
 from recsys_jobs.exam.contents import Contents
 from recsys_jobs.models.families import is_iterative
 from recsys_jobs.training.recipe import Recipe
@@ -77,7 +77,7 @@ def know(part_E: Parts, name: str, final: bool, mask: str) -> Known:
     if not final:
         history_E = np.isin(part_E, (TRAIN, VALIDATION_INPUT))
         return Known(history_E, part_E == VALIDATION, nothing_E, masked)
-    if protocol(name).validation_is_history:
+    if get_protocol(name).validation_is_history:
         if mask != "train_validation":
             raise UsageError(f"protocol {name} has validation as history, which is masked: leave --mask out")
         return Known(np.isin(part_E, (TRAIN, VALIDATION)), part_E == TEST, nothing_E, "train and validation")
@@ -127,7 +127,7 @@ def needed_reviews(raw: RawData, part_E: Parts, known: Known, settings: Settings
         return needed_E
     user_E, item_E = raw.events.user_E, raw.events.item_E
     there_E = np.array([bool(text.strip()) for text in raw.review_E])
-    bare_E = np.array([not item.described for item in raw.about_I])[item_E]
+    bare_E = np.array([not item.described for item in raw.metadata_I])[item_E]
     for seen_E in (np.isin(part_E, (TRAIN, VALIDATION, VALIDATION_INPUT)), part_E == TRAIN, known.history_E):
         row_E = np.where(seen_E & there_E, np.arange(len(part_E)), -1)
         by_user = last_reviews(user_E, item_E, row_E, len(raw.users), settings.reviews_per_user)

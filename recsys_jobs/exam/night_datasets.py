@@ -15,7 +15,7 @@ from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.data.dataset import Dataset
 from recsys_jobs.data.from_lake import load_dataset, load_holdout
 from recsys_jobs.data.holdout import Holdout
-from recsys_jobs.data.without_events import without
+from recsys_jobs.data.without_events import without_events
 from recsys_jobs.exam.datasets import Sitting
 from recsys_jobs.lake.cuts import exam_cut
 
@@ -27,7 +27,7 @@ def sit_night(run_date: date, settings: Settings, final: bool) -> Sitting:
     if final:
         holdout = load_holdout(run_date, cut, before_H)
         return Sitting(before_H, _unwatched(before_H), before_H, holdout, None, "everything before the holdout")
-    past = without(before_H, before_H.validation_E)
+    past = without_events(before_H, before_H.validation_E)
     return Sitting(before_H, past, past, _validation(before_H, past), None, "train")
 
 

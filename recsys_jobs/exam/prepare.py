@@ -10,7 +10,7 @@ import numpy as np
 
 from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.data import split_protocols
-from recsys_jobs.data.readers.detect_layout import is_lake, read
+from recsys_jobs.data.readers.detect_layout import is_lake, read_data_set
 from recsys_jobs.data.readers.raw import RawData, titles
 from recsys_jobs.data.split_protocols import TEST, TRAIN, VALIDATION
 from recsys_jobs.embed.night_encoders import night_settings
@@ -40,12 +40,12 @@ def ask(call: Call, settings: Settings, say: Callable[[str], None]) -> Question:
     settings = with_pair(settings, call.encoders)
     if is_lake(call.data):
         os.environ["RECSYS_LAKE"] = str(call.data)
-    raw = read(call.data, call.run_date, settings)
+    raw = read_data_set(call.data, call.run_date, settings)
     if call.core is not None:
         raw = replace(raw, core=(call.core, call.core))
-    name = call.protocol or split_protocols.usual(raw.events)
+    name = call.protocol or split_protocols.default_protocol(raw.events)
     say(f"{raw.name}: {len(raw.users):,} users, {len(raw.items):,} items, {len(raw.events.user_E):,} pairs")
-    say(f"protocol {name}: {split_protocols.protocol(name).says}")
+    say(f"protocol {name}: {split_protocols.get_protocol(name).description}")
     if call.run_date and raw.layout == "lake" and name == "global_time":
         say(f"of a lake that is the exam of the night of {call.run_date}: its holdout is test")
         sitting = sit_night(call.run_date, night_settings(settings, call.run_date), call.final)
@@ -55,7 +55,7 @@ def ask(call: Call, settings: Settings, say: Callable[[str], None]) -> Question:
 
 
 def _divided(raw: RawData, name: str, call: Call, settings: Settings, say: Callable[[str], None]) -> Sitting:
-    part_E = split_protocols.divide(raw.events, name, call.seed)
+    part_E = split_protocols.split_events(raw.events, name, call.seed)
     counted = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
     say(", ".join(f"{np.sum(part_E == part):,} {word}" for word, part in counted.items()))
     settings = with_encoders(raw, part_E, settings)

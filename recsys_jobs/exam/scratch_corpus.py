@@ -26,14 +26,14 @@ def with_encoders(raw: RawData, part_E: Parts, settings: Settings) -> Settings:
 
 def raw_corpus(raw: RawData, part_E: Parts, settings: Settings) -> Corpus:
     """Return texts and photos of the data set; reviews of validation and test stay out."""
-    texts = {_hash(item.text): item.text for item in raw.about_I if item.text.strip()}
+    texts = {_hash(item.text): item.text for item in raw.metadata_I if item.text.strip()}
     pairs = []
     for event in np.flatnonzero(part_E == TRAIN) if raw.review_E else []:
-        review, about = raw.review_E[event], raw.about_I[raw.events.item_E[event]].text
+        review, about = raw.review_E[event], raw.metadata_I[raw.events.item_E[event]].text
         if review.strip():
             texts[_hash(review)] = review
             pairs.append((_hash(about), _hash(review)))
-    stored = ((item, _stored(item.image, raw, settings)) for item in raw.about_I if item.image)
+    stored = ((item, _stored(item.image, raw, settings)) for item in raw.metadata_I if item.image)
     photos = [(_hash(str(item.image)), path.read_bytes, _hash(item.text)) for item, path in stored if path]
     return make_corpus(texts, sorted(set(pairs)), photos)
 

@@ -19,6 +19,7 @@ import torch
 from scipy import sparse
 
 from recsys_jobs.data.dataset import Dataset, Floats, Ints
+from recsys_jobs.data.histories import pair_matrix
 from recsys_jobs.ranking.folded_search import FoldedSearch
 from recsys_jobs.ranking.model import Factors, ItemToItem, Model
 from recsys_jobs.ranking.stable_top_k import exhaustive_top_k
@@ -108,11 +109,8 @@ def popular_items(dataset: Dataset, k: int, *, blocked_items: Ints | None = None
 
 def owned_matrix(dataset: Dataset) -> sparse.csr_matrix:
     """Return what each user had [U, I], bool: all the events, not the core's alone."""
-    pairs = dataset.event_user_E, dataset.event_item_E
     shape = len(dataset.users), len(dataset.items)
-    owned_UI = sparse.csr_matrix((np.ones(len(pairs[0]), dtype=bool), pairs), shape=shape)
-    owned_UI.sort_indices()
-    return owned_UI
+    return pair_matrix(dataset.event_user_E, dataset.event_item_E, shape, np.bool_)
 
 
 def masked_pairs(dataset: Dataset, hidden_UI: sparse.csr_matrix | None) -> sparse.csr_matrix:

@@ -13,6 +13,7 @@ from scipy import sparse
 from torch import Tensor
 
 from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.data.histories import events_matrix
 from recsys_jobs.training.recipe import TrainedRecipe
 
 
@@ -61,6 +62,4 @@ def choose_validation_set(dataset: Dataset, recipe: TrainedRecipe, seed: int, va
 
 def rows_of_users(dataset: Dataset, chosen_E: np.ndarray, users: np.ndarray) -> sparse.csr_matrix:
     """Return which items each of these users had in the chosen events [B, I]."""
-    pairs = dataset.event_user_E[chosen_E], dataset.event_item_E[chosen_E]
-    shape = len(dataset.users), len(dataset.items)
-    return sparse.csr_matrix((np.ones(len(pairs[0]), np.float32), pairs), shape=shape)[users]
+    return events_matrix(dataset, chosen_E)[users]

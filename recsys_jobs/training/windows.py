@@ -14,7 +14,7 @@ import torch
 
 from recsys_jobs.data.dataset import Bools, Dataset
 from recsys_jobs.data.recency import DAY
-from recsys_jobs.data.without_events import without
+from recsys_jobs.data.without_events import without_events
 from recsys_jobs.training.early_stopping import ValidationSet, rows_of_users
 
 
@@ -51,7 +51,7 @@ def with_last_windows_as_validation(dataset: Dataset, count: int, people: int, s
     known_E = np.isin(dataset.event_user_E, dataset.event_user_E[~later_E])
     if not (known_E & later_E).any():
         return dataset
-    return replace(without(dataset, ~known_E), validation_E=later_E[known_E])
+    return replace(without_events(dataset, ~known_E), validation_E=later_E[known_E])
 
 
 def _spans(dataset: Dataset, count: int, people: int, share: float) -> list[tuple[int, int]]:
@@ -88,7 +88,7 @@ def _first_day(dataset: Dataset, day_E: np.ndarray, earliest: int, end: int, peo
 
 
 def _window(dataset: Dataset, later_E: Bools, before_end_E: Bools, most: int, k: int) -> Window:
-    past = without(dataset, later_E)
+    past = without_events(dataset, later_E)
     new_E = later_E & before_end_E & np.isin(dataset.event_user_E, past.event_user_E)
     candidates = np.unique(dataset.event_user_E[new_E])
     count = min(len(candidates), most)

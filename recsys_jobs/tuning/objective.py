@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.data.dataset import Dataset
-from recsys_jobs.data.without_events import without
+from recsys_jobs.data.without_events import without_events
 from recsys_jobs.models import families
 from recsys_jobs.models.recent.recipe import RecentRecipe
 from recsys_jobs.ranking.model import Validated
@@ -49,6 +49,6 @@ def _on_windows(dataset: Dataset, recipe: RecentRecipe, seed: int) -> float:
 
 
 def _on_later_events(dataset: Dataset, recipe: Recipe, seed: int) -> float:
-    model = families.fit(without(dataset, dataset.validation_E), recipe, seed=seed).model
+    model = families.fit(without_events(dataset, dataset.validation_E), recipe, seed=seed).model
     watch = choose_validation_set(dataset, TrainedRecipe(recipe.name, recipe.family), seed, validate=True)
     return watch.ndcg(model.score_block(watch.users))

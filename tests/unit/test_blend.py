@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from recsys_jobs.contracts.errors import UsageError
-from recsys_jobs.data.without_events import without
+from recsys_jobs.data.without_events import without_events
 from recsys_jobs.models import families
 from recsys_jobs.models.blend.learner import BlendModel, standardised
 from recsys_jobs.models.blend.recipe import BlendRecipe
@@ -42,7 +42,7 @@ def test_scores_of_a_user_have_mean_0_and_deviation_1_and_equal_ones_are_0() -> 
 def test_a_blend_is_the_weighted_sum_of_its_parts() -> None:
     data = with_everything()
     both = families.fit(data, blend_of((0.25, ease_text()), (0.75, TRAINED)), seed=0)
-    past = without(data, data.validation_E)
+    past = without_events(data, data.validation_E)
     ease = families.load(families.fit(past, ease_text(), seed=0).model.weights(), data, ease_text())
     trained = families.fit(data, TRAINED, seed=0)
     wanted = 0.25 * standardised(ease.score_block(USERS)) + 0.75 * standardised(trained.model.score_block(USERS))
@@ -53,7 +53,7 @@ def test_a_blend_is_the_weighted_sum_of_its_parts() -> None:
 def test_closed_forms_learn_from_validation_events_only_where_all_is_fitted() -> None:
     data = with_everything()
     recipe = blend_of((0.5, item_knn()), (0.5, TRAINED))
-    for epochs, seen in ((None, without(data, data.validation_E)), (2, data)):
+    for epochs, seen in ((None, without_events(data, data.validation_E)), (2, data)):
         kept = families.fit(data, recipe, seed=0, epochs=epochs).model.weights()
         alone = families.fit(seen, item_knn(), seed=0).model.weights()
         assert all(torch.equal(kept[f"0.{name}"], value) for name, value in alone.items())

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.data.dataset import Dataset
-from recsys_jobs.data.recency import DAY, Recency, ages, fading_history, prior, recent_popularity
+from recsys_jobs.data.recency import DAY, Recency, decayed_history, event_ages, popularity_prior, recent_popularity
 from recsys_jobs.models.families import fit, floor_recipes, load
 from recsys_jobs.models.recent import learner
 from recsys_jobs.models.recent.learner import Learned, RecentModel
@@ -34,9 +34,9 @@ def timed(pairs: list[tuple[int, int]], days: list[int], users: int, items: int)
 
 def test_a_history_fades_by_half_in_a_half_life() -> None:
     """User 0 had item 0 ten days before item 1; of what is a user's newest all is left, and rows sum to one."""
-    history_UI = fading_history(timed(PAIRS, DAYS, 3, 3), 10.0).toarray()
+    history_UI = decayed_history(timed(PAIRS, DAYS, 3, 3), 10.0).toarray()
     assert history_UI == pytest.approx(np.array([[1 / 3, 2 / 3, 0], [0, 0.397, 0.603], [1, 0, 0]]), abs=1e-3)
-    plain_UI = fading_history(timed(PAIRS, DAYS, 3, 3), 0.0).toarray()
+    plain_UI = decayed_history(timed(PAIRS, DAYS, 3, 3), 0.0).toarray()
     assert plain_UI == pytest.approx(np.array([[0.5, 0.5, 0], [0, 0.5, 0.5], [1, 0, 0]]))
 
 
@@ -44,23 +44,23 @@ def test_popularity_of_late() -> None:
     made = timed(PAIRS, DAYS, 3, 3)
     assert recent_popularity(made, 0.0).tolist() == [2, 2, 1]
     assert recent_popularity(made, 1.0) == pytest.approx([2**-10 + 2**-3, 1 + 2**-6, 1])
-    assert prior(made, Recency(exponent=0.0)).tolist() == [1, 1, 1]
+    assert popularity_prior(made, Recency(exponent=0.0)).tolist() == [1, 1, 1]
 
 
 def test_without_times_nothing_is_old() -> None:
     made = dataset(PAIRS, 3, 3)
-    assert ages(made).tolist() == [0] * 5
+    assert event_ages(made).tolist() == [0] * 5
     assert recent_popularity(made, 1.0).tolist() == [2, 2, 1]
     half = dataclasses.replace(made, time_E=np.array([-1, 0, DAY, -1, 2 * DAY], np.int64))
-    assert ages(half).tolist() == [2, 2, 1, 2, 0]  # an unknown time is the oldest that is known
+    assert event_ages(half).tolist() == [2, 2, 1, 2, 0]  # an unknown time is the oldest that is known
 
 
 @given(st.lists(st.integers(0, 5_000), min_size=5, max_size=5), st.integers(1, 3_000), st.floats(0.1, 1_000))
 def test_waiting_changes_no_ranking(days: list[int], later: int, half_life: float) -> None:
     """Ages are counted from the last event: the same events, all `later`, are the same history."""
     before, after = timed(PAIRS, days, 3, 3), timed(PAIRS, [day + later for day in days], 3, 3)
-    assert np.array_equal(fading_history(before, half_life).toarray(), fading_history(after, half_life).toarray())
-    assert fading_history(before, half_life).toarray().sum(1) == pytest.approx(np.ones(3), abs=1e-5)
+    assert np.array_equal(decayed_history(before, half_life).toarray(), decayed_history(after, half_life).toarray())
+    assert decayed_history(before, half_life).toarray().sum(1) == pytest.approx(np.ones(3), abs=1e-5)
     assert np.array_equal(recent_popularity(before, half_life), recent_popularity(after, half_life))
 
 

@@ -14,7 +14,7 @@ from torch_geometric.nn import SAGEConv
 
 from recsys_jobs.data.dataset import Dataset
 from recsys_jobs.data.histories import last_reviews
-from recsys_jobs.data.without_events import without
+from recsys_jobs.data.without_events import without_events
 from recsys_jobs.models.layers.alike_texts import alike, alike_titles
 from recsys_jobs.models.layers.sparse import pair, to_torch
 from recsys_jobs.models.sage_fm.graph_sage import GraphEncoder, MeanSAGEConv, view
@@ -242,7 +242,7 @@ def test_what_a_step_holds_out_moves_nobody_s_vector() -> None:
     model, held = model_of(recipe, data), np.arange(150) % 7 == 0
     known = np.ones(len(data.items), np.bool_)
     user_T, item_T = data.event_user_E[held], data.event_item_E[held]
-    worlds = [leave_out(world_of(data), user_T, item_T), world_of(without(data, held))]
+    worlds = [leave_out(world_of(data), user_T, item_T), world_of(without_events(data, held))]
     with torch.no_grad():
         for world in worlds:
             assert (world.history_UI != worlds[0].history_UI).nnz == 0

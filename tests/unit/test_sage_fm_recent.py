@@ -11,7 +11,7 @@ import torch
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.data import histories_as_of
 from recsys_jobs.data.dataset import Dataset
-from recsys_jobs.data.histories_as_of import Events, events_in_time
+from recsys_jobs.data.histories_as_of import TimedEvents, timed_events
 from recsys_jobs.data.recency import DAY
 from recsys_jobs.models import families
 from recsys_jobs.models.sage_recent.learner import SageRecentLearner, SageRecentModel
@@ -40,8 +40,8 @@ def weeks(count: int = 8, people: int = 60) -> Dataset:
     return timed(rows, count + 2)
 
 
-def everything(data: Dataset) -> Events:
-    return events_in_time(data, np.ones(len(data.event_user_E), bool))
+def everything(data: Dataset) -> TimedEvents:
+    return timed_events(data, np.ones(len(data.event_user_E), bool))
 
 
 def learner(data: Dataset, recipe: SageRecentRecipe = TINY) -> SageRecentLearner:
@@ -61,17 +61,17 @@ def test_before_a_moment_events_are_as_old_as_they_then_were() -> None:
 
 
 def test_chunks_cover_the_last_share_and_leave_events_of_one_day_together() -> None:
-    assert histories_as_of.chunks(everything(timed(ROWS)), 0.5, 2) == [(2, 4), (4, 6)]
+    assert histories_as_of.time_chunks(everything(timed(ROWS)), 0.5, 2) == [(2, 4), (4, 6)]
 
 
 def test_chunks_of_events_without_times_go_by_their_order() -> None:
     rows = [(user, item, 0) for user in range(4) for item in range(4)]
-    assert histories_as_of.chunks(everything(timed(rows)), 0.5, 4) == [(8, 10), (10, 12), (12, 14), (14, 16)]
+    assert histories_as_of.time_chunks(everything(timed(rows)), 0.5, 4) == [(8, 10), (10, 12), (12, 14), (14, 16)]
 
 
 def test_there_are_no_chunks_of_nothing_nor_one_with_nothing_before_it() -> None:
-    assert histories_as_of.chunks(everything(timed(ROWS)), 0.0, 3) == []
-    assert histories_as_of.chunks(everything(timed(ROWS)), 1.0, 2) == [(2, 6)]
+    assert histories_as_of.time_chunks(everything(timed(ROWS)), 0.0, 3) == []
+    assert histories_as_of.time_chunks(everything(timed(ROWS)), 1.0, 2) == [(2, 6)]
 
 
 def test_half_of_a_history_is_left_after_its_half_life_and_popular_items_count_less() -> None:

@@ -12,9 +12,9 @@ from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.data.dataset import Dataset
 from recsys_jobs.data.histories import events_matrix
 from recsys_jobs.data.holdout import Holdout
-from recsys_jobs.data.readers.raw import Item, Log, RawData, assemble
+from recsys_jobs.data.readers.raw import EventLog, Item, RawData, build_raw_data
 from recsys_jobs.data.split_protocols import TEST, TEST_INPUT, TRAIN, VALIDATION, VALIDATION_INPUT, Parts
-from recsys_jobs.data.without_events import without
+from recsys_jobs.data.without_events import without_events
 from recsys_jobs.exam.contents import Contents
 from recsys_jobs.exam.datasets import Sitting, know, needed_reviews, sit
 from recsys_jobs.models.sage_fm.item_graph import build_graph
@@ -35,8 +35,8 @@ EVENTS = [
 
 def raw_data(events: list[tuple[str, str, int]], core: tuple[int, int] = (0, 0), **more: object) -> RawData:
     users, items, _ = zip(*events, strict=True)
-    log = Log(users, items, ordered=True, **more)  # type: ignore[arg-type]
-    return assemble(Path("shop"), "sequences", log, {"a": Item(), "e": Item("never had")}, core=core)
+    log = EventLog(users, items, ordered=True, **more)  # type: ignore[arg-type]
+    return build_raw_data(Path("shop"), "sequences", log, {"a": Item(), "e": Item("never had")}, core=core)
 
 
 def parts(events: list[tuple[str, str, int]]) -> Parts:
@@ -187,8 +187,8 @@ def test_reviews_are_needed_of_the_last_events_and_of_bare_items() -> None:
     ]
     users, items, _ = zip(*events, strict=True)
     texts = ["said"] * 6 + [" ", "said", "said"]
-    raw = assemble(
-        Path("shop"), "lake", Log(users, items, review=texts, ordered=True), {"b": Item("B", described=False)}
+    raw = build_raw_data(
+        Path("shop"), "lake", EventLog(users, items, review=texts, ordered=True), {"b": Item("B", described=False)}
     )
     settings = Settings(reviews_per_user=2, reviews_per_item=2)
     known = know(parts(events), "leave_last_out", True, "train_validation")
@@ -207,7 +207,7 @@ def test_a_past_is_a_dataset_without_some_events_and_without_what_they_alone_joi
         edge_weight_K=np.array([1.0, 1.0, 1.0], np.float32),
         rating_E=np.arange(6, dtype=np.float32),
     )
-    past = without(data, np.array([0, 0, 1, 0, 0, 1], np.bool_))
+    past = without_events(data, np.array([0, 0, 1, 0, 0, 1], np.bool_))
     assert past.event_item_E.tolist() == [0, 1, 0, 2]
     assert past.rating_E.tolist() == [0, 1, 3, 4]
     edges = list(zip(past.edge_src_K.tolist(), past.edge_dst_K.tolist(), past.edge_weight_K.tolist(), strict=True))

@@ -102,5 +102,5 @@ def test_a_named_column_that_tells_nothing_is_said(tmp_path: Path, table: str, s
 
 def test_the_named_columns_alone_are_read(tmp_path: Path) -> None:
     put(tmp_path, item_info__csv="item_id,price,year\na,1,1999\nb,2,2000\n", interactions__csv="user_id,item_id\nu,a\n")
-    assert csv_folder.read(tmp_path, ("year",)).about_I[1].numbers == (2000.0,)
+    assert csv_folder.read(tmp_path, ("year",)).metadata_I[1].numbers == (2000.0,)
     assert csv_folder.read(tmp_path).number_names == ("price", "year")

@@ -13,7 +13,7 @@ from recsys_jobs.commands.recommend.for_people import Asked
 from recsys_jobs.commands.recommend.options import Call
 from recsys_jobs.contracts.settings import Settings, load_settings
 from recsys_jobs.data import split_protocols
-from recsys_jobs.data.readers.detect_layout import is_lake, read
+from recsys_jobs.data.readers.detect_layout import is_lake, read_data_set
 from recsys_jobs.data.readers.raw import RawData, titles
 from recsys_jobs.data.split_protocols import TRAIN, VALIDATION
 from recsys_jobs.embed.registry import with_pair
@@ -31,7 +31,7 @@ def fitted(call: Call, data: Path) -> Asked:
     settings = with_pair(load_settings(), call.encoders)
     if is_lake(data):
         os.environ["RECSYS_LAKE"] = str(data)
-    raw = read(data, call.run_date, settings)
+    raw = read_data_set(data, call.run_date, settings)
     name = call.model or best_recipe(raw.layout)
     print(f"{raw.name}: {len(raw.users):,} users, {len(raw.items):,} items; fitting {name}", file=sys.stderr)
     sitting = everything(raw, call.seed, settings)
@@ -45,7 +45,7 @@ def everything(raw: RawData, seed: int, settings: Settings) -> Sitting:
 
     A tenth of them, which the usual protocol selects by, is what a model that trains in epochs stops by.
     """
-    part_E = split_protocols.divide(raw.events, split_protocols.usual(raw.events), seed)
+    part_E = split_protocols.split_events(raw.events, split_protocols.default_protocol(raw.events), seed)
     part_E = np.where(part_E == VALIDATION, VALIDATION, TRAIN).astype(part_E.dtype)
     settings = with_encoders(raw, part_E, settings)
     none_E = np.zeros(len(part_E), np.bool_)

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from recsys_jobs.contracts.errors import UsageError
 from recsys_jobs.data.dataset import Dataset
-from recsys_jobs.data.without_events import without
+from recsys_jobs.data.without_events import without_events
 from recsys_jobs.models import families
 from recsys_jobs.models.blend.recipe import BlendRecipe
 from recsys_jobs.models.recent.recipe import RecentRecipe
@@ -153,7 +153,7 @@ def _closed_form(dataset: Dataset, part: Recipe, seed: int, whole: bool) -> Mode
     """
     if whole or isinstance(part, RecentRecipe) or not dataset.validation_E.any():
         return families.fit(dataset, part, seed=seed).model
-    fitted = families.fit(without(dataset, dataset.validation_E), part, seed=seed)
+    fitted = families.fit(without_events(dataset, dataset.validation_E), part, seed=seed)
     return families.load(fitted.model.weights(), dataset, part)
 
 

@@ -25,7 +25,7 @@ from scipy import sparse
 from torch import Tensor
 
 from recsys_jobs.data.dataset import Dataset
-from recsys_jobs.data.recency import Recency, fading_history, prior
+from recsys_jobs.data.recency import Recency, decayed_history, popularity_prior
 from recsys_jobs.models import families
 from recsys_jobs.models.base import id_rows, item_to_item
 from recsys_jobs.models.base.item_to_item import ItemToItemModel
@@ -53,7 +53,7 @@ class RecentModel(ItemToItemModel):
 
     def __init__(self, dataset: Dataset, weight_II: sparse.csr_matrix, bias_I: np.ndarray, learned: Learned) -> None:
         super().__init__(dataset, weight_II)
-        self.history_UI = fading_history(dataset, learned.recency.history)
+        self.history_UI = decayed_history(dataset, learned.recency.history)
         self.bias_I = bias_I.astype(np.float32)
         self.learned = learned
         self.validation = learned.validation
@@ -162,11 +162,11 @@ def _scorer(window: Window, part_P: list[sparse.csr_matrix], recipe: RecentRecip
 
     @lru_cache(maxsize=1)
     def by_history(half_life: float) -> list[np.ndarray]:
-        history_BI = fading_history(window.past, half_life)[users]
+        history_BI = decayed_history(window.past, half_life)[users]
         return [(history_BI @ weight_II).toarray() for weight_II in part_P]
 
     def score(learned: Learned) -> float:
-        prior_I = prior(window.past, learned.recency).astype(np.float32)
+        prior_I = popularity_prior(window.past, learned.recency).astype(np.float32)
         score_BI = np.full((len(users), len(prior_I)), _smoothing(part_P, recipe), np.float32)
         for weight, part_BI in zip(learned.weights, by_history(learned.recency.history), strict=True):
             score_BI += np.float32(weight) * part_BI
@@ -190,7 +190,7 @@ def _in_time(
     part_P: list[sparse.csr_matrix], dataset: Dataset, learned: Learned, recipe: RecentRecipe
 ) -> tuple[sparse.csr_matrix, np.ndarray]:
     """W with the prior in its columns [I, I], and what the prior adds for everyone [I]."""
-    prior_I, items = prior(dataset, learned.recency), len(dataset.items)
+    prior_I, items = popularity_prior(dataset, learned.recency), len(dataset.items)
     weight_II = sparse.csr_matrix((items, items), dtype=np.float32)
     for weight, part_II in zip(learned.weights, part_P, strict=True):
         if weight:

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.data import histories_as_of
 from recsys_jobs.data.dataset import Dataset, Ints
-from recsys_jobs.data.histories_as_of import Events, events_in_time
+from recsys_jobs.data.histories_as_of import TimedEvents, timed_events
 from recsys_jobs.models.base import id_rows
 from recsys_jobs.models.base.vector_model import VectorModel
 from recsys_jobs.models.base.weights import packed, restored, unpacked
@@ -46,7 +46,7 @@ from recsys_jobs.training.windows import with_last_windows_as_validation
 class Step(NamedTuple):
     """One step: what is known at its moment, its users, what is shown of their histories, what they are to find."""
 
-    known: Events
+    known: TimedEvents
     user_B: Ints
     histories: list[sparse.csr_matrix]  # [H] of [B, I]
     row_T: Ints  # of the batch
@@ -73,7 +73,7 @@ class SageRecent(SageSoftmax):
         length_B = _length(user_BD)
         return user_BD / length_B[:, None], [s_B / length_B for s_B in share]
 
-    def prior(self, events: Events) -> Tensor:
+    def prior(self, events: TimedEvents) -> Tensor:
         """Return what everyone is shown an item for [I]: its bias, and how popular it is of late."""
         log_IP = histories_as_of.log_popularity(events, self.recipe.popularity_half_lives)
         return self.bias_I + log_IP.to(self.bias_I.device) @ self.popularity_P
@@ -84,12 +84,12 @@ class SageRecentLearner:
 
     def __init__(self, dataset: Dataset, recipe: SageRecentRecipe, parts: EventSplit, device: torch.device) -> None:
         self.dataset, self.recipe, self.device = dataset, recipe, device
-        self.events = events_in_time(dataset, parts.seen_E)
-        self.asked_E = np.isin(self.events.keys(), events_in_time(dataset, parts.target_E).keys())
+        self.events = timed_events(dataset, parts.seen_E)
+        self.asked_E = np.isin(self.events.keys(), timed_events(dataset, parts.target_E).keys())
         self.first_U = np.full(len(dataset.users), len(self.events.user_E))
         np.minimum.at(self.first_U, self.events.user_E, np.arange(len(self.events.user_E)))
         share = asked_share(recipe, len(self.events.user_E))
-        spans = histories_as_of.chunks(self.events, share, recipe.steps_per_epoch)
+        spans = histories_as_of.time_chunks(self.events, share, recipe.steps_per_epoch)
         self.spans = [span for span in spans if len(self._targets(*span))]
         if not self.spans:
             raise JobError(
@@ -121,7 +121,7 @@ class SageRecentLearner:
             user_B = np.unique(user_T)
             user_B = np.sort(random.choice(user_B, min(len(user_B), self.recipe.most_users), replace=False))
             asked_T = np.isin(user_T, user_B)
-            shown = known.some(random.random(begin) >= self.recipe.history_dropout)
+            shown = known.subset(random.random(begin) >= self.recipe.history_dropout)
             histories = histories_as_of.histories(shown, user_B, self.recipe.history_half_lives)
             yield Step(known, user_B, histories, np.searchsorted(user_B, user_T[asked_T]), item_T[asked_T])
 
@@ -168,7 +168,7 @@ class Served(NamedTuple):
 
 
 @torch.no_grad()
-def serve(network: SageRecent, inputs: ItemInputs, events: Events, user_B: Ints) -> Served:
+def serve(network: SageRecent, inputs: ItemInputs, events: TimedEvents, user_B: Ints) -> Served:
     """Return the network at the end of these events, of some users."""
     item_ID = unit(network(inputs, pair(scaled(histories_as_of.matrix(events)), inputs.content_IC.device)))
     histories = histories_as_of.histories(events, user_B, network.recipe.history_half_lives)
@@ -207,7 +207,7 @@ def _model(
     network: SageRecent, inputs: ItemInputs, dataset: Dataset, term_G: Ints, epochs: int, history: list[EpochLog]
 ) -> SageRecentModel:
     state = packed(network) | {"items.names": id_rows.pack(dataset.items), "terms": torch.from_numpy(term_G)}
-    events = events_in_time(dataset, np.ones(len(dataset.event_user_E), np.bool_))
+    events = timed_events(dataset, np.ones(len(dataset.event_user_E), np.bool_))
     served = serve(network, inputs, events, np.arange(len(dataset.users)))
     return SageRecentModel(served, state, epochs, history)
 
