@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.evaluation.metrics import hits
-from recsys_jobs.evaluation.top_k_evaluation import targets
+from recsys_jobs.evaluation.top_k_evaluation import holdout_targets
 from recsys_jobs.exam.prepare import Question
 from recsys_jobs.ranking.model import Model
 from recsys_jobs.ranking.top_k import top_k
@@ -39,7 +39,7 @@ SCHEMA = pa.schema(
 def predictions(model: Model, name: str, question: Question, k: int, part: str) -> Iterator[pa.Table]:
     """Yield what each examined user is shown by full ranking, a table a block of users."""
     dataset, hidden_UI = question.sitting.scored, question.sitting.hidden_UI
-    user_T, item_T = targets(dataset, question.sitting.holdout)
+    user_T, item_T = holdout_targets(dataset, question.sitting.holdout)
     user_U, row_T, count_U = np.unique(user_T, return_inverse=True, return_counts=True)
     start = 0
     for slates in top_k(model, dataset, k, users=user_U, hidden_UI=hidden_UI):

@@ -11,10 +11,10 @@ from typing import Any
 
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.contracts.settings import load_settings, var_dir
-from recsys_jobs.evaluation.full_ranking import examine_order
-from recsys_jobs.evaluation.ratings import examine_ratings
+from recsys_jobs.evaluation.full_ranking import evaluate_full_ranking
+from recsys_jobs.evaluation.ratings import evaluate_ratings
 from recsys_jobs.evaluation.sampled_negatives import Negatives
-from recsys_jobs.evaluation.top_k_evaluation import MetricRow, examine
+from recsys_jobs.evaluation.top_k_evaluation import MetricRow, evaluate_top_k
 from recsys_jobs.exam import diversity_trade_off, modality_ablation, results, test_set_uses, wandb_log
 from recsys_jobs.exam.datasets import masks
 from recsys_jobs.exam.fit_in_process import Trained, train
@@ -105,12 +105,14 @@ def measure(model: Model, question: Question, call: Call, weight: float = 0.0) -
     negatives = Negatives(call.negatives, call.sampled, call.seed) if call.sampled else None
     how: dict[str, Any] = {"seed": call.seed, "hidden_UI": sitting.hidden_UI, "negatives": negatives}
     if call.task == "ranking":
-        rows = examine_order(model, sitting.scored, sitting.holdout, **how)
+        rows = evaluate_full_ranking(model, sitting.scored, sitting.holdout, **how)
     else:
-        rows = examine(model, sitting.scored, sitting.holdout, k_values=list(call.k_values), variety=weight, **how).rows
+        rows = evaluate_top_k(
+            model, sitting.scored, sitting.holdout, k_values=list(call.k_values), diversity=weight, **how
+        ).rows
     if not rows:
         raise JobError("nothing to measure on: nobody with a history is asked for anything; choose another protocol")
-    return rows + examine_ratings(model, sitting.holdout, seed=call.seed)
+    return rows + evaluate_ratings(model, sitting.holdout, seed=call.seed)
 
 
 def _masked(question: Question, call: Call) -> list[Question]:

@@ -20,7 +20,7 @@ from recsys_jobs.data.k_core import k_core
 from recsys_jobs.embed.image import encode_images, load_image_encoder
 from recsys_jobs.embed.text import encode_texts, load_text_encoder
 from recsys_jobs.evaluation.bootstrap import Values, paired_difference
-from recsys_jobs.evaluation.top_k_evaluation import examine
+from recsys_jobs.evaluation.top_k_evaluation import evaluate_top_k
 from recsys_jobs.models import families
 from recsys_jobs.models.closed_form.recipe import text_knn
 from recsys_jobs.models.sage_fm.recipe import sage_fm
@@ -121,7 +121,7 @@ def learned_from(shop: Shop, people: int, draw: int, **changes: Any) -> Dataset:
 def ndcg(shop: Shop, data: Dataset, recipe: Any) -> Values:
     """NDCG at 10 of each person who took something new."""
     model = families.fit(data, recipe, seed=0).model
-    return examine(model, data, shop.holdout, k_values=[10]).per_user("ndcg", 10)
+    return evaluate_top_k(model, data, shop.holdout, k_values=[10]).per_user("ndcg", 10)
 
 
 @pytest.fixture(scope="module")
