@@ -32,11 +32,10 @@ def compute(data: Path, run_date: date | None, encoders: str, limit: int | None,
     if is_lake(data):
         os.environ["RECSYS_LAKE"] = str(data)
     raw = read_data_set(data, run_date, settings)
-    shown = replace(raw, items=raw.items[:limit], metadata_I=raw.metadata_I[:limit], review_E=[])
-    print(f"{raw.name}: {len(shown.items):,} of {len(raw.items):,} items", flush=True)
-    counts: list[contents.Counted] = []
-    contents.load_contents(shown, np.zeros(0, np.bool_), settings, force=force, told=counts.append)
-    for one in counts:
-        print(
-            f"{one.modality}: {one.encoded:,} encoded, {one.reused:,} reused, {one.broken:,} unreadable, {one.encoder}"
-        )
+    part = replace(raw, items=raw.items[:limit], metadata_I=raw.metadata_I[:limit], review_E=[])
+    print(f"{raw.name}: {len(part.items):,} of {len(raw.items):,} items", flush=True)
+    counts: list[contents.EncodingCounts] = []
+    contents.load_contents(part, np.zeros(0, np.bool_), settings, force=force, report=counts.append)
+    for count in counts:
+        numbers = f"{count.encoded:,} encoded, {count.reused:,} reused, {count.broken:,} unreadable"
+        print(f"{count.modality}: {numbers}, {count.encoder}")
