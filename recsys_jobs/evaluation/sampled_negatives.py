@@ -4,7 +4,8 @@ A target ranked among a hundred others instead of all of them gives figures seve
 high, and may even order two models the other way round (Krichene and Rendle 2020, On Sampled Metrics
 for Item Recommendation). All models of one exam get the same candidates.
 
-U evaluated users, T targets, I items, B block of users, C candidates, K places, N candidates of a block.
+U evaluated users, T targets, I items, B block of users, C candidates, K places, E events,
+N candidates of a block.
 """
 
 from __future__ import annotations

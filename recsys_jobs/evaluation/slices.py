@@ -1,4 +1,4 @@
-"""Slices of an exam: which targets belong to each. I items, T targets."""
+"""Slices of an exam: which targets belong to each. U users, I items, E events, T targets."""
 
 from __future__ import annotations
 

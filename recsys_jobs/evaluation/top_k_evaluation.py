@@ -2,7 +2,8 @@
 
 Slates come from the same `top_k` that publishes; with `negatives` they are drawn from the targets and a
 sample instead, which flatters (see sampled_negatives.py). Values are per user first, means and bootstrap intervals
-after. U evaluated users, T targets (held-out pairs), I items, K places, D width, M metrics.
+after. U evaluated users, T targets (held-out pairs), I items, E events, B block of users,
+C sampled candidates, K places, D width, M metrics.
 """
 
 from __future__ import annotations

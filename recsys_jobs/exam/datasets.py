@@ -4,7 +4,8 @@ Without `final` the holdout is the validation part, and models know train alone.
 test part. Then the validation events are history where a protocol has an order in time, because they came
 before; in the others they stay unknown, as in papers, and are masked.
 
-E events of the data set, I items, U users, O owners and L reviews as in histories, R reviews, K edges.
+E events of the data set, I items, U users, O owners and L reviews as in histories, R reviews, K edges,
+T text width, V image width, P pairs of an item and a term.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """A model without some of its images or texts: the same exam with a share of them removed.
 
 They are removed at random, in training and in scoring; a larger share includes the smaller one.
-I items, E events, R reviews, P pairs of an item and a term, N contents of any kind.
+I items, E events, R reviews, T text width, V image width, P pairs of an item and a term,
+N contents of any kind.
 """
 
 from __future__ import annotations

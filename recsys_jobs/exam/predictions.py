@@ -2,7 +2,7 @@
 
 One row a user and model: model, user_id, item_ids (best first), scores, hits (whether the user took the item in
 the part that is measured), targets (how many items the user took there), part.
-U users, B block of users, K places, T targets, N targets of a block.
+U users, I items, B block of users, K places, T targets, N targets of a block.
 """
 
 from __future__ import annotations

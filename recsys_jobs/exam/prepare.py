@@ -1,4 +1,4 @@
-"""Prepares an exam by its options: the data read, divided, encoded, and made into datasets. E events."""
+"""Prepares an exam by its options: the data read, divided, encoded, and made into datasets. I items, E events."""
 
 from __future__ import annotations
 

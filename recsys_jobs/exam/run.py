@@ -1,4 +1,7 @@
-"""A whole exam: fit each model, measure it, print the table, write JSON and plots, log to MLflow."""
+"""A whole exam: fit each model, measure it, print the table, write JSON and plots, log to MLflow.
+
+U users, I items.
+"""
 
 from __future__ import annotations
 

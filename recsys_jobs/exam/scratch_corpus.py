@@ -1,4 +1,7 @@
-"""The corpus of encoders from scratch in an exam: every item's own text and photo, and train's reviews. E events."""
+"""The corpus of encoders from scratch in an exam: every item's own text and photo, and train's reviews.
+
+I items, E events.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One user's top ten by a model of the exam, with titles. K places; 1 user."""
+"""One user's top ten by a model of the exam, with titles. U users, I items, B one block, K places; 1 user."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 Place by place the candidate is taken that is best by (1 - weight) relevance - weight redundancy: relevance is the
 model's score, stretched over a user's candidates to 0 and 1; redundancy the greatest cosine to what the slate has.
 The paper's lambda is 1 - weight here, so that a weight of 0 leaves a slate as it was.
-B users, C candidates, K places, I items, D width.
+B users, C candidates, K places, I items, D width, T of a text, V of an image.
 """
 
 from __future__ import annotations

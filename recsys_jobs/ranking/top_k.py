@@ -3,7 +3,7 @@
 Evaluation and publishing both call `top_k`. A model that folds is searched with FAISS, any other is
 scored block by block; on the same scores the two give the same slates (recsys_jobs/ranking/folded_search.py says how).
 U users, I items, A items that are not blocked, B block of users, K places of a slate, D width,
-E events, N rows to divide into blocks.
+E events, F factors, N rows to divide into blocks.
 """
 
 from __future__ import annotations
