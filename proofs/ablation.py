@@ -19,9 +19,9 @@ import numpy as np
 from proofs.one_exam import fit_and_examine
 from recsys_jobs.contracts.settings import load_settings
 from recsys_jobs.data.dataset import Dataset
-from recsys_jobs.exam.datasets import Sitting
-from recsys_jobs.exam.options import Call
-from recsys_jobs.exam.prepare import ask
+from recsys_jobs.exam.datasets import EvaluationDatasets
+from recsys_jobs.exam.options import ExamOptions
+from recsys_jobs.exam.prepare import prepare_exam
 from recsys_jobs.models.sage_fm.recipe import sage_fm, sage_fm_seed, sage_fm_text_graph
 from recsys_jobs.models.sage_softmax.recipe import sage_fm_softmax
 from recsys_jobs.torch_common.devices import use_all_cores
@@ -71,10 +71,10 @@ VARIATIONS: dict[str, tuple[dict[str, Any], Change]] = {
 }
 
 
-def measured(sitting: Sitting, recipe: Recipe, seed: int) -> str:
+def measured(datasets: EvaluationDatasets, recipe: Recipe, seed: int) -> str:
     """Return one row's figures as text."""
     began = time.monotonic()
-    fitted, result = fit_and_examine(sitting, recipe, seed=seed, k=20)
+    fitted, result = fit_and_examine(datasets, recipe, seed=seed, k=20)
     took = time.monotonic() - began
     recall, ndcg = (float(np.mean(result.per_user(metric, 20))) for metric in ("recall", "ndcg"))
     return f"{recall:.4f}  {ndcg:.4f}  {fitted.epochs:6}  {took:7.0f}"
@@ -88,13 +88,15 @@ def main() -> None:
     parser.add_argument("--only", default="", help="rows whose name has this in it")
     asked = parser.parse_args()
     use_all_cores()
-    sitting = ask(Call(asked.data.absolute(), ("sage_fm_softmax",), seed=asked.seed), load_settings(), print).sitting
+    datasets = prepare_exam(
+        ExamOptions(asked.data.absolute(), ("sage_fm_softmax",), seed=asked.seed), load_settings(), print
+    ).datasets
     rows: dict[str, tuple[Any, Change]] = {name: (recipe, same) for name, recipe in WAY.items()}
     rows |= {name: (replace(sage_fm_softmax(), **fields), change) for name, (fields, change) in VARIATIONS.items()}
     print(f"{'':41}    R@20    N@20  epochs  seconds")
     for name, (recipe, change) in rows.items():
         if asked.only in name:
-            print(f"{name:41}  {measured(sitting.changed(change), recipe, asked.seed)}", flush=True)
+            print(f"{name:41}  {measured(datasets.map_datasets(change), recipe, asked.seed)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -24,9 +24,9 @@ from proofs.one_exam import fit_and_examine
 from recsys_jobs.contracts.settings import load_settings, parse_date
 from recsys_jobs.data.dataset import Dataset
 from recsys_jobs.evaluation.bootstrap import Interval, Values, mean_interval, paired_difference
-from recsys_jobs.exam.datasets import Sitting
-from recsys_jobs.exam.options import Call
-from recsys_jobs.exam.prepare import ask
+from recsys_jobs.exam.datasets import EvaluationDatasets
+from recsys_jobs.exam.options import ExamOptions
+from recsys_jobs.exam.prepare import prepare_exam
 from recsys_jobs.models import families
 from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.models.sage_fm.recipe import SageFMRecipe
@@ -76,9 +76,9 @@ LEFT_OUT: dict[str, tuple[str, ...]] = {
 }
 
 
-def changed(sitting: Sitting, left_out: Iterable[str]) -> Sitting:
+def changed(datasets: EvaluationDatasets, left_out: Iterable[str]) -> EvaluationDatasets:
     """Return the question without some modalities."""
-    return sitting.changed(lambda dataset: reduce(lambda left, name: WITHOUT[name](left), left_out, dataset))
+    return datasets.map_datasets(lambda dataset: reduce(lambda left, name: WITHOUT[name](left), left_out, dataset))
 
 
 def for_what_is_there(recipe: Recipe, left_out: Iterable[str]) -> Recipe:
@@ -87,18 +87,18 @@ def for_what_is_there(recipe: Recipe, left_out: Iterable[str]) -> Recipe:
     return replace(recipe, layers=0) if layered and "graph" in left_out else recipe  # type: ignore[call-arg]
 
 
-def measured(sitting: Sitting, recipe: Recipe, left_out: tuple[str, ...], seeds: int, k: int) -> Values:
+def measured(datasets: EvaluationDatasets, recipe: Recipe, left_out: tuple[str, ...], seeds: int, k: int) -> Values:
     """Return each person's NDCG [U], the mean over seeds."""
-    question, recipe = changed(sitting, left_out), for_what_is_there(recipe, left_out)
-    results = [fit_and_examine(question, recipe, seed=seed, k=k)[1] for seed in range(seeds)]
+    changed_datasets, recipe = changed(datasets, left_out), for_what_is_there(recipe, left_out)
+    results = [fit_and_examine(changed_datasets, recipe, seed=seed, k=k)[1] for seed in range(seeds)]
     return np.mean([result.per_user("ndcg", k) for result in results], axis=0)
 
 
-def table(sitting: Sitting, recipe: Recipe, seeds: int, k: int) -> None:
+def table(datasets: EvaluationDatasets, recipe: Recipe, seeds: int, k: int) -> None:
     """Print a recipe's rows as they come."""
     whole = np.zeros(0)
     for name, left_out in LEFT_OUT.items():
-        value_U = measured(sitting, recipe, left_out, seeds, k)
+        value_U = measured(datasets, recipe, left_out, seeds, k)
         whole = whole if len(whole) else value_U
         ahead = _told(paired_difference(value_U, whole, seed=0), "+") if left_out else ""
         print(f"| `{recipe.name}` {name} | {_told(mean_interval(value_U))} | {ahead} |", flush=True)
@@ -108,11 +108,11 @@ def _told(interval: Interval, sign: str = "") -> str:
     return f"{interval.value:{sign}.4f} [{interval.low:{sign}.4f}, {interval.high:{sign}.4f}]"
 
 
-def draw_attention(sitting: Sitting, recipe: SageFMRecipe, path: Path) -> None:
+def draw_attention(datasets: EvaluationDatasets, recipe: SageFMRecipe, path: Path) -> None:
     """Draw attention by epoch, of vectors as encoders give them and of centred ones, each in a file."""
     for name, centred in (("plain", False), ("centred", True)):
         changed_recipe = replace(recipe, centred=centred, unit_parts=centred)
-        fitted = families.fit(sitting.for_fit(recipe), changed_recipe, seed=0, device=choose_device())
+        fitted = families.fit(datasets.for_fit(recipe), changed_recipe, seed=0, device=choose_device())
         picture = path.with_name(f"{path.stem}-{name}.png")
         plots.png(plots.attention_curves(fitted.history), str(picture))
         print(f"plot: {picture}", flush=True)
@@ -130,15 +130,15 @@ def main() -> None:
     use_all_cores()
     os.environ["RECSYS_LAKE"] = str(arguments.lake.absolute())
     settings, recipes = load_settings(), [get_recipe(name) for name in arguments.models.split(",")]
-    call = Call(
+    call = ExamOptions(
         arguments.lake.absolute(), tuple(recipe.name for recipe in recipes), final=True, run_date=arguments.date
     )
-    sitting = ask(call, settings, print).sitting
+    datasets = prepare_exam(call, settings, print).datasets
     if arguments.plot:
-        draw_attention(sitting, recipes[0], arguments.plot)  # type: ignore[arg-type]
+        draw_attention(datasets, recipes[0], arguments.plot)  # type: ignore[arg-type]
         return
     for recipe in recipes:
-        table(sitting, recipe, arguments.seeds, settings.k)
+        table(datasets, recipe, arguments.seeds, settings.k)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from recsys_jobs.contracts.errors import JobError, run_main
 from recsys_jobs.contracts.settings import parse_date, registered_name
 from recsys_jobs.contracts.tables import EMBEDDINGS
 from recsys_jobs.lake.delta import dataset, table_path
-from recsys_jobs.operations.airflow.backfill import Call
+from recsys_jobs.operations.airflow.backfill import BackfillOptions
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0, help="of the shuffled order (default 0)")
     args = parser.parse_args()
-    call, out = Call(args.first, args.last), args.out.absolute()
+    call, out = BackfillOptions(args.first, args.last), args.out.absolute()
     lines = ["| order | seconds | runs in MLflow | versions | vectors | champion |", "|---|---|---|---|---|---|"]
     for order, calls in orders(call, args.seed).items():
         seconds = sum(homes.run(out / order, args.landing, "backfill", *one) for one in calls)
@@ -65,7 +65,7 @@ def main() -> None:
         raise JobError(f"a rerun left more behind than it found: {before} became {after}")
 
 
-def orders(call: Call, seed: int) -> dict[str, list[list[str]]]:
+def orders(call: BackfillOptions, seed: int) -> dict[str, list[list[str]]]:
     """The arguments of each `recsys backfill` that an order consists of."""
     shuffled = random.Random(seed).sample(call.days, len(call.days))
     whole = [str(call.first), str(call.last)]

@@ -36,7 +36,7 @@ from recsys_jobs.data.readers.raw import RawData
 from recsys_jobs.data.split_protocols import TEST, TRAIN, VALIDATION, Parts
 from recsys_jobs.evaluation.bootstrap import Values, resampled_means
 from recsys_jobs.exam.contents import load_contents
-from recsys_jobs.exam.datasets import Sitting, know, needed_reviews, sit
+from recsys_jobs.exam.datasets import EvaluationDatasets, build_datasets, history_and_targets, needed_reviews
 from recsys_jobs.lake import delta
 from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.torch_common.devices import use_all_cores
@@ -104,9 +104,9 @@ def with_edges(dataset: Dataset, more: Edges) -> Dataset:
     return replace(dataset, edge_src_K=key // items, edge_dst_K=key % items, edge_weight_K=weight_K)
 
 
-def measured(sitting: Sitting, name: str) -> Figures:
+def measured(datasets: EvaluationDatasets, name: str) -> Figures:
     """Return one model's values of one year."""
-    _, result = fit_and_examine(sitting, get_recipe(name), seed=SEED, k=K)
+    _, result = fit_and_examine(datasets, get_recipe(name), seed=SEED, k=K)
     return Figures(result.user_U, result.per_user("ndcg", K), result.per_user("recall", K))
 
 
@@ -145,14 +145,14 @@ def differences(names: list[str], ndcg_M: Values, drawn_RM: Values) -> list[str]
     return told
 
 
-def questions(raw: RawData, run_date: date, settings: Settings) -> Iterator[tuple[date, dict[str, Sitting]]]:
+def questions(raw: RawData, run_date: date, settings: Settings) -> Iterator[tuple[date, dict[str, EvaluationDatasets]]]:
     """Yield each date's question, with the listed items and without."""
     more = listed_edges(raw.items, run_date)
     for day, part, part_E in windows(raw, DATES):
-        known = know(part_E, "global_time", final=True, mask="train_validation")
+        known = history_and_targets(part_E, "global_time", final=True, mask="train_validation")
         contents = load_contents(part, needed_reviews(part, part_E, known, settings), settings)
-        plain = sit(part, part_E, known, contents, settings)
-        yield day, {"": plain.changed(lambda dataset: with_edges(dataset, more)), ALONE: plain}
+        plain = build_datasets(part, part_E, known, contents, settings)
+        yield day, {"": plain.map_datasets(lambda dataset: with_edges(dataset, more)), ALONE: plain}
 
 
 def main() -> None:
@@ -172,7 +172,7 @@ def main() -> None:
     print(f"\n{len(DATES)} dates, {pairs:,} pairs of a person and a year, {people:,} people\n\n{table(found)}")
 
 
-def all_years(asked: Iterator[tuple[date, dict[str, Sitting]]], names: list[str]) -> dict[str, Figures]:
+def all_years(asked: Iterator[tuple[date, dict[str, EvaluationDatasets]]], names: list[str]) -> dict[str, Figures]:
     """Return each model's values of all years; one that cannot be fitted on one of them is left out, and told."""
     each: dict[str, list[Figures]] = defaultdict(list)
     failed: set[str] = set()

@@ -27,7 +27,7 @@ from recsys_jobs.data.from_lake import load_dataset, load_holdout
 from recsys_jobs.data.holdout import Holdout
 from recsys_jobs.evaluation.bootstrap import Values
 from recsys_jobs.evaluation.slices import FEW_EVENTS, new_items
-from recsys_jobs.evaluation.top_k_evaluation import examine
+from recsys_jobs.evaluation.top_k_evaluation import evaluate_top_k
 from recsys_jobs.lake.cuts import exam_cut
 from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.promotion.floor import strongest_floor
@@ -84,7 +84,7 @@ def night(run_date: date, names: list[str], settings: Settings) -> dict[str, Sli
 
 def _measured(question: Question, fits: dict[str, Fit], dataset: Dataset, k: int) -> SliceResult:
     results = {
-        name: examine(fit.model, dataset, question.holdout, k_values=[k], blocked_items=question.blocked_items)
+        name: evaluate_top_k(fit.model, dataset, question.holdout, k_values=[k], blocked_items=question.blocked_items)
         for name, fit in fits.items()
         if len(question.holdout.user_T)
     }

@@ -22,7 +22,7 @@ from recsys_jobs.data.dataset import Dataset
 from recsys_jobs.data.from_lake import load_dataset, load_holdout
 from recsys_jobs.data.holdout import Holdout
 from recsys_jobs.evaluation.bootstrap import resampled_means
-from recsys_jobs.evaluation.top_k_evaluation import ExamResult
+from recsys_jobs.evaluation.top_k_evaluation import TopKEvaluation
 from recsys_jobs.lake import delta
 from recsys_jobs.lake.code_version import code_version
 from recsys_jobs.lake.cuts import exam_cut
@@ -43,7 +43,7 @@ class Challenger(NamedTuple):
     """One recipe's exam, what it is ahead by, and how often it was not ahead in the resamples (0 to 1)."""
 
     fit: Fit
-    result: ExamResult
+    result: TopKEvaluation
     p: float
 
 
@@ -86,7 +86,12 @@ def _challenged(night: date, in_force: str) -> set[str]:
 
 
 def _sat(
-    name: str, context: NightContext, cut: date, dataset: Dataset, holdout: Holdout, against: ExamResult | None = None
+    name: str,
+    context: NightContext,
+    cut: date,
+    dataset: Dataset,
+    holdout: Holdout,
+    against: TopKEvaluation | None = None,
 ) -> Challenger:
     """The recipe's exam fit, found or made, and its exam; `p` is 1 where there is nobody to be measured against."""
     fit = exam_fit(dataset, get_recipe(name), context.settings.seed, context.tags(cut))
@@ -94,7 +99,7 @@ def _sat(
     return Challenger(fit, result, p_value(result, against, context.settings) if against else 1.0)
 
 
-def p_value(result: ExamResult, against: ExamResult, settings: Settings) -> float:
+def p_value(result: TopKEvaluation, against: TopKEvaluation, settings: Settings) -> float:
     """Two-sided bootstrap p of the difference: it is below alpha where the interval at 1 - alpha lies above zero."""
     ahead_U = result.per_user("ndcg", settings.k) - against.per_user("ndcg", settings.k)
     if not len(ahead_U):

@@ -24,4 +24,4 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.part == "list":
         checkpoints.show(arguments.json)
     else:
-        checkpoints.tidy(arguments.dry_run, arguments.json)
+        checkpoints.remove_unneeded(arguments.dry_run, arguments.json)

@@ -185,10 +185,10 @@ def _night(arguments: argparse.Namespace) -> None:
 
 
 def _backfill(arguments: argparse.Namespace) -> None:
-    from recsys_jobs.operations.airflow.backfill import Call, backfill
+    from recsys_jobs.operations.airflow.backfill import BackfillOptions, backfill
 
     first, last = parse_date(arguments.first), parse_date(arguments.last)
-    backfill(Call(first, last, arguments.rerun, arguments.reverse, arguments.allow_refused))
+    backfill(BackfillOptions(first, last, arguments.rerun, arguments.reverse, arguments.allow_refused))
 
 
 def _diff(arguments: argparse.Namespace) -> None:
@@ -220,7 +220,7 @@ def _show(arguments: argparse.Namespace) -> None:
 
 
 def _exam(arguments: argparse.Namespace) -> None:
-    call = exam_call.call_of(arguments)
+    call = exam_call.options_from(arguments)
     from recsys_jobs.exam.run import run
 
     run(call)

@@ -1,6 +1,6 @@
-"""Co-review edges of a data set's train events: reference.co_review_edges by sparse products, for many events.
+"""Co-review edges of a data set's train events, by sparse products.
 
-E events in their total order, K edges, I items.
+E events in their total order, K edges, U users, I items, N directed edges, D those of them that stay.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ import numpy as np
 from scipy import sparse
 
 from recsys_jobs.data.dataset import Floats, Ints
-from recsys_jobs.data.split_protocols import places
+from recsys_jobs.data.histories import pair_matrix
+from recsys_jobs.data.split_protocols import positions_in_group
 
 
 def co_review_edges(user_E: Ints, item_E: Ints, items: int, history: int, per_item: int) -> tuple[Ints, Ints, Floats]:
@@ -17,17 +18,18 @@ def co_review_edges(user_E: Ints, item_E: Ints, items: int, history: int, per_it
 
     An edge stays if it is among the `per_item` strongest of either end, ties by item.
     """
-    place_E, size_E = places(user_E)
-    last_E = place_E >= size_E - history
-    had = np.ones(int(last_E.sum()), np.float32)
+    position_E, size_E = positions_in_group(user_E)
+    last_E = position_E >= size_E - history
     shape = int(user_E.max(initial=-1)) + 1, items
-    had_UI = sparse.csr_matrix((had, (user_E[last_E], item_E[last_E])), shape=shape)
+    had_UI = pair_matrix(user_E[last_E], item_E[last_E], shape)
     shared_II = sparse.csr_matrix(had_UI.T @ had_UI)
     shared_II.setdiag(0)
     shared_II.eliminate_zeros()
-    row = np.repeat(np.arange(items), np.diff(shared_II.indptr))
-    order = np.lexsort((shared_II.indices, -shared_II.data, row))
-    kept = order[np.arange(len(order)) - shared_II.indptr[row[order]] < per_item]
-    ends = np.sort(np.stack([row[kept], shared_II.indices[kept].astype(np.int64)]), axis=0)
-    key, first = np.unique(ends[0] * items + ends[1], return_index=True)
-    return key // items, key % items, shared_II.data[kept][first]
+    row_N = np.repeat(np.arange(items), np.diff(shared_II.indptr))
+    order_N = np.lexsort((shared_II.indices, -shared_II.data, row_N))  # each item's edges, the strongest first
+    rank_N = np.arange(len(order_N)) - shared_II.indptr[row_N[order_N]]
+    strong_D = order_N[rank_N < per_item]
+    end_2D = np.stack([row_N[strong_D], shared_II.indices[strong_D].astype(np.int64)])
+    src_D, dst_D = np.sort(end_2D, axis=0)
+    key_K, first_K = np.unique(src_D * items + dst_D, return_index=True)
+    return key_K // items, key_K % items, shared_II.data[strong_D][first_K]

@@ -1,9 +1,8 @@
 """What a model is fitted on: one cut's events, contents and edges, in memory.
 
 U users, I items, E events, R reviews, K edges, T text width, V image width, N numbers, G genres,
-P pairs of an item and a term. Rows of
-users and items are in the order of their sorted ids, events in their total order, so file and row order
-never matter.
+P pairs of an item and a term. Rows of users and items are in the order of their sorted ids, events in their
+total order, so file and row order never matter.
 """
 
 from __future__ import annotations
@@ -103,11 +102,11 @@ class Dataset:
             _require(getattr(self, name).ndim == 2, f"{name} is not a matrix")
 
     def _check_types(self) -> None:
-        kinds = {"NDArray[np.int64]": np.int64, "Ints": np.int64, "Bools": np.bool_, "Floats": np.float32}
-        for one in fields(self):
-            if (wanted := kinds.get(str(one.type))) is not None:
-                found = getattr(self, one.name).dtype
-                _require(found == wanted, f"{one.name} holds {found}, not {np.dtype(wanted)}")
+        dtypes = {"Ints": np.int64, "Bools": np.bool_, "Floats": np.float32}
+        for array in fields(self):
+            if (expected := dtypes.get(str(array.type))) is not None:
+                dtype = getattr(self, array.name).dtype
+                _require(dtype == expected, f"{array.name} holds {dtype}, not {np.dtype(expected)}")
 
     def _check_pairs(self) -> None:
         keys = self.pair_keys()

@@ -1,4 +1,4 @@
-"""What an exam asks: who had what after the cut. T pairs."""
+"""The holdout of an exam: who had what after the cut. T pairs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Intervals by the seeded bootstrap over users (Efron 1979, percentile form). Pure numpy.
 
 Each resample draws as many users as there are, with repetition; the same seed and number of users
-draw the same resamples, so that two models examined on the same users are compared pair by pair.
+draw the same resamples, so that two models evaluated on the same users are compared pair by pair.
 U users, M metrics, R resamples, C users drawn in one go.
 """
 
@@ -34,7 +34,10 @@ def mean_intervals(values_UM: Values, *, seed: int = 0, resamples: int = 2_000, 
     means_RM = resampled_means(values_UM, seed=seed, resamples=resamples)
     tail = (1 - level) / 2
     low_M, high_M = np.quantile(means_RM, [tail, 1 - tail], axis=0)
-    return [Interval(float(values_UM[:, m].mean()), float(low_M[m]), float(high_M[m]), users) for m in range(metrics)]
+    mean_M = [float(values_UM[:, metric].mean()) for metric in range(metrics)]
+    return [
+        Interval(mean, float(low), float(high), users) for mean, low, high in zip(mean_M, low_M, high_M, strict=True)
+    ]
 
 
 def mean_interval(values_U: Values, *, seed: int = 0, resamples: int = 2_000, level: float = 0.95) -> Interval:
@@ -43,12 +46,12 @@ def mean_interval(values_U: Values, *, seed: int = 0, resamples: int = 2_000, le
 
 
 def paired_difference(
-    one_U: Values, other_U: Values, *, seed: int = 0, resamples: int = 2_000, level: float = 0.95
+    first_U: Values, second_U: Values, *, seed: int = 0, resamples: int = 2_000, level: float = 0.95
 ) -> Interval:
-    """Return the mean of one - other and its interval; both have the same users in the same order."""
-    if one_U.shape != other_U.shape:
-        raise ValueError(f"a paired difference needs the same users: {one_U.shape} against {other_U.shape}")
-    return mean_interval(one_U - other_U, seed=seed, resamples=resamples, level=level)
+    """Return the mean of first - second and its interval; both have the same users in the same order."""
+    if first_U.shape != second_U.shape:
+        raise ValueError(f"a paired difference needs the same users: {first_U.shape} against {second_U.shape}")
+    return mean_interval(first_U - second_U, seed=seed, resamples=resamples, level=level)
 
 
 def resampled_means(values_UM: Values, *, seed: int, resamples: int) -> Values:
@@ -71,4 +74,5 @@ def _draw(generator: np.random.Generator, resamples: int, users: int) -> Values:
     """Return how often each resample drew each user: multinomial counts [C, U]."""
     drawn_CU = generator.integers(0, users, (resamples, users))
     drawn_CU += np.arange(resamples)[:, None] * users
-    return np.bincount(drawn_CU.ravel(), minlength=resamples * users).reshape(resamples, users).astype(np.float64)
+    counts = np.bincount(drawn_CU.ravel(), minlength=resamples * users)
+    return counts.reshape(resamples, users).astype(np.float64)

@@ -1,6 +1,6 @@
 """Metrics of ranked slates: one value a user, averaging is the caller's. Pure numpy.
 
-U users, I items, K slate positions, T targets (held-out pairs), D width.
+U users, I items, K slate positions, T targets (held-out pairs), B block of users, D width.
 A slate has item indices, best first, and -1 where it is shorter than K.
 """
 
@@ -84,7 +84,7 @@ def novelty(slate_UK: Ints, owners_I: Ints, users: int) -> Values:
     surprise_I = -np.log2(np.maximum(owners_I, 1) / users)
     shown_UK = slate_UK >= 0
     total_U = (surprise_I[slate_UK] * shown_UK).sum(1)
-    return _divided(total_U, shown_UK.sum(1))
+    return _ratio(total_U, shown_UK.sum(1))
 
 
 def diversity(slate_UK: Ints, vector_ID: NDArray[np.float32], block: int = 4096) -> Values:
@@ -100,8 +100,9 @@ def diversity(slate_UK: Ints, vector_ID: NDArray[np.float32], block: int = 4096)
         slate_BK = slate_UK[start : start + block]
         counted_BK = (slate_BK >= 0) & (length_I[slate_BK] > 0)
         sum_BD = (unit_ID[slate_BK] * counted_BK[:, :, None]).sum(1, dtype=np.float64)
-        n_B = counted_BK.sum(1)
-        cosine_B = _divided((sum_BD**2).sum(1) - n_B, n_B * (n_B - 1))
+        count_B = counted_BK.sum(1)
+        cosines_B = (sum_BD**2).sum(1) - count_B
+        cosine_B = _ratio(cosines_B, count_B * (count_B - 1))
         result_U[start : start + block] = 1 - cosine_B
     return result_U
 
@@ -135,6 +136,6 @@ def mae(predicted: Values, actual: Values) -> float:
     return float(np.mean(np.abs(predicted - actual)))
 
 
-def _divided(total_U: Values, count_U: Ints) -> Values:
+def _ratio(total_U: Values, count_U: Ints) -> Values:
     """total / count, NaN where there is nothing to count."""
     return np.where(count_U > 0, total_U / np.maximum(count_U, 1), np.nan)

@@ -1,11 +1,11 @@
-"""Slices of an exam: which targets belong to each. I items, T targets."""
+"""Slices of an exam: which targets belong to each. U users, I items, E events, T targets."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from recsys_jobs.data.dataset import Bools, Dataset, Ints
-from recsys_jobs.data.recency import ages
+from recsys_jobs.data.recency import event_ages
 
 FEW_EVENTS = 2  # of a person: no more than one pair of items that go together
 NEW_DAYS = 30  # so short that few people had the item, so long that popularity can tell new items apart
@@ -39,6 +39,6 @@ def slices(dataset: Dataset, user_T: Ints, item_T: Ints) -> dict[str, Bools]:
 def new_items(dataset: Dataset) -> Bools:
     """Return which items have no event before the last NEW_DAYS days [I]; without times, none at all."""
     oldest_I = np.full(len(dataset.items), -1.0)  # the age of the first event; below 0 where there is none
-    np.maximum.at(oldest_I, dataset.event_item_E, ages(dataset))
+    np.maximum.at(oldest_I, dataset.event_item_E, event_ages(dataset))
     timed = dataset.time_E.max(initial=-1) >= 0
     return oldest_I <= NEW_DAYS if timed else oldest_I < 0

@@ -1,7 +1,7 @@
 """The contents of a data set as vectors, each encoded once: the encoders and the store are the pipeline's.
 
 A lake's own `embeddings` serve a lake; all other data sets share one under `var/exams/lake`.
-I items, E events, R reviews, T text width, V image width.
+I items, E events, R reviews, T text width, V image width, N texts, C distinct ones.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.contracts.tables import EMBEDDINGS
 from recsys_jobs.data.dataset import Bools, Floats, Ints
 from recsys_jobs.data.readers.raw import RawData
+from recsys_jobs.data.scatter import scatter_rows
 from recsys_jobs.embed import store
 from recsys_jobs.embed.job import CHUNK, encode_all, load_encoder
 from recsys_jobs.embed.registry import encoder_name
-from recsys_jobs.exam.photos import TAKEN_IN, exam_lake, take_in
+from recsys_jobs.exam.photos import TAKEN_IN, store_photo, vectors_lake
 from recsys_jobs.images.outcome import NoImage
 from recsys_jobs.lake import delta
 
@@ -44,8 +45,8 @@ class Contents:
     review_RT: Floats
 
 
-class Counted(NamedTuple):
-    """How many distinct contents of a modality were encoded, had a vector, could not be read."""
+class EncodingCounts(NamedTuple):
+    """How many distinct contents of a modality were encoded, had a vector already, or could not be read."""
 
     modality: str
     encoder: str
@@ -54,76 +55,80 @@ class Counted(NamedTuple):
     broken: int = 0
 
 
-Told = Callable[[Counted], None]
+ReportCounts = Callable[[EncodingCounts], None]
 
 
 def load_contents(
-    raw: RawData, wanted_E: Bools, settings: Settings, *, force: bool = False, told: Told | None = None
+    raw: RawData, needed_E: Bools, settings: Settings, *, force: bool = False, report: ReportCounts | None = None
 ) -> Contents:
-    """Return the contents of a data set, encoding what nobody encoded before; `wanted_E` says whose reviews count.
+    """Return the contents of a data set, encoding those without a vector; `needed_E` says whose reviews count.
 
-    With `force` what has a vector is encoded again; `told` is given each modality's counts.
+    With `force` contents that have a vector are encoded again; `report` is called with each modality's counts.
     """
-    tell = told or (lambda counted: None)
-    place = exam_lake(raw)
-    texts = [item.text for item in raw.about_I]
-    reviews = [raw.review_E[event] if wanted_E[event] else "" for event in range(len(raw.review_E))]
-    row_N, vector_RT = _texts([*texts, *reviews], place, settings, force, tell)
+    report = report or (lambda counts: None)
+    lake = vectors_lake(raw)
+    texts = [item.text for item in raw.metadata_I]
+    reviews = [raw.review_E[event] if needed_E[event] else "" for event in range(len(raw.review_E))]
+    row_N, vector_CT = _text_vectors([*texts, *reviews], lake, settings, force, report)
     text_row_I = row_N[: len(texts)]
     review_row_E = row_N[len(texts) :] if reviews else np.full(len(raw.events.user_E), -1)
-    used, review_E = np.unique(review_row_E[review_row_E >= 0], return_inverse=True)
-    image_IV, image_present_I = _images(raw, place, settings, force, tell)
+    rows = review_row_E[review_row_E >= 0]
+    row_R, review_row = np.unique(rows, return_inverse=True)
+    image_IV, image_present_I = _image_vectors(raw, lake, settings, force, report)
     return Contents(
-        text_IT=_spread(text_row_I, vector_RT),
+        text_IT=scatter_rows(text_row_I, vector_CT),
         text_present_I=text_row_I >= 0,
-        from_reviews_I=np.array([not item.described for item in raw.about_I], np.bool_),
+        from_reviews_I=np.array([not item.described for item in raw.metadata_I], np.bool_),
         image_IV=image_IV,
         image_present_I=image_present_I,
-        review_E=_filled(review_row_E, review_E),
-        review_RT=vector_RT[used],
+        review_E=_fill_rows(review_row_E, review_row),
+        review_RT=vector_CT[row_R],
     )
 
 
-def _texts(texts: list[str], place: Path, settings: Settings, force: bool, tell: Told) -> tuple[Ints, Floats]:
+def _text_vectors(
+    texts: list[str], lake: Path, settings: Settings, force: bool, report: ReportCounts
+) -> tuple[Ints, Floats]:
     """Return each text's row among the vectors, -1 for a blank one, and the vectors of the distinct texts."""
     hashes = [hashlib.sha256(text.encode()).hexdigest() if text.strip() else "" for text in texts]
     by_hash = {content: text for content, text in zip(hashes, texts, strict=True) if content}
     distinct = sorted(by_hash)
     encoder = encoder_name(settings, "text")
-    missing = _missing(encoder, distinct, place, force)
+    missing = _hashes_to_encode(encoder, distinct, lake, force)
     chunks = ((part, [by_hash[content] for content in part]) for part in _chunks(missing, "text"))
-    _encode("text", encoder, chunks, len(missing), place, settings)
-    tell(Counted("text", encoder, len(missing), len(distinct) - len(missing)))
-    row = {content: number for number, content in enumerate(distinct)}
-    return np.array([row.get(content, -1) for content in hashes], np.int64), _load(encoder, distinct, place)
+    _encode("text", encoder, chunks, len(missing), lake, settings)
+    report(EncodingCounts("text", encoder, len(missing), len(distinct) - len(missing)))
+    return _rows(hashes, distinct), _load(encoder, distinct, lake)
 
 
-def _images(raw: RawData, place: Path, settings: Settings, force: bool, tell: Told) -> tuple[Floats, Bools]:
+def _image_vectors(
+    raw: RawData, lake: Path, settings: Settings, force: bool, report: ReportCounts
+) -> tuple[Floats, Bools]:
     """Return a vector an item, zeros where there is no photo that can be read, and where there is one."""
     encoder = encoder_name(settings, "image") + ("" if raw.layout == "lake" else f"/{TAKEN_IN}")
-    paths = [item.image for item in raw.about_I]
+    paths = [item.image for item in raw.metadata_I]
     hashes = ["" if path is None else _file_hash(path) for path in paths]
     by_hash = {content: path for content, path in zip(hashes, paths, strict=True) if content and path}
-    missing = _missing(encoder, sorted(by_hash), place, force)
-    stored = _stored(missing, by_hash, raw, settings)
+    missing = _hashes_to_encode(encoder, sorted(by_hash), lake, force)
+    stored = _store_photos(missing, by_hash, raw, settings)
     chunks = ((part, [stored[content].read_bytes() for content in part]) for part in _chunks(list(stored), "image"))
-    _encode("image", encoder, chunks, len(stored), place, settings)
+    _encode("image", encoder, chunks, len(stored), lake, settings)
     broken = set(missing) - set(stored)
     if by_hash:
         reused = len(by_hash) - len(missing)
-        tell(Counted("image", encoder, len(stored), reused, len(broken)))
+        report(EncodingCounts("image", encoder, len(stored), reused, len(broken)))
     distinct = sorted(set(by_hash) - broken)
-    row = {content: number for number, content in enumerate(distinct)}
-    row_I = np.array([row.get(content, -1) for content in hashes], np.int64)
-    return _spread(row_I, _load(encoder, distinct, place)), row_I >= 0
+    row_I = _rows(hashes, distinct)
+    return scatter_rows(row_I, _load(encoder, distinct, lake)), row_I >= 0
 
 
-def _stored(missing: list[str], by_hash: dict[str, Path], raw: RawData, settings: Settings) -> dict[str, Path]:
-    """Return the stored picture of each photo that is one; the rest counts as no photo, and is told."""
-    stored, wrong = {}, []
+def _store_photos(missing: list[str], by_hash: dict[str, Path], raw: RawData, settings: Settings) -> dict[str, Path]:
+    """Return the stored picture of each photo that can be read; the others count as none, and a warning names them."""
+    stored: dict[str, Path] = {}
+    wrong: list[str] = []
     for content in missing:
         try:
-            stored[content] = take_in(by_hash[content], raw, settings)
+            stored[content] = store_photo(by_hash[content], raw, settings)
         except NoImage as error:
             wrong.append(f"{by_hash[content]} ({error})")
     if wrong:
@@ -132,7 +137,7 @@ def _stored(missing: list[str], by_hash: dict[str, Path], raw: RawData, settings
 
 
 def _file_hash(path: Path) -> str:
-    """The sha256 of a file; empty where there is none, as for an image that a lake no longer has."""
+    """Return the sha256 of a file; empty where there is none, as for an image that a lake no longer has."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -140,13 +145,13 @@ def _file_hash(path: Path) -> str:
         return ""
 
 
-def _missing(encoder: str, hashes: list[str], place: Path, force: bool) -> list[str]:
-    """Return which contents have no vector; all of them, their vectors dropped, with `force`."""
+def _hashes_to_encode(encoder: str, hashes: list[str], lake: Path, force: bool) -> list[str]:
+    """Return the contents without a vector; with `force` all of them, their vectors dropped."""
     if force and hashes:
-        ours = (pc.field("encoder") == encoder) & pc.field("content_hash").isin(hashes)
-        with delta.writer_lock("embeddings", place):
-            delta.remove_rows(EMBEDDINGS, ours, place)
-    known = store.known_hashes(encoder, hashes, place) if hashes else set()
+        stale = (pc.field("encoder") == encoder) & pc.field("content_hash").isin(hashes)
+        with delta.writer_lock("embeddings", lake):
+            delta.remove_rows(EMBEDDINGS, stale, lake)
+    known = store.known_hashes(encoder, hashes, lake) if hashes else set()
     return [content for content in hashes if content not in known]
 
 
@@ -155,33 +160,33 @@ def _encode(
     encoder: str,
     chunks: Iterator[tuple[list[str], list[Any]]],
     total: int,
-    place: Path,
+    lake: Path,
     settings: Settings,
 ) -> None:
     if total:
         progress = tqdm(total=total, desc=modality, unit=modality)
         encode: Callable[[list[Any]], np.ndarray] = load_encoder(settings, modality)
-        encode_all(chunks, encode, encoder, progress, place)
+        encode_all(chunks, encode, encoder, progress, lake)
 
 
 def _chunks(hashes: list[str], modality: str) -> Iterator[list[str]]:
     return (hashes[start : start + CHUNK[modality]] for start in range(0, len(hashes), CHUNK[modality]))
 
 
-def _load(encoder: str, hashes: list[str], place: Path) -> Floats:
+def _load(encoder: str, hashes: list[str], lake: Path) -> Floats:
     if not hashes:
         return np.zeros((0, 0), np.float32)
-    return store.load_vectors(encoder, hashes, place)
+    return store.load_vectors(encoder, hashes, lake)
 
 
-def _spread(row_I: Ints, vector_RD: Floats) -> Floats:
-    spread_ID = np.zeros((len(row_I), vector_RD.shape[1]), np.float32)
-    spread_ID[row_I >= 0] = vector_RD[row_I[row_I >= 0]]
-    return spread_ID
+def _rows(hashes: list[str], distinct: list[str]) -> Ints:
+    """Return the place of each hash among the distinct ones, -1 where it is none of them."""
+    row = {content: place for place, content in enumerate(distinct)}
+    return np.array([row.get(content, -1) for content in hashes], np.int64)
 
 
-def _filled(row_E: Ints, found_N: Ints) -> Ints:
-    """Return `found_N` in place of what is a row of something, and -1 elsewhere."""
+def _fill_rows(row_E: Ints, rows: Ints) -> Ints:
+    """Return the new rows in the place of those from 0 up, and -1 elsewhere [E]."""
     filled_E = np.full(len(row_E), -1, np.int64)
-    filled_E[row_E >= 0] = found_N
+    filled_E[row_E >= 0] = rows
     return filled_E

@@ -21,14 +21,14 @@ from recsys_jobs.models import families
 from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.registry.fingerprint import model_fingerprint
 from recsys_jobs.torch_common.devices import choose_device, use_all_cores
-from recsys_jobs.training.epochs import total
+from recsys_jobs.training.epochs import epoch_line, total_epochs
 
 WEIGHTS, FIT = "weights.safetensors", "fit.json"
 log = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Fit, and leave the result in the folder `--out`."""
+    """Fit, and write the result to the folder `--out`."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--recipe", required=True, help="a recipe's name")
     parser.add_argument("--seed", required=True, type=int)
@@ -36,25 +36,25 @@ def main() -> None:
     parser.add_argument("--out", required=True, type=Path, help="an existing folder")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="    %(message)s", stream=sys.stdout)
-    logging.getLogger("faiss").setLevel(logging.WARNING)  # it tells of every build that it tries
+    logging.getLogger("faiss").setLevel(logging.WARNING)  # it logs every build that it tries
     use_all_cores()
     dataset, recipe = dataset_file.load(arguments.dataset), get_recipe(arguments.recipe)
     began = time.monotonic()
-    fitted = families.fit(dataset, recipe, seed=arguments.seed, device=choose_device(), on_epoch=_say)
+    fitted = families.fit(dataset, recipe, seed=arguments.seed, device=choose_device(), on_epoch=_log_epoch)
     weights = {name: tensor.contiguous() for name, tensor in fitted.model.weights().items()}
-    told = {
-        "epochs": total(fitted.epochs),
+    summary = {
+        "epochs": total_epochs(fitted.epochs),
         "seconds": time.monotonic() - began,
         "peak_mb": peak_mb(),
         "fingerprint": model_fingerprint(dataset, recipe, arguments.seed, None),
         "history": fitted.history,
     }
     save_file(weights, arguments.out / WEIGHTS)
-    (arguments.out / FIT).write_text(json.dumps(told), encoding="utf-8")
+    (arguments.out / FIT).write_text(json.dumps(summary), encoding="utf-8")
 
 
 def peak_mb() -> float:
-    """The most memory that this process held so far, in MB (10^6 bytes).
+    """Return the most memory that this process held so far, in MB (10^6 bytes).
 
     From Linux's own account of this program: getrusage there also counts the parent that it was forked from.
     """
@@ -65,8 +65,8 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # bytes on a Mac
 
 
-def _say(entry: dict[str, float]) -> None:
-    log.info("epoch %d: %s", entry["epoch"], "  ".join(f"{k} {v:.4f}" for k, v in entry.items() if k != "epoch"))
+def _log_epoch(entry: dict[str, float]) -> None:
+    log.info(epoch_line(entry))
 
 
 if __name__ == "__main__":

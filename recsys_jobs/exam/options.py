@@ -40,8 +40,8 @@ MASKS = ("train_validation", "train", "both")
 
 
 @dataclass(frozen=True)
-class Call:
-    """One call; an empty `protocol` is the data's usual one, an empty `sampled` full ranking."""
+class ExamOptions:
+    """The options of one exam; an empty `protocol` is the data's default one, an empty `sampled` full ranking."""
 
     data: Path
     models: tuple[str, ...]
@@ -65,7 +65,7 @@ class Call:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what `recsys exam` takes."""
+    """Add the arguments of `recsys exam`."""
     add = parser.add_argument
     add("data", type=Path, metavar="DATA", help="the data set's folder")
     add("--models", default="best", help=f"recipes, as in a,b; best, or of: {', '.join(RECIPES)} (default: best)")
@@ -88,11 +88,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--core", type=int, metavar="N", help="learn from users and items of N events (default: a lake's own)")
 
 
-def call_of(arguments: argparse.Namespace) -> Call:
-    """Return the call that the arguments make; UsageError where one is wrong."""
+def options_from(arguments: argparse.Namespace) -> ExamOptions:
+    """Return the options that the arguments give; UsageError where one is wrong."""
     if arguments.negatives < 1:
         raise UsageError(f"--negatives is {arguments.negatives}: write a number above 0")
-    return Call(
+    return ExamOptions(
         data=arguments.data.absolute(),
         models=_models(arguments.models),
         protocol=arguments.protocol.replace("-", "_"),
@@ -115,9 +115,9 @@ def call_of(arguments: argparse.Namespace) -> Call:
     )
 
 
-def recipes_of(call: Call, layout: str) -> list[str]:
-    """Return the names of the recipes that the call asks for, `best` resolved, each once."""
-    return list(dict.fromkeys(best_recipe(layout) if name == "best" else name for name in call.models))
+def recipe_names(options: ExamOptions, layout: str) -> list[str]:
+    """Return the names of the recipes, `best` resolved, each once."""
+    return list(dict.fromkeys(best_recipe(layout) if name == "best" else name for name in options.models))
 
 
 def _models(text: str) -> tuple[str, ...]:
@@ -143,7 +143,7 @@ def _predictions(arguments: argparse.Namespace) -> Path | None:
         return None
     if path.suffix not in (".jsonl", ".parquet"):
         raise UsageError(f"--predictions {path}: end its name in .jsonl or .parquet")
-    _demand_slates(arguments, "--predictions")
+    _require_slates(arguments, "--predictions")
     return path.absolute()
 
 
@@ -155,11 +155,11 @@ def _weights(arguments: argparse.Namespace) -> tuple[float, ...]:
     if weights and not 0 <= weights[0] <= weights[-1] <= 1:
         raise UsageError(f"--diversity {arguments.diversity}: write weights from 0 to 1, as in 0.1,0.3")
     if weights:
-        _demand_slates(arguments, "--diversity")
+        _require_slates(arguments, "--diversity")
     return tuple(weight for weight in weights if weight)  # 0 is the exam itself
 
 
-def _demand_slates(arguments: argparse.Namespace, option: str) -> None:
+def _require_slates(arguments: argparse.Namespace, option: str) -> None:
     if arguments.sampled or arguments.task != "retrieval":
         raise UsageError(f"{option} is of slates by full ranking: leave --sampled and --task ranking out")
 

@@ -1,7 +1,8 @@
-"""What a model of the exam showed each examined user, as a file: JSON lines, or Parquet.
+"""The slates of each evaluated user by a model of the exam, as a file: JSON lines, or Parquet.
 
 One row a user and model: model, user_id, item_ids (best first), scores, hits (whether the user took the item in
-the part that is asked for), targets (how many items were asked for), part. U users, K places, T targets.
+the part that is measured), targets (how many items the user took there), part.
+U users, I items, B block of users, K places, T targets, N targets of a block.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ import pyarrow.parquet as pq
 
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.evaluation.metrics import hits
-from recsys_jobs.evaluation.top_k_evaluation import targets
-from recsys_jobs.exam.prepare import Question
+from recsys_jobs.evaluation.top_k_evaluation import holdout_targets
+from recsys_jobs.exam.prepare import PreparedExam
 from recsys_jobs.ranking.model import Model
 from recsys_jobs.ranking.top_k import top_k
 
@@ -36,15 +37,18 @@ SCHEMA = pa.schema(
 )
 
 
-def predictions(model: Model, name: str, question: Question, k: int, part: str) -> Iterator[pa.Table]:
-    """Yield what each examined user is shown by full ranking, a table a block of users."""
-    dataset, hidden_UI = question.sitting.scored, question.sitting.hidden_UI
-    user_T, item_T = targets(dataset, question.sitting.holdout)
-    user_U, row_T, count_U = np.unique(user_T, return_inverse=True, return_counts=True)
+def predictions(model: Model, name: str, prepared: PreparedExam, k: int, part: str) -> Iterator[pa.Table]:
+    """Yield the slates of each evaluated user by full ranking, a table a block of users."""
+    dataset, hidden_UI = prepared.datasets.score, prepared.datasets.hidden_UI
+    user_T, item_T = holdout_targets(dataset, prepared.datasets.holdout)
+    user_U, row_T, targets_U = np.unique(user_T, return_inverse=True, return_counts=True)
     start = 0
     for slates in top_k(model, dataset, k, users=user_U, hidden_UI=hidden_UI):
-        here_T = (row_T >= start) & (row_T < start + len(slates.user_B))
-        hit_BK = hits(slates.item_BK, row_T[here_T] - start, item_T[here_T], len(dataset.items))
+        stop = start + len(slates.user_B)
+        in_block_T = (row_T >= start) & (row_T < stop)
+        row_N, item_N = row_T[in_block_T] - start, item_T[in_block_T]
+        hit_BK = hits(slates.item_BK, row_N, item_N, len(dataset.items))
+        users = zip(*slates, hit_BK, targets_U[start:stop], strict=True)
         rows = [
             {
                 "model": name,
@@ -52,17 +56,17 @@ def predictions(model: Model, name: str, question: Question, k: int, part: str) 
                 "item_ids": [dataset.items[item] for item in item_K[:count]],
                 "scores": score_K[:count].tolist(),
                 "hits": hit_K[:count].tolist(),
-                "targets": int(asked),
+                "targets": int(targets),
                 "part": part,
             }
-            for user, item_K, score_K, count, hit_K, asked in zip(*slates, hit_BK, count_U[start:], strict=False)
+            for user, item_K, score_K, count, hit_K, targets in users
         ]
-        start += len(slates.user_B)
+        start = stop
         yield pa.Table.from_pylist(rows, SCHEMA)
 
 
 class Predictions:
-    """A file of predictions that grows by a model at a time; it has its name once it is whole."""
+    """A file of predictions, written a model at a time; it gets its name once it is whole."""
 
     def __init__(self, path: Path) -> None:
         self.path, self.partial = path, path.with_name(f"{path.name}.partial")
@@ -91,5 +95,5 @@ class Predictions:
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """A row as JSON has it: null for a score that is no finite number."""
+    """Return a row for JSON: null for a score that is no finite number."""
     return row | {"scores": [score if np.isfinite(score) else None for score in row["scores"]]}

@@ -1,4 +1,7 @@
-"""What encoders from scratch may see of an exam's data set: every item's own text and photo, and train's reviews."""
+"""The corpus of encoders from scratch in an exam: every item's own text and photo, and train's reviews.
+
+I items, E events.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from recsys_jobs.data.split_protocols import TRAIN, Parts
 from recsys_jobs.embed.from_scratch.corpus import Corpus, make_corpus
 from recsys_jobs.embed.from_scratch.encoders import encoders_of_corpus
 from recsys_jobs.embed.from_scratch.sizes import ENCODER_SIZES
-from recsys_jobs.exam.photos import take_in
+from recsys_jobs.exam.photos import store_photo
 from recsys_jobs.images.outcome import NoImage
 
 
@@ -26,21 +29,25 @@ def with_encoders(raw: RawData, part_E: Parts, settings: Settings) -> Settings:
 
 def raw_corpus(raw: RawData, part_E: Parts, settings: Settings) -> Corpus:
     """Return texts and photos of the data set; reviews of validation and test stay out."""
-    texts = {_hash(item.text): item.text for item in raw.about_I if item.text.strip()}
-    pairs = []
+    texts = {_hash(item.text): item.text for item in raw.metadata_I if item.text.strip()}
+    pairs = set()
     for event in np.flatnonzero(part_E == TRAIN) if raw.review_E else []:
-        review, about = raw.review_E[event], raw.about_I[raw.events.item_E[event]].text
+        review = raw.review_E[event]
+        item = raw.metadata_I[raw.events.item_E[event]]
         if review.strip():
             texts[_hash(review)] = review
-            pairs.append((_hash(about), _hash(review)))
-    stored = ((item, _stored(item.image, raw, settings)) for item in raw.about_I if item.image)
-    photos = [(_hash(str(item.image)), path.read_bytes, _hash(item.text)) for item, path in stored if path]
-    return make_corpus(texts, sorted(set(pairs)), photos)
+            pairs.add((_hash(item.text), _hash(review)))
+    photos = []
+    for item in raw.metadata_I:
+        path = _stored_photo(item.image, raw, settings) if item.image else None
+        if path:
+            photos.append((_hash(str(item.image)), path.read_bytes, _hash(item.text)))
+    return make_corpus(texts, sorted(pairs), photos)
 
 
-def _stored(photo: Path, raw: RawData, settings: Settings) -> Path | None:
+def _stored_photo(photo: Path, raw: RawData, settings: Settings) -> Path | None:
     try:
-        return take_in(photo, raw, settings)
+        return store_photo(photo, raw, settings)
     except NoImage:
         return None
 

@@ -1,4 +1,4 @@
-"""How often the test figures of a data set were looked at: whoever selects on test leaves a trace.
+"""Counts how often the test figures of a data set were looked at, so that selecting on test leaves a trace.
 
 `var/exams/final_uses.jsonl` gets a line for each such exam, before the first figure is known.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 from recsys_jobs.contracts.settings import var_dir
 
 
-def record(fingerprint: str, data: str, protocol: str, models: Sequence[str]) -> int:
+def record_use(fingerprint: str, data: str, protocol: str, models: Sequence[str]) -> int:
     """Append one use and return how many there are of this data now, this one included."""
     path = var_dir() / "exams" / "final_uses.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The figures of an exam to Weights & Biases, where a call asks for it: the library is no dependency of ours.
+"""Logs an exam to Weights & Biases, where `--wandb` asks for it: the library is no dependency of ours.
 
 `WANDB_MODE=offline` keeps the run in `var/wandb`, from where `wandb sync` sends it; `disabled` does nothing.
 """
@@ -23,11 +23,11 @@ def require() -> None:
 def log(
     project: str,
     name: str,
-    asked: Mapping[str, str],
+    config: Mapping[str, str],
     figures: Mapping[str, float],
     curves: Mapping[str, Sequence[Mapping[str, float]]],
 ) -> None:
-    """Make one run: what was asked as its configuration, each fit's epochs by its name, the figures as its summary.
+    """Log one run: the exam's settings as its configuration, each fit's epochs by its name, the figures as its summary.
 
     JobError where the service refuses; MLflow has the exam all the same.
     """
@@ -35,7 +35,7 @@ def log(
     folder = var_dir() / "wandb"
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with wandb.init(project=project, name=name, config=dict(asked), dir=str(folder)) as run:
+        with wandb.init(project=project, name=name, config=dict(config), dir=str(folder)) as run:
             for model, epochs in curves.items():
                 for entry in epochs:
                     run.log({f"{model}/{key}": value for key, value in entry.items()})

@@ -18,7 +18,7 @@ from recsys_jobs.contracts.lake_lock import run_step
 from recsys_jobs.contracts.settings import Settings, var_dir
 from recsys_jobs.data.from_lake import load_dataset, load_holdout
 from recsys_jobs.data.holdout import Holdout
-from recsys_jobs.evaluation.top_k_evaluation import ExamResult
+from recsys_jobs.evaluation.top_k_evaluation import TopKEvaluation
 from recsys_jobs.lake import lineage, model_metrics
 from recsys_jobs.lake.code_version import code_version
 from recsys_jobs.lake.cuts import exam_cut
@@ -59,7 +59,7 @@ def evaluate(night: NightContext) -> Decision:
     return decision
 
 
-def _decided(fits: list[Fit], results: list[ExamResult], difference: Difference, settings: Settings) -> Decision:
+def _decided(fits: list[Fit], results: list[TopKEvaluation], difference: Difference, settings: Settings) -> Decision:
     model, floor = (_measured(fit, result, settings.k) for fit, result in zip(fits[:2], results[:2], strict=True))
     if model.recipe == floor.recipe:
         return Decision("passed", floor.recipe, f"the recipe in force is the floor, {floor.recipe}")
@@ -71,7 +71,7 @@ def _decided(fits: list[Fit], results: list[ExamResult], difference: Difference,
     return decide(model, floor, difference, **rules)  # type: ignore[arg-type]
 
 
-def _measured(fit: Fit, result: ExamResult, k: int) -> Measured:
+def _measured(fit: Fit, result: TopKEvaluation, k: int) -> Measured:
     values = {row.metric: row.value for row in result.rows if row.slice == "all" and row.k == k}
     return Measured(fit.recipe.name, values.get("ndcg", 0.0), values.get("coverage", 0.0), result.finite)
 

@@ -17,7 +17,7 @@ from recsys_jobs.promotion.floor import strongest_floor
 from recsys_jobs.promotion.night_context import parse_night
 from recsys_jobs.publishing.promote_rollback import at_start
 from recsys_jobs.registry.fits import exam_fit
-from recsys_jobs.training.epochs import write
+from recsys_jobs.training.epochs import format_epochs
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def main() -> None:
         fit.recipe.name,
         cut,
         fit.fingerprint,
-        write(fit.epochs),
+        format_epochs(fit.epochs),
         fit.run_id,
     )
 

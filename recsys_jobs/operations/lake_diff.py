@@ -37,7 +37,7 @@ _COPIES = "copies"  # how often the very same row stands; not a column of any ta
 
 @dataclass(frozen=True)
 class TableDiff:
-    """What one table has in each lake: counts of rows and of keys that differ, and the first of these in words."""
+    """One table in both lakes: counts of rows and of keys that differ, and the first of these in words."""
 
     table: str
     rows_a: int
@@ -54,7 +54,7 @@ class TableDiff:
 
 
 def date_column(table: Table) -> str | None:
-    """The column whose date a row of the table belongs to; None where the table has no dates."""
+    """Return the column whose date a row of the table belongs to; None where the table has no dates."""
     return next((name for name in _DATES if name in table.names), None)
 
 
@@ -66,11 +66,11 @@ def diff(lake_a: Path, lake_b: Path, day: date | None = None) -> list[TableDiff]
     for folder in (lake_a, lake_b):
         _check(folder)
     with _connection() as db:
-        found = [_compare(db, table, lake_a, lake_b, day) for table in TABLES.values() if date_column(table)]
-    if not any(one.rows_a or one.rows_b for one in found):
+        diffs = [_compare(db, table, lake_a, lake_b, day) for table in TABLES.values() if date_column(table)]
+    if not any(table.rows_a or table.rows_b for table in diffs):
         of = f"of {day} " if day else ""
         raise JobError(f"nothing to compare: neither {lake_a} nor {lake_b} has a row {of}in a table with dates")
-    return found
+    return diffs
 
 
 def _check(folder: Path) -> None:
@@ -95,13 +95,16 @@ def _connection() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _compare(db: duckdb.DuckDBPyConnection, table: Table, lake_a: Path, lake_b: Path, day: date | None) -> TableDiff:
-    a, b = _side(db, table, lake_a, day, "a_"), _side(db, table, lake_b, day, "b_")
-    joined = a.join(b, _all(_column(f"a_{name}") == _column(f"b_{name}") for name in table.key), how="outer")
-    in_a, in_b = _column(f"a_{_COPIES}").isnotnull(), _column(f"b_{_COPIES}").isnotnull()
+    a = _compared_rows(db, table, lake_a, day, "a_")
+    b = _compared_rows(db, table, lake_b, day, "b_")
+    same_key = _all(_column(f"a_{name}") == _column(f"b_{name}") for name in table.key)
+    in_a = _column(f"a_{_COPIES}").isnotnull()
+    in_b = _column(f"b_{_COPIES}").isnotnull()
     alike = _all(_equal(table, name) for name in [*_values(table), _COPIES])
-    joined.filter(~(in_a & in_b & alike)).create(f"differing_{table.name}")  # one pass; what is asked of it is small
+    differing_rows = a.join(b, same_key, how="outer").filter(~(in_a & in_b & alike))
+    differing_rows.create(f"differing_{table.name}")  # one pass over the lakes; the queries below read few rows
     differing = db.table(f"differing_{table.name}")
-    changed, only_a, only_b = (differing.filter(which) for which in (in_a & in_b, ~in_b, ~in_a))
+    changed, only_a, only_b = (differing.filter(condition) for condition in (in_a & in_b, ~in_b, ~in_a))
     first = [
         *(f"{_key(table, row, 'a_')}: {_changes(table, row)}" for row in _first(changed, table, "a_")),
         *(f"{_key(table, row, 'a_')}: only in A" for row in _first(only_a, table, "a_")),
@@ -112,15 +115,15 @@ def _compare(db: duckdb.DuckDBPyConnection, table: Table, lake_a: Path, lake_b: 
     return TableDiff(table.name, rows_a, rows_b, *counts, tuple(first[:SHOWN]))
 
 
-def _side(
+def _compared_rows(
     db: duckdb.DuckDBPyConnection, table: Table, folder: Path, day: date | None, prefix: str
 ) -> duckdb.DuckDBPyRelation:
-    """The compared columns of one lake's table, prefixed; equal rows once, with how many there are."""
+    """Return the compared columns of one lake's table, prefixed; equal rows once, with how many there are."""
     names = [*table.key, *_values(table)]
     rows = db.from_arrow(_dataset(table, folder, names))
     if day:
         rows = rows.filter(_column(date_column(table) or "") == ConstantExpression(day))
-    columns = [_named(name, folder).alias(f"{prefix}{name}") for name in names]
+    columns = [_normalised_column(name, folder).alias(f"{prefix}{name}") for name in names]
     return rows.aggregate([*columns, FunctionExpression("count").alias(f"{prefix}{_COPIES}")])
 
 
@@ -129,8 +132,8 @@ def _dataset(table: Table, folder: Path, names: list[str]) -> Any:
     if delta_table is None:
         return delta.arrow_schema(table).empty_table().select(names)
     rows = delta.dataset(delta_table)
-    if lost := set(names) - set(rows.schema.names):
-        raise JobError(f"{folder / table.name} has no column {', '.join(sorted(lost))}: another version wrote it")
+    if missing := set(names) - set(rows.schema.names):
+        raise JobError(f"{folder / table.name} has no column {', '.join(sorted(missing))}: another version wrote it")
     return rows
 
 
@@ -140,8 +143,8 @@ def _rows(table: Table, folder: Path, day: date | None) -> int:
     return delta.dataset(delta_table).count_rows(filter=of_day) if delta_table else 0
 
 
-def _named(name: str, folder: Path) -> Expression:
-    """The column; a lake's own registered name is the same in every lake."""
+def _normalised_column(name: str, folder: Path) -> Expression:
+    """Return the column, a lake's own registered name replaced by a text that is the same for every lake."""
     if name != "model_name":
         return _column(name)
     own = _column(name) == ConstantExpression(registered_name(folder))
@@ -153,10 +156,11 @@ def _values(table: Table) -> list[str]:
 
 
 def _equal(table: Table, name: str) -> Expression:
-    """Whether a column is the same in both lakes; null equals null, and a number equals one close to it."""
+    """Return whether a column is the same in both lakes; null equals null, and a number equals one close to it."""
     a, b = _column(f"a_{name}"), _column(f"b_{name}")
     same = CoalesceOperator(a == b, a.isnull() & b.isnull())
-    if name not in {column.name for column in table.columns if column.type in ("float", "double")}:
+    numeric = {column.name for column in table.columns if column.type in ("float", "double")}
+    if name not in numeric:
         return same
     scale = FunctionExpression("greatest", ConstantExpression(1.0), _size(a), _size(b))
     finite = FunctionExpression("isfinite", a) & FunctionExpression("isfinite", b)
@@ -165,8 +169,8 @@ def _equal(table: Table, name: str) -> Expression:
 
 
 def _first(rows: duckdb.DuckDBPyRelation, table: Table, prefix: str) -> list[dict[str, Any]]:
-    found = rows.sort(*(_column(f"{prefix}{name}") for name in table.key)).limit(SHOWN)
-    return found.to_arrow_table().to_pylist()
+    first = rows.sort(*(_column(f"{prefix}{name}") for name in table.key)).limit(SHOWN)
+    return first.to_arrow_table().to_pylist()
 
 
 def _key(table: Table, row: dict[str, Any], prefix: str) -> str:
@@ -174,7 +178,7 @@ def _key(table: Table, row: dict[str, Any], prefix: str) -> str:
 
 
 def _changes(table: Table, row: dict[str, Any]) -> str:
-    """The columns of a row that differ, with both lakes' values."""
+    """Return the columns of a row that differ, with both lakes' values."""
     pairs = {name: (row[f"a_{name}"], row[f"b_{name}"]) for name in [*_values(table), _COPIES]}
     return ", ".join(f"{name} {a!r} in A, {b!r} in B" for name, (a, b) in pairs.items() if not _alike(a, b))
 

@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _WAIT = 3600.0  # seconds for running steps to end
 _SNAPSHOTS = (INTERACTIONS, ITEM_EDGES, CONTENTS)
-_CONTENT = (  # where a content is named
+_CONTENT = (  # the columns that name a content
     (REVIEWS, "text_hash"),
     (ITEMS, "text_hash"),
     (INTERACTIONS, "text_hash"),
@@ -51,16 +51,17 @@ _CONTENT = (  # where a content is named
 
 
 def drop_snapshots(settings: Settings, dry_run: bool) -> None:
-    """Drop the cuts that no kept night reads as its D or its H, unless they were written of late."""
+    """Drop the cuts that no retained night reads as its D or its H, unless they were written recently."""
     nights = delta.read(CUTS, columns=["run_date", "exam_cut"]).to_pylist()
     if not nights:
         return
     oldest = max(night["run_date"] for night in nights) - timedelta(days=settings.snapshot_days)
-    fresh = {day for table in (CUTS, *_SNAPSHOTS) for day in _written_since(table, _ago(settings.settle_days))}
-    kept = [night for night in nights if night["run_date"] >= oldest or night["run_date"] in fresh]
-    needed = fresh | {night[name] for night in kept for name in ("run_date", "exam_cut")}
+    settled = _days_ago(settings.settle_days)
+    fresh = {day for table in (CUTS, *_SNAPSHOTS) for day in _written_since(table, settled)}
+    retained = [night for night in nights if night["run_date"] >= oldest or night["run_date"] in fresh]
+    needed = fresh | {night[name] for night in retained for name in ("run_date", "exam_cut")}
     # the row of `cuts` first: it says that the snapshots of its night are complete
-    _drop_days(CUTS, {night["run_date"] for night in nights if night not in kept}, dry_run)
+    _drop_days(CUTS, {night["run_date"] for night in nights if night not in retained}, dry_run)
     for table in _SNAPSHOTS:
         _drop_days(table, set(_partitions(table)) - needed, dry_run)
 
@@ -68,7 +69,7 @@ def drop_snapshots(settings: Settings, dry_run: bool) -> None:
 def drop_embeddings(settings: Settings, dry_run: bool) -> None:
     """Drop vectors and stored images whose content is in no table any more: superseded, edited away, forgotten.
 
-    What a table still names stays, on any date and for any encoder: it is never encoded twice.
+    A content that a table still names stays, on any date and for any encoder: it is never encoded twice.
     """
     columns = [delta.read(table, columns=[name])[name].combine_chunks() for table, name in _CONTENT]
     named = pc.unique(pa.chunked_array(columns, pa.string()).drop_null())
@@ -77,12 +78,12 @@ def drop_embeddings(settings: Settings, dry_run: bool) -> None:
     log.info("embeddings: %d of %d contents are in no table", len(orphans), len(hashes))
     if not dry_run:
         delta.remove_rows(EMBEDDINGS, pc.field("content_hash").isin(orphans))
-    _drop_images(set(named.to_pylist()), _ago(settings.settle_days), dry_run)
+    _drop_images(set(named.to_pylist()), _days_ago(settings.settle_days), dry_run)
 
 
 def compact(_: Settings, dry_run: bool) -> None:
     """Join small files, partition by partition; a partition of one file is left as it is."""
-    for table, delta_table in _tables():
+    for table, delta_table in _existing_tables():
         before = len(delta_table.file_uris())
         if not dry_run:
             delta_table.optimize.compact()
@@ -90,30 +91,33 @@ def compact(_: Settings, dry_run: bool) -> None:
 
 
 def vacuum(settings: Settings, dry_run: bool) -> None:
-    """Remove what no version of the last `time_travel_days` needs, and tell both engines to keep that promise."""
+    """Remove files that no version of the last `time_travel_days` needs, and set both engines to keep that promise."""
     days = f"interval {settings.time_travel_days} days"
     promised = {"delta.logRetentionDuration": days, "delta.deletedFileRetentionDuration": days}
-    for table, delta_table in _tables():
-        if not dry_run and any(delta_table.metadata().configuration.get(k) != v for k, v in promised.items()):
+    for table, delta_table in _existing_tables():
+        configuration = delta_table.metadata().configuration
+        if not dry_run and any(configuration.get(name) != value for name, value in promised.items()):
             delta_table.alter.set_table_properties(promised)
         hours = 24 * settings.time_travel_days
-        gone = delta.vacuum(delta_table, hours, dry_run)
-        log.info("%s: %d files are older than %d days", table.name, len(gone), settings.time_travel_days)
+        files = delta.vacuum(delta_table, hours, dry_run)
+        log.info("%s: %d files are older than %d days", table.name, len(files), settings.time_travel_days)
         if not dry_run:
             delta_table.create_checkpoint()
             delta_table.cleanup_metadata()
 
 
 def archive_models(settings: Settings, dry_run: bool) -> None:
-    """Mark the registered versions that no alias names, no kept night shows and that are not among the newest."""
+    """Mark the registered versions that no alias names, no retained night shows and that are not among the newest."""
     from recsys_jobs.registry import mlflow_client  # MLflow takes seconds, and the other steps need none of it
 
-    known = mlflow_client.versions()
-    used = set(mlflow_client.aliases().values()) | _published_of_late(settings.snapshot_days)
-    old = [v for v in known[: -settings.model_versions or None] if int(v.version) not in used]
-    fresh = [v for v in old if mlflow_client.ARCHIVED not in v.tags]
-    log.info("models: %d versions, %d of them archived, %d now", len(known), len(old) - len(fresh), len(fresh))
-    for version in () if dry_run else fresh:
+    versions = mlflow_client.versions()
+    used = set(mlflow_client.aliases().values()) | _recently_published(settings.snapshot_days)
+    older = versions[: -settings.model_versions or None]
+    unused = [version for version in older if int(version.version) not in used]
+    to_archive = [version for version in unused if mlflow_client.ARCHIVED not in version.tags]
+    archived = len(unused) - len(to_archive)
+    log.info("models: %d versions, %d of them archived, %d now", len(versions), archived, len(to_archive))
+    for version in () if dry_run else to_archive:
         mlflow_client.archive_version(version, str(datetime.now(UTC).date()))
 
 
@@ -137,13 +141,13 @@ def maintain(steps: list[str], dry_run: bool = False) -> None:
             STEPS[step](settings, dry_run)
 
 
-def _tables() -> Iterator[tuple[Table, DeltaTable]]:
+def _existing_tables() -> Iterator[tuple[Table, DeltaTable]]:
     for table in TABLES.values():
         if (delta_table := delta.open_table(table)) is not None:
             yield table, delta_table
 
 
-def _ago(days: int) -> datetime:
+def _days_ago(days: int) -> datetime:
     return datetime.now(UTC) - timedelta(days=days)
 
 
@@ -152,19 +156,20 @@ def _written_since(table: Table, moment: datetime) -> set[date]:
 
 
 def _partitions(table: Table) -> dict[date, datetime]:
-    """The dates of a partitioned table, and when the newest file of each was written."""
+    """Return the dates of a partitioned table, and when the newest file of each was written."""
     delta_table = delta.open_table(table)
     if delta_table is None:
         return {}
-    found: dict[date, datetime] = {}
+    newest: dict[date, datetime] = {}
     for row in pa.table(delta_table.get_add_actions(flatten=True)).to_pylist():
-        day, written = row[f"partition.{table.partitioned_by[0]}"], row["modification_time"] / 1000
-        found[day] = max(found.get(day, _EPOCH), datetime.fromtimestamp(written, UTC))
-    return found
+        day = row[f"partition.{table.partitioned_by[0]}"]
+        written = datetime.fromtimestamp(row["modification_time"] / 1000, UTC)
+        newest[day] = max(newest.get(day, _EPOCH), written)
+    return newest
 
 
-def _published_of_late(days: int) -> set[int]:
-    """Registry versions in the slates of the newest night, and of those at most `days` before it."""
+def _recently_published(days: int) -> set[int]:
+    """Return the registry versions in the slates of the newest night, and of those at most `days` before it."""
     rows = delta.read(RECOMMENDATIONS, pc.field("model_version").is_valid(), ["run_date", "model_version"])
     if not rows.num_rows:
         return set()
@@ -183,10 +188,10 @@ def _drop_days(table: Table, days: set[date], dry_run: bool) -> None:
 
 
 def _drop_images(named: set[str], moment: datetime, dry_run: bool) -> None:
-    stored = [path for path in (lake_root() / "images").glob("*/*.jpg") if path.stem not in named]
-    old = [path for path in stored if datetime.fromtimestamp(path.stat().st_mtime, UTC) < moment]
-    log.info("images: %d stored ones are in no table", len(old))
-    for path in () if dry_run else old:
+    orphans = [path for path in (lake_root() / "images").glob("*/*.jpg") if path.stem not in named]
+    settled = [path for path in orphans if datetime.fromtimestamp(path.stat().st_mtime, UTC) < moment]
+    log.info("images: %d stored ones are in no table", len(settled))
+    for path in () if dry_run else settled:
         path.unlink()
 
 

@@ -10,7 +10,7 @@ from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.data.dataset import Dataset
 from recsys_jobs.data.holdout import Holdout
 from recsys_jobs.evaluation.bootstrap import paired_difference
-from recsys_jobs.evaluation.top_k_evaluation import ExamResult, examine
+from recsys_jobs.evaluation.top_k_evaluation import TopKEvaluation, evaluate_top_k
 from recsys_jobs.lake import model_metrics
 from recsys_jobs.promotion.gate import Difference
 from recsys_jobs.registry import mlflow_client
@@ -19,9 +19,9 @@ from recsys_jobs.registry.fits import Fit
 log = logging.getLogger(__name__)
 
 
-def examined(fit: Fit, dataset: Dataset, holdout: Holdout, settings: Settings) -> ExamResult:
+def examined(fit: Fit, dataset: Dataset, holdout: Holdout, settings: Settings) -> TopKEvaluation:
     """Ask a fit the night's question, and log what it scored."""
-    result = examine(fit.model, dataset, holdout, k_values=sorted({10, settings.k}), seed=settings.seed)
+    result = evaluate_top_k(fit.model, dataset, holdout, k_values=sorted({10, settings.k}), seed=settings.seed)
     shown = {row.metric: row.value for row in result.rows if row.slice == "all" and row.k == settings.k}
     log.info(
         "%-12s %s",
@@ -31,7 +31,9 @@ def examined(fit: Fit, dataset: Dataset, holdout: Holdout, settings: Settings) -
     return result
 
 
-def ndcg_difference(model: ExamResult, floor: ExamResult, settings: Settings, level: float = 0.95) -> Difference:
+def ndcg_difference(
+    model: TopKEvaluation, floor: TopKEvaluation, settings: Settings, level: float = 0.95
+) -> Difference:
     """NDCG at the published K, model minus floor (or another that it is measured against), user by user."""
     ours, theirs = (result.per_user("ndcg", settings.k) for result in (model, floor))
     if not len(ours):
@@ -41,7 +43,7 @@ def ndcg_difference(model: ExamResult, floor: ExamResult, settings: Settings, le
 
 
 def metric_rows(
-    run_date: date, fit: Fit, result: ExamResult, protocol: str = model_metrics.NIGHT
+    run_date: date, fit: Fit, result: TopKEvaluation, protocol: str = model_metrics.NIGHT
 ) -> list[dict[str, Any]]:
     """The rows of `model_metrics` that an exam gave."""
     same = {

@@ -108,7 +108,7 @@ def _manifest(night: NightContext, dataset: Dataset, choice: Choice, rows: list[
         fingerprint=choice.fit.fingerprint,
         run_id=choice.fit.run_id,
         version=choice.version,
-        epochs=epochs.write(choice.fit.epochs),
+        epochs=epochs.format_epochs(choice.fit.epochs),
         inputs=content_hash(dataset),
         **manifest.grounds(night, rows)._asdict(),
     )

@@ -17,12 +17,12 @@ from recsys_jobs.lake.cuts import exam_cut
 from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.promotion.decision_log import gate_decision
 from recsys_jobs.promotion.night_context import NightContext
-from recsys_jobs.ranking.slate_overlap import demand_overlap
+from recsys_jobs.ranking.slate_overlap import require_overlap
 from recsys_jobs.registry import mlflow_client
 from recsys_jobs.registry.fingerprint import model_fingerprint
 from recsys_jobs.registry.fits import EXAM, SERVING, Fit, exam_fit, kept_fit, serving_fit
 from recsys_jobs.registry.register import register_fit
-from recsys_jobs.training.epochs import read
+from recsys_jobs.training.epochs import parse_epochs
 from recsys_jobs.training.recipe import Recipe
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def floor_fit(night: NightContext, dataset: Dataset, *, may_fit: bool) -> Fit:
 
 def _serving_fit(night: NightContext, dataset: Dataset, recipe: Recipe, exam_fingerprint: str, may_fit: bool) -> Fit:
     exam = _exam_run(exam_fingerprint)
-    epochs, seed = read(exam.data.params["epochs_fitted"]), night.settings.seed
+    epochs, seed = parse_epochs(exam.data.params["epochs_fitted"]), night.settings.seed
     if may_fit:
         tags = night.tags(night.run_date) | {"exam_run": exam.info.run_id}
         return serving_fit(dataset, recipe, seed, epochs, tags)
@@ -72,7 +72,7 @@ def check_overlap(night: NightContext, fit: Fit, dataset: Dataset) -> None:
     before = load_dataset(cut, night.settings)
     exam = exam_fit(before, fit.recipe, night.settings.seed, night.tags(cut))
     k, least = night.settings.k, night.settings.min_overlap
-    share = demand_overlap(exam.model, before, fit.model, dataset, k=k, least=least)
+    share = require_overlap(exam.model, before, fit.model, dataset, k=k, least=least)
     log.info("overlap: %.1f %% of the exam fit's places are filled alike", 100 * share)
 
 

@@ -24,7 +24,7 @@ from recsys_jobs.publishing.choose_model import to_publish
 from recsys_jobs.ranking import top_k
 from recsys_jobs.registry.fits import Fit
 from recsys_jobs.registry.mlflow_client import registered_name
-from recsys_jobs.training.epochs import total
+from recsys_jobs.training.epochs import total_epochs
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def stage(night: NightContext, dataset: Dataset, fit: Fit, version: int | None, 
         recipe=fit.recipe.name,
         run_id=fit.run_id,
         seed=night.settings.seed,
-        epochs=total(fit.epochs),
+        epochs=total_epochs(fit.epochs),
         settings=night.settings,
         delta_versions=versions,
         code_version=code_version(),

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 def inner_product_index(vector_ND: Floats) -> Any:
     """Return a flat index, whose search is exact, of these vectors."""
-    return _filled(faiss.IndexFlatIP(vector_ND.shape[1]), vector_ND)
+    return _add_vectors(faiss.IndexFlatIP(vector_ND.shape[1]), vector_ND)
 
 
 def neighbour_index(vector_ND: Floats, flat_up_to: int = MOST_FLAT) -> Any:
@@ -37,10 +37,10 @@ def neighbour_index(vector_ND: Floats, flat_up_to: int = MOST_FLAT) -> Any:
     index = faiss.IndexIVFFlat(faiss.IndexFlatIP(width), width, int(4 * count**0.5), faiss.METRIC_INNER_PRODUCT)
     index.nprobe = 32
     index.train(np.ascontiguousarray(vector_ND, dtype=np.float32))
-    return _filled(index, vector_ND)
+    return _add_vectors(index, vector_ND)
 
 
-def _filled(index: Any, vector_ND: Floats) -> Any:
+def _add_vectors(index: Any, vector_ND: Floats) -> Any:
     if gpu_available():
         log.info("FAISS searches on the GPU")
         index = faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, index)

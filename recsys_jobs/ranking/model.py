@@ -1,6 +1,7 @@
 """What every fitted model offers to ranking, evaluation and publishing.
 
-U users, I items, B batch of users, F factors, D width, N pairs; in ModalityTerms M and N modalities.
+U users, I items, B batch of users, F factors, D width, P pairs,
+M modalities of a user, N of an item.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ class SplitsByPart(Protocol):
 
 
 @runtime_checkable
-class KnowsTheDate(Protocol):
+class HasPopularityTerm(Protocol):
     """What a model offers besides whose score has a term that is the same for everyone: what is popular of late."""
 
     def prior_term(self, item: int, /) -> float:
@@ -131,6 +132,6 @@ class Validated(Protocol):
 class Rater(Protocol):
     """What a model that was fitted on ratings offers besides."""
 
-    def predict_ratings(self, user_N: Tensor, item_N: Tensor, /) -> Tensor:
-        """Return the stars [N], float32, that these users would give these items."""
+    def predict_ratings(self, user_P: Tensor, item_P: Tensor, /) -> Tensor:
+        """Return the stars [P], float32, that these users would give these items."""
         ...

@@ -2,7 +2,8 @@
 
 The exam fit was measured, the serving fit is published: one recipe, as many epochs, some days of events more.
 If the later fit went astray (another seed would not, a broken input does), it shows other people other things.
-P places of slates, as keys user * I + item of the later dataset.
+U users and I items of the exam's cut, B block of users, K places of a slate, P filled places of all slates,
+as keys user * items + item of the later dataset.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from recsys_jobs.ranking.model import Model
 from recsys_jobs.ranking.top_k import top_k
 
 
-def demand_overlap(
+def require_overlap(
     exam: Model, exam_dataset: Dataset, serving: Model, serving_dataset: Dataset, *, k: int, least: float
 ) -> float:
     """Return the share of the exam fit's places that the serving fit fills alike; JobError below `least`.
@@ -38,18 +39,20 @@ def slate_overlap(exam: Model, exam_dataset: Dataset, serving: Model, serving_da
     user_U = np.searchsorted(serving_dataset.users, exam_dataset.users)
     item_I = np.searchsorted(serving_dataset.items, exam_dataset.items)
     items = len(serving_dataset.items)
-    user_P, place_P = _places(exam, exam_dataset, np.arange(len(user_U)), k)
-    then_P = np.setdiff1d(user_U[user_P] * items + item_I[place_P], serving_dataset.pair_keys())
-    user_P, place_P = _places(serving, serving_dataset, user_U, k)
-    return float(np.isin(then_P, user_P * items + place_P).mean()) if len(then_P) else 1.0
+    user_P, item_P = _filled_places(exam, exam_dataset, np.arange(len(user_U)), k)
+    shown_keys = user_U[user_P] * items + item_I[item_P]
+    exam_keys = np.setdiff1d(shown_keys, serving_dataset.pair_keys())
+    user_P, item_P = _filled_places(serving, serving_dataset, user_U, k)
+    serving_keys = user_P * items + item_P
+    return float(np.isin(exam_keys, serving_keys).mean()) if len(exam_keys) else 1.0
 
 
-def _places(model: Model, dataset: Dataset, user_U: Ints, k: int) -> tuple[Ints, Ints]:
+def _filled_places(model: Model, dataset: Dataset, user_U: Ints, k: int) -> tuple[Ints, Ints]:
     """Return user and item of every filled place [P]."""
     users, items = [], []
     for slates in top_k(model, dataset, k, users=user_U):
         row, place = np.nonzero(slates.item_BK >= 0)
         users.append(slates.user_B[row])
         items.append(slates.item_BK[row, place])
-    nothing = [np.zeros(0, np.int64)]
-    return np.concatenate(users or nothing), np.concatenate(items or nothing)
+    empty = [np.zeros(0, np.int64)]
+    return np.concatenate(users or empty), np.concatenate(items or empty)

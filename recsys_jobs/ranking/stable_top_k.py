@@ -1,6 +1,6 @@
 """The K best of each row, equal scores in index order: what torch's own top-K does not promise.
 
-B rows, C candidates, K chosen; I items, A allowed items.
+B rows (users), C candidates, K chosen, N rows with a tie at the last place; I items, A allowed items.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from scipy import sparse
 from torch import Tensor
 
 
-def best_of(score_BC: Tensor, k: int) -> Tensor:
+def stable_top_k(score_BC: Tensor, k: int) -> Tensor:
     """Return the columns [B, k] of the k largest scores of each row, best first, ties by column; k <= C, no NaN."""
     if k == 0:
         return torch.empty(len(score_BC), 0, dtype=torch.int64)
     value_BK, column_BK = score_BC.topk(min(k + 1, score_BC.shape[1]), dim=1)
     chosen_BK = column_BK[:, :k].sort(dim=1).values
     if value_BK.shape[1] > k:
-        tied = torch.nonzero(value_BK[:, k] == value_BK[:, k - 1]).squeeze(1)  # who gets the last place is open
+        tied = torch.nonzero(value_BK[:, k] == value_BK[:, k - 1]).squeeze(1)  # several may take the last place
         if len(tied):
-            chosen_BK[tied] = _first_of_equals(score_BC[tied], value_BK[tied, k - 1], k)
+            chosen_BK[tied] = _first_of_ties(score_BC[tied], value_BK[tied, k - 1], k)
     order_BK = score_BC.gather(1, chosen_BK).argsort(dim=1, descending=True, stable=True)
     return chosen_BK.gather(1, order_BK)
 
 
-def _first_of_equals(score_NC: Tensor, threshold_N: Tensor, k: int) -> Tensor:
+def _first_of_ties(score_NC: Tensor, threshold_N: Tensor, k: int) -> Tensor:
     """Return the columns [N, k], ascending, of all above the threshold and the first of those equal to it."""
     above_NC = score_NC > threshold_N[:, None]
     equal_NC = score_NC == threshold_N[:, None]
@@ -37,7 +37,7 @@ def _first_of_equals(score_NC: Tensor, threshold_N: Tensor, k: int) -> Tensor:
     return torch.nonzero(above_NC | taken_NC)[:, 1].view(-1, k)
 
 
-def whole_catalogue(
+def exhaustive_top_k(
     score_block: Callable[[Tensor], Tensor],
     item_A: NDArray[np.int64],
     user_B: NDArray[np.int64],
@@ -52,13 +52,14 @@ def whole_catalogue(
     score_BA = score_block(torch.from_numpy(user_B)).float().cpu()
     if len(item_A) < score_BA.shape[1]:
         score_BA = score_BA[:, torch.from_numpy(item_A)]
-    ranked_BA = without_owned(score_BA, owned_BA)
-    column_BK = best_of(ranked_BA, k)
-    score_BK = score_BA.gather(1, column_BK).masked_fill(ranked_BA.gather(1, column_BK) == -torch.inf, -torch.inf)
+    ranked_BA = mask_owned(score_BA, owned_BA)
+    column_BK = stable_top_k(ranked_BA, k)
+    is_owned_BK = ranked_BA.gather(1, column_BK) == -torch.inf
+    score_BK = score_BA.gather(1, column_BK).masked_fill(is_owned_BK, -torch.inf)
     return item_A[column_BK.numpy()], score_BK.numpy()
 
 
-def without_owned(score_BA: Tensor, owned_BA: sparse.csr_matrix) -> Tensor:
+def mask_owned(score_BA: Tensor, owned_BA: sparse.csr_matrix) -> Tensor:
     """Return a copy in which owned items have -inf, and nothing else has."""
     if not score_BA.isfinite().all():
         lowest = torch.finfo(score_BA.dtype).min

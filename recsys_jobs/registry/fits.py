@@ -35,7 +35,7 @@ from recsys_jobs.registry import mlflow_client, plots
 from recsys_jobs.registry.fingerprint import model_fingerprint
 from recsys_jobs.torch_common.devices import choose_device, use_all_cores
 from recsys_jobs.training import checkpoints
-from recsys_jobs.training.epochs import Epochs, read, write
+from recsys_jobs.training.epochs import Epochs, epoch_line, format_epochs, parse_epochs
 
 EXAM, SERVING = "exam", "serving"
 WEIGHTS = "weights/weights.safetensors"  # of a fit's run
@@ -84,10 +84,10 @@ def fit_of_run(run_id: str, dataset: Dataset) -> Fit:
     run = mlflow_client.run(run_id)
     params, fingerprint = run.data.params, run.data.tags[mlflow_client.FINGERPRINT]
     recipe = restored(run.data.tags["recipe"], params)
-    if model_fingerprint(dataset, recipe, int(params["seed"]), read(params["epochs_fitted"])) == fingerprint:
+    if model_fingerprint(dataset, recipe, int(params["seed"]), parse_epochs(params["epochs_fitted"])) == fingerprint:
         return _found(run, fingerprint, dataset, recipe)
     model = families.load(kept_weights(run_id), dataset, recipe)  # not the fold, whose rows are of another dataset
-    return Fit(run_id, fingerprint, recipe, read(params["epochs_fitted"]), model)
+    return Fit(run_id, fingerprint, recipe, parse_epochs(params["epochs_fitted"]), model)
 
 
 def _fit(dataset: Dataset, recipe: Any, seed: int, epochs: Epochs | None, kind: str, tags: dict[str, str]) -> Fit:
@@ -102,7 +102,7 @@ def _fit(dataset: Dataset, recipe: Any, seed: int, epochs: Epochs | None, kind: 
 def _found(run: Any, fingerprint: str, dataset: Dataset, recipe: Any) -> Fit:
     tensors = kept_weights(run.info.run_id)
     model = unfold(tensors, dataset, recipe) or families.load(tensors, dataset, recipe)
-    return Fit(run.info.run_id, fingerprint, recipe, read(run.data.params["epochs_fitted"]), model)
+    return Fit(run.info.run_id, fingerprint, recipe, parse_epochs(run.data.params["epochs_fitted"]), model)
 
 
 def kept_weights(run_id: str) -> dict[str, torch.Tensor]:
@@ -138,19 +138,19 @@ def _made(
             on_epoch=_log_epoch,
         )
         kill_point(f"{kind}:fitted")
-        mlflow.log_param("epochs_fitted", write(fitted.epochs))
+        mlflow.log_param("epochs_fitted", format_epochs(fitted.epochs))
         mlflow.log_metric("fit_seconds", time.monotonic() - began)
         weights = fitted.model.weights()
         _log_weights(weights | fold(fitted.model) | catalogue.pack(weights, recipe))
         plots.log_training(fitted.history)
         kill_point(f"{kind}:logged")
-    checkpoints.forget(checkpoint)
+    checkpoints.remove(checkpoint)
     log.info(
         "%s fit of %s %s: %s epochs, %.1f s",
         kind,
         recipe.name,
         fingerprint,
-        write(fitted.epochs),
+        format_epochs(fitted.epochs),
         time.monotonic() - began,
     )
     return Fit(run.info.run_id, fingerprint, recipe, fitted.epochs, fitted.model)
@@ -164,9 +164,10 @@ def _flat(recipe: Any) -> dict[str, Any]:
 
 
 def _log_epoch(entry: dict[str, float]) -> None:
-    """One epoch's numbers to the log and to MLflow's curves."""
-    log.info("epoch %d: %s", entry["epoch"], "  ".join(f"{k} {v:.4f}" for k, v in entry.items() if k != "epoch"))
-    mlflow.log_metrics({k: float(v) for k, v in entry.items() if k != "epoch"}, step=int(entry["epoch"]))
+    """Log one epoch: its line, and all of its numbers to MLflow's curves."""
+    log.info(epoch_line(entry))
+    numbers = {name: float(value) for name, value in entry.items() if name != "epoch"}
+    mlflow.log_metrics(numbers, step=int(entry["epoch"]))
 
 
 def _log_weights(weights: dict[str, torch.Tensor]) -> None:

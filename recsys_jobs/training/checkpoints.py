@@ -54,12 +54,12 @@ def load(path: Path, identity: str) -> Checkpoint | None:
     return Checkpoint(tensors, numbers)
 
 
-def of_part(path: Path, number: int) -> Path:
+def part_path(path: Path, number: int) -> Path:
     """Return where a part's own training is kept, of a model of several."""
     return path.with_name(f"{path.name}.{number}")
 
 
-def forget(path: Path) -> None:
+def remove(path: Path) -> None:
     """Remove the state of a training, and of its parts, whose model is safe elsewhere."""
     for file in [path, *path.parent.glob(f"{path.name}.*")]:
         file.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What a neural family gives to the training loop, and which events it may look at meanwhile.
+"""What a neural family gives to the training loop, and which events a fit may use.
 
 B batch of users, E events, I items.
 """
@@ -20,19 +20,19 @@ from recsys_jobs.training.recipe import TrainedRecipe
 EpochLog = dict[str, float]
 
 
-class Parts(NamedTuple):
-    """What a fit may look at: the events that users and items are known by, and those to learn from."""
+class EventSplit(NamedTuple):
+    """The events that a fit may use: those that users and items are known by, and those to learn from."""
 
     seen_E: Bools
     target_E: Bools
 
 
 class Learner(Protocol):
-    """A family in training: its network, what each step sees, what is asked of it after each epoch."""
+    """A family in training: its network, the batches and loss of a step, the scores to validate an epoch by."""
 
     @property
     def network(self) -> nn.Module:
-        """Return what is trained; its state is what is kept of it."""
+        """Return the network that is trained; checkpoints keep its state."""
         ...
 
     def batches(self, random: np.random.Generator) -> Iterator[Any]:
@@ -43,7 +43,7 @@ class Learner(Protocol):
         """Return the loss of one batch, a scalar."""
         ...
 
-    def look(self, user_B: Tensor, /) -> tuple[Tensor, EpochLog]:
+    def validate(self, user_B: Tensor, /) -> tuple[Tensor, EpochLog]:
         """Return users' scores [B, I] by the seen events, and further numbers to log."""
         ...
 
@@ -68,13 +68,13 @@ def parameter_groups(learner: Learner, recipe: TrainedRecipe) -> list[dict[str, 
     return [{"params": list(learner.network.parameters()), "lr": recipe.learning_rate}]
 
 
-def parts_of(dataset: Dataset, epochs: int | None) -> Parts:
+def event_split(dataset: Dataset, epochs: int | None) -> EventSplit:
     """Return the parts of an exam fit (`epochs` None) or of a serving fit; JobError without validation events."""
     if epochs is not None:
-        return Parts(np.ones_like(dataset.validation_E), dataset.in_core_E)
+        return EventSplit(np.ones_like(dataset.validation_E), dataset.in_core_E)
     if not dataset.validation_E.any():
         raise JobError("no validation events to stop by: give the number of epochs, or raise validation_share")
-    return Parts(~dataset.validation_E, dataset.train_events())
+    return EventSplit(~dataset.validation_E, dataset.train_events())
 
 
-Start = Callable[[Dataset, Any, Parts, torch.device], Learner]  # the dataset, its recipe, what may be looked at
+MakeLearner = Callable[[Dataset, Any, EventSplit, torch.device], Learner]  # the dataset, its recipe, the events to use

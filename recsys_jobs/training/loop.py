@@ -2,7 +2,7 @@
 
 An exam fit (`epochs` None) trains on the train part and stops early on the validation part; a serving
 fit trains on all core events for a given number of epochs. Of a family it knows `Learner` alone
-(see learner.py). B watched users, I items.
+(see learner.py). B validation users, I items.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from recsys_jobs.torch_common import named_tensors
 from recsys_jobs.torch_common.devices import autocast, deterministic, mixed_precision
 from recsys_jobs.training import checkpoints
 from recsys_jobs.training.checkpoints import Checkpoint
-from recsys_jobs.training.early_stopping import Watch, watch_users
-from recsys_jobs.training.learner import EpochLog, Learner, Start, parameter_groups, parts_of
+from recsys_jobs.training.early_stopping import ValidationSet, choose_validation_set
+from recsys_jobs.training.learner import EpochLog, Learner, MakeLearner, event_split, parameter_groups
 from recsys_jobs.training.optimizers import make_optimizer, rate_factor
 from recsys_jobs.training.recipe import TrainedRecipe
 
@@ -40,14 +40,14 @@ log = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass
-class Run:
-    """A training under way: what changes from step to step, and what watches it."""
+class TrainingState:
+    """A training under way: network, optimizer, random state, and the best epoch so far."""
 
     recipe: TrainedRecipe
     seed: int
     device: torch.device
     learner: Learner
-    watch: Watch
+    validation: ValidationSet
     optimizer: torch.optim.Optimizer
     scaler: torch.amp.GradScaler
     random: np.random.Generator
@@ -58,7 +58,7 @@ class Run:
 
 
 def fit(
-    start: Start,
+    make_learner: MakeLearner,
     dataset: Dataset,
     recipe: TrainedRecipe,
     *,
@@ -70,46 +70,46 @@ def fit(
 ) -> Trained:
     """Return the model fitted on a dataset; the same on every call with equal arguments, bit for bit on CPU.
 
-    `start` makes the family's learner; torch's generator is seeded when it is called. With `checkpoint`
+    `make_learner` makes the family's learner; torch's generator is seeded when it is called. With `checkpoint`
     (a file) the state is kept after each epoch, and a training that was killed goes on from there to
     the result it would have had. `on_epoch` gets each epoch's numbers, once.
     Raises JobError where there is nothing to train on or to stop by, or the loss is not finite.
     """
     device = device or torch.device("cpu")
     with deterministic(device):
-        run = _start(start, dataset, recipe, seed, epochs, device)
+        run = _start_training(make_learner, dataset, recipe, seed, epochs, device)
         identity = _identity(dataset, recipe, seed, epochs) if checkpoint else ""
         if checkpoint and (saved := checkpoints.load(checkpoint, identity)):
             _resume(run, saved)
         while not _finished(run, epochs):
-            entry = _epoch(run)
+            entry = _run_epoch(run)
             _keep_best(run, entry, epochs)
             if checkpoint:
-                checkpoints.save(checkpoint, _state(run, identity))
+                checkpoints.save(checkpoint, _checkpoint_of(run, identity))
             if on_epoch:
                 on_epoch(entry)
         run.learner.network.load_state_dict(run.best)
         return run.learner.fitted(run.best_epoch, run.history)
 
 
-def _start(
-    start: Start,
+def _start_training(
+    make_learner: MakeLearner,
     dataset: Dataset,
     recipe: TrainedRecipe,
     seed: int,
     epochs: int | None,
     device: torch.device,
-) -> Run:
+) -> TrainingState:
     with _seeded(seed, device):
-        learner = start(dataset, recipe, parts_of(dataset, epochs), device)
+        learner = make_learner(dataset, recipe, event_split(dataset, epochs), device)
     precision = mixed_precision(device, recipe.mixed_precision)
     groups = [group | {"initial_lr": group["lr"]} for group in parameter_groups(learner, recipe)]
-    return Run(
+    return TrainingState(
         recipe=recipe,
         seed=seed,
         device=device,
         learner=learner,
-        watch=watch_users(dataset, recipe, seed, validate=epochs is None),
+        validation=choose_validation_set(dataset, recipe, seed, validate=epochs is None),
         optimizer=make_optimizer(groups, recipe),
         scaler=torch.amp.GradScaler(device.type, enabled=precision == "float16"),
         random=np.random.default_rng(seed),
@@ -119,21 +119,22 @@ def _start(
     )
 
 
-def _epoch(run: Run) -> EpochLog:
-    """One pass over the batches, and a look at what came of it."""
-    began, epoch = time.monotonic(), len(run.history) + 1
+def _run_epoch(run: TrainingState) -> EpochLog:
+    """Train on one pass over the batches, validate, and return the epoch's numbers."""
+    began = time.monotonic()
+    epoch = len(run.history) + 1
     for group in run.optimizer.param_groups:
         group["lr"] = group["initial_lr"] * rate_factor(run.recipe, epoch)
     run.learner.network.train()
     with _seeded(_epoch_seed(run.seed, epoch), run.device):
-        losses = [_step(run, batch) for batch in run.learner.batches(run.random)]
+        losses = [_train_step(run, batch) for batch in run.learner.batches(run.random)]
     entry = {"epoch": epoch, "loss": float(np.mean(losses)), "seconds": time.monotonic() - began}
     if not math.isfinite(entry["loss"]):
         raise JobError(f"the loss of epoch {epoch} is not finite: lower the learning rate of {run.recipe.name}")
-    return entry | _look(run)
+    return entry | _validate(run)
 
 
-def _step(run: Run, batch: Any) -> float:
+def _train_step(run: TrainingState, batch: Any) -> float:
     with autocast(run.device, run.precision):
         loss = run.learner.loss(batch)
     run.optimizer.zero_grad(set_to_none=True)
@@ -154,60 +155,69 @@ def _clip(network: nn.Module, most: float) -> None:
 
 
 @torch.no_grad()
-def _look(run: Run) -> EpochLog:
-    """Return the validation NDCG, unless nothing is validated, and what else the family shows."""
+def _validate(run: TrainingState) -> EpochLog:
+    """Return the validation NDCG, unless nothing is validated, and the family's further numbers."""
     run.learner.network.eval()
-    score_BI, shown = run.learner.look(run.watch.users.to(run.device))
-    return ({"validation_ndcg": run.watch.ndcg(score_BI)} if run.watch.relevant.nnz else {}) | shown
+    score_BI, numbers = run.learner.validate(run.validation.users.to(run.device))
+    if not run.validation.relevant.nnz:
+        return numbers
+    return {"validation_ndcg": run.validation.ndcg(score_BI)} | numbers
 
 
-def _keep_best(run: Run, entry: EpochLog, epochs: int | None) -> None:
-    worth = partial(_worth, run.recipe)
-    best = max(map(worth, run.history), default=-math.inf) if epochs is None else -math.inf
+def _keep_best(run: TrainingState, entry: EpochLog, epochs: int | None) -> None:
+    if epochs is None:
+        score = partial(_stopping_score, run.recipe)
+        is_best = score(entry) > max(map(score, run.history), default=-math.inf)
+    else:
+        is_best = True
     run.history.append(entry)
-    if epochs is not None or worth(entry) > best:
-        run.best = {name: value.detach().clone() for name, value in run.learner.network.state_dict().items()}
+    if is_best:
+        state = run.learner.network.state_dict()
+        run.best = {name: value.detach().clone() for name, value in state.items()}
         run.best_epoch = len(run.history)
 
 
-def _worth(recipe: TrainedRecipe, entry: EpochLog) -> float:
-    """Return what early stopping goes by, so that more is better."""
+def _stopping_score(recipe: TrainedRecipe, entry: EpochLog) -> float:
+    """Return the number that early stopping compares; higher is better."""
     if recipe.stop_by not in entry:
         raise JobError(f"{recipe.name} stops by {recipe.stop_by}, and its epochs show none: change stop_by")
-    return -entry[recipe.stop_by] if recipe.stop_by.endswith("_loss") else entry[recipe.stop_by]
+    value = entry[recipe.stop_by]
+    return -value if recipe.stop_by.endswith("_loss") else value
 
 
-def _finished(run: Run, epochs: int | None) -> bool:
+def _finished(run: TrainingState, epochs: int | None) -> bool:
     if epochs is not None:
         return len(run.history) >= epochs
-    waited = len(run.history) - run.best_epoch
-    return len(run.history) >= run.recipe.max_epochs or waited >= run.recipe.patience
+    epochs_since_best = len(run.history) - run.best_epoch
+    return len(run.history) >= run.recipe.max_epochs or epochs_since_best >= run.recipe.patience
 
 
 def _identity(dataset: Dataset, recipe: TrainedRecipe, seed: int, epochs: int | None) -> str:
-    asked = json.dumps([content_hash(dataset), dataclasses.asdict(recipe), seed, epochs])
-    return hashlib.sha256(asked.encode()).hexdigest()
+    inputs = json.dumps([content_hash(dataset), dataclasses.asdict(recipe), seed, epochs])
+    return hashlib.sha256(inputs.encode()).hexdigest()
 
 
-def _state(run: Run, identity: str) -> Checkpoint:
+def _checkpoint_of(run: TrainingState, identity: str) -> Checkpoint:
     moments = run.optimizer.state_dict()["state"]
     tensors = named_tensors.join_parts(
         {
             "model": run.learner.network.state_dict(),
             "best": run.best,
-            "optimizer": named_tensors.join_parts({str(number): _tensors(state) for number, state in moments.items()}),
+            "optimizer": named_tensors.join_parts(
+                {str(number): _tensor_entries(state) for number, state in moments.items()}
+            ),
         }
     )
     numbers: dict[str, Any] = {"identity": identity, "history": run.history, "best_epoch": run.best_epoch}
     return Checkpoint(tensors, numbers | {"random": run.random.bit_generator.state, "scaler": run.scaler.state_dict()})
 
 
-def _tensors(state: dict[str, Any]) -> dict[str, Tensor]:
+def _tensor_entries(state: dict[str, Any]) -> dict[str, Tensor]:
     """Return a parameter's moments; SGD says None before its first step."""
     return {name: value for name, value in state.items() if isinstance(value, Tensor)}
 
 
-def _resume(run: Run, saved: Checkpoint) -> None:
+def _resume(run: TrainingState, saved: Checkpoint) -> None:
     parts = named_tensors.split_parts(saved.tensors)
     moments = {int(number): state for number, state in named_tensors.split_parts(parts["optimizer"]).items()}
     run.learner.network.load_state_dict(parts["model"])
@@ -226,7 +236,7 @@ def _epoch_seed(seed: int, epoch: int) -> int:
 
 @contextlib.contextmanager
 def _seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """torch's layers draw from the global generator: borrow it, give it back."""
+    """Seed torch's global generator, which its layers draw from, and restore it afterwards."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield

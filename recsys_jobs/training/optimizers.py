@@ -22,7 +22,7 @@ def make_optimizer(groups: list[dict[str, Any]], recipe: TrainedRecipe) -> torch
         "adamw": lambda: torch.optim.AdamW(groups, weight_decay=decay, fused=True),
         "sgd": lambda: torch.optim.SGD(groups, momentum=_MOMENTUM, weight_decay=decay, fused=True),
     }
-    return _named(makers, recipe.optimizer, "optimizer")()
+    return _lookup(makers, recipe.optimizer, "optimizer")()
 
 
 def rate_factor(recipe: TrainedRecipe, epoch: int) -> float:
@@ -41,10 +41,10 @@ def rate_factor(recipe: TrainedRecipe, epoch: int) -> float:
         "linear": lambda: max(0.0, 1 - share),
         "cosine": lambda: (1 + math.cos(math.pi * min(1.0, share))) / 2,
     }
-    return _named(schedules, recipe.schedule, "schedule")()
+    return _lookup(schedules, recipe.schedule, "schedule")()
 
 
-def _named(known: dict[str, Callable[[], Any]], name: str, what: str) -> Callable[[], Any]:
+def _lookup(known: dict[str, Callable[[], Any]], name: str, what: str) -> Callable[[], Any]:
     if name not in known:
         raise UsageError(f"unknown {what} {name!r}: name one of {', '.join(known)}")
     return known[name]

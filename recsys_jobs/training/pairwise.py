@@ -59,7 +59,7 @@ def pair_batches(
         yield pairs.user_P[batch], pairs.item_P[batch]
 
 
-def own_negatives(pairs: Positives, user_B: Ints, random: np.random.Generator) -> Ints:
+def uniform_negatives(pairs: Positives, user_B: Ints, random: np.random.Generator) -> Ints:
     """Return for each user one item of the pool, uniformly among those that it does not own [B]."""
     item_B = random.choice(pairs.pool_N, len(user_B))
     wrong = np.flatnonzero(_owned(pairs, user_B, item_B))

@@ -1,7 +1,7 @@
 """The last windows before a cut: short holdouts of its own past, as long as the night's own will be.
 
 A window is the latest whole days before the next one that hold new pairs of enough people with a history. What is
-chosen on them knows nothing of what follows the cut. U users, B people asked about, I items, E events.
+chosen on them knows nothing of what follows the cut. U users, E events, N events before a window ends.
 """
 
 from __future__ import annotations
@@ -14,33 +14,33 @@ import torch
 
 from recsys_jobs.data.dataset import Bools, Dataset
 from recsys_jobs.data.recency import DAY
-from recsys_jobs.data.without_events import without
-from recsys_jobs.training.early_stopping import Watch, rows_of_users
+from recsys_jobs.data.without_events import without_events
+from recsys_jobs.training.early_stopping import ValidationSet, rows_of_users
 
 
 class Window(NamedTuple):
-    """The dataset as it was when the window began, and its people with what they then had and came to have."""
+    """The dataset as it was when the window began, and its people: what they had by then, what they took in it."""
 
     past: Dataset
-    watch: Watch
+    validation: ValidationSet
 
 
 def last_windows(dataset: Dataset, count: int, people: int, share: float, most: int, k: int) -> list[Window]:
     """Return at most `count` windows of at least `people`, the latest first; none where the dataset has no times.
 
     Together they have at most that `share` of the events: where that leaves too few people there are fewer windows, or
-    one of all that it leaves. Of each at most `most` people are asked about, a seeded choice.
+    one of all that it leaves. Each validates at most `most` people, a seeded choice.
     """
     day_E = dataset.time_E // DAY
     spans = _spans(dataset, count, people, share)
     windows = [_window(dataset, day_E >= begin, day_E < end, most, k) for begin, end in spans]
-    return [window for window in windows if len(window.watch.users)]
+    return [window for window in windows if len(window.validation.users)]
 
 
-def validated_by_last_windows(dataset: Dataset, count: int, people: int, share: float) -> Dataset:
+def with_last_windows_as_validation(dataset: Dataset, count: int, people: int, share: float) -> Dataset:
     """Return the dataset with the last windows' events for its validation; as it is where there is no window.
 
-    What a night is asked is what its people had in a few days, whoever they are: a validation of the core's last events
+    A night's holdout is what its people had in a few days, whoever they are: a validation of the core's last events
     has other people, and weeks. Who came first after the windows had begun is left out, as in a holdout.
     """
     spans = _spans(dataset, count, people, share)
@@ -51,7 +51,7 @@ def validated_by_last_windows(dataset: Dataset, count: int, people: int, share: 
     known_E = np.isin(dataset.event_user_E, dataset.event_user_E[~later_E])
     if not (known_E & later_E).any():
         return dataset
-    return replace(without(dataset, ~known_E), validation_E=later_E[known_E])
+    return replace(without_events(dataset, ~known_E), validation_E=later_E[known_E])
 
 
 def _spans(dataset: Dataset, count: int, people: int, share: float) -> list[tuple[int, int]]:
@@ -63,32 +63,36 @@ def _spans(dataset: Dataset, count: int, people: int, share: float) -> list[tupl
     end = int(day_E.max()) + 1
     earliest = int(np.quantile(day_E, 1 - share, method="higher"))
     while len(spans) < count and earliest < end:
-        begin = _begin(dataset, day_E, earliest, end, people)
-        if begin is None and spans:
+        first = _first_day(dataset, day_E, earliest, end, people)
+        if first is None and spans:
             break
-        begin = earliest if begin is None else begin
+        begin = earliest if first is None else first
         spans.append((begin, end))
         end = begin
     return spans
 
 
-def _begin(dataset: Dataset, day_E: np.ndarray, earliest: int, end: int, people: int) -> int | None:
+def _first_day(dataset: Dataset, day_E: np.ndarray, earliest: int, end: int, people: int) -> int | None:
     """The latest day from which, until `end`, enough people with a history have new pairs; None before `earliest`."""
     before_E = day_E < end
+    user_N, day_N = dataset.event_user_E[before_E], day_E[before_E]
     first_U = np.full(len(dataset.users), end)
     last_U = np.full(len(dataset.users), earliest - 1)
-    np.minimum.at(first_U, dataset.event_user_E[before_E], day_E[before_E])
-    np.maximum.at(last_U, dataset.event_user_E[before_E], day_E[before_E])
-    days = range(end - 1, earliest - 1, -1)
-    return next((begin for begin in days if ((first_U < begin) & (last_U >= begin)).sum() >= people), None)
+    np.minimum.at(first_U, user_N, day_N)
+    np.maximum.at(last_U, user_N, day_N)
+    for day in range(end - 1, earliest - 1, -1):
+        returning_U = (first_U < day) & (last_U >= day)
+        if returning_U.sum() >= people:
+            return day
+    return None
 
 
 def _window(dataset: Dataset, later_E: Bools, before_end_E: Bools, most: int, k: int) -> Window:
-    past = without(dataset, later_E)
+    past = without_events(dataset, later_E)
     new_E = later_E & before_end_E & np.isin(dataset.event_user_E, past.event_user_E)
-    users = np.unique(dataset.event_user_E[new_E])
-    users = np.sort(np.random.default_rng(0).choice(users, min(len(users), most), replace=False))
-    watch = Watch(
-        torch.from_numpy(users), rows_of_users(dataset, new_E, users), rows_of_users(dataset, ~later_E, users), k
-    )
-    return Window(past, watch)
+    candidates = np.unique(dataset.event_user_E[new_E])
+    count = min(len(candidates), most)
+    users = np.sort(np.random.default_rng(0).choice(candidates, count, replace=False))
+    relevant = rows_of_users(dataset, new_E, users)
+    owned = rows_of_users(dataset, ~later_E, users)
+    return Window(past, ValidationSet(torch.from_numpy(users), relevant, owned, k))

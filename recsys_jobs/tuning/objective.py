@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.data.dataset import Dataset
-from recsys_jobs.data.without_events import without
+from recsys_jobs.data.without_events import without_events
 from recsys_jobs.models import families
 from recsys_jobs.models.recent.recipe import RecentRecipe
 from recsys_jobs.ranking.model import Validated
 from recsys_jobs.torch_common.devices import choose_device
-from recsys_jobs.training.early_stopping import watch_users
-from recsys_jobs.training.epochs import total
+from recsys_jobs.training.early_stopping import choose_validation_set
+from recsys_jobs.training.epochs import total_epochs
 from recsys_jobs.training.recipe import Recipe, TrainedRecipe, is_iterative
 
 
@@ -37,7 +37,7 @@ def worth(dataset: Dataset, recipe: Recipe, seed: int) -> Worth:
     if not is_iterative(recipe):
         return Worth(_on_later_events(dataset, recipe, seed))
     fitted = families.fit(dataset, recipe, seed=seed, device=choose_device())
-    kept = total(fitted.epochs)
+    kept = total_epochs(fitted.epochs)
     return Worth(fitted.history[kept - 1]["validation_ndcg"], kept)
 
 
@@ -49,6 +49,6 @@ def _on_windows(dataset: Dataset, recipe: RecentRecipe, seed: int) -> float:
 
 
 def _on_later_events(dataset: Dataset, recipe: Recipe, seed: int) -> float:
-    model = families.fit(without(dataset, dataset.validation_E), recipe, seed=seed).model
-    watch = watch_users(dataset, TrainedRecipe(recipe.name, recipe.family), seed, validate=True)
+    model = families.fit(without_events(dataset, dataset.validation_E), recipe, seed=seed).model
+    watch = choose_validation_set(dataset, TrainedRecipe(recipe.name, recipe.family), seed, validate=True)
     return watch.ndcg(model.score_block(watch.users))

@@ -17,6 +17,7 @@ from recsys_jobs.contracts.tables import CONTENTS, CUTS, INTERACTIONS, ITEMS, RE
 from recsys_jobs.data.from_lake import load_dataset
 from recsys_jobs.lake import lineage
 from recsys_jobs.lake.delta import arrow_schema
+from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.promotion.night_context import night_context
 from recsys_jobs.publishing.publish import commit
 from recsys_jobs.publishing.stage_slates import stage

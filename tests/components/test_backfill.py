@@ -23,9 +23,9 @@ from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.contracts.tables import RECOMMENDATIONS
 from recsys_jobs.lake import delta
 from recsys_jobs.operations.airflow import backfill as backfill_module
-from recsys_jobs.operations.airflow.backfill import Call, backfill
+from recsys_jobs.operations.airflow.backfill import BackfillOptions, backfill
 from recsys_jobs.operations.airflow.backfill_runs import Run
-from recsys_jobs.operations.airflow.local_airflow import airflow
+from recsys_jobs.operations.airflow.local_airflow import running_airflow
 from recsys_jobs.operations.airflow.night_runner import airflow_environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -50,7 +50,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def running(home: Path) -> Iterator[ExitStack]:
     with ExitStack() as stack:
-        stack.enter_context(airflow())
+        stack.enter_context(running_airflow())
         yield stack
 
 
@@ -70,7 +70,7 @@ def states(runs: list[Run]) -> dict[date, str]:
 def test_missing_dates_run_in_order_and_a_failed_one_is_told_and_turns_the_status(home: Path, capsys) -> None:
     (home / f"broken-{SECOND}").touch()
     with pytest.raises(JobError, match=r"^1 of 3 dates are not done: 2014-03-02; the same call tries them again$"):
-        backfill(Call(FIRST, THIRD), poll=1)
+        backfill(BackfillOptions(FIRST, THIRD), poll=1)
     assert ran(home) == [FIRST, SECOND, THIRD]
     assert delta.dates(RECOMMENDATIONS) == [FIRST, THIRD]
     said = capsys.readouterr().out
@@ -86,13 +86,13 @@ def test_missing_dates_run_in_order_and_a_failed_one_is_told_and_turns_the_statu
 @pytest.mark.usefixtures("running")
 def test_the_same_call_runs_what_failed_alone_and_a_rerun_all_the_latest_first(home: Path) -> None:
     (home / f"broken-{SECOND}").unlink()
-    assert states(backfill(Call(FIRST, THIRD), poll=1)) == dict.fromkeys((FIRST, SECOND, THIRD), "success")
+    assert states(backfill(BackfillOptions(FIRST, THIRD), poll=1)) == dict.fromkeys((FIRST, SECOND, THIRD), "success")
     assert ran(home) == [SECOND]
-    backfill(Call(FIRST, THIRD), poll=1)
+    backfill(BackfillOptions(FIRST, THIRD), poll=1)
     assert ran(home) == [], "nothing is missing: nothing runs"
-    backfill(Call(SECOND, THIRD, rerun=True, reverse=True), poll=1)
+    backfill(BackfillOptions(SECOND, THIRD, rerun=True, reverse=True), poll=1)
     assert ran(home) == [THIRD, SECOND]
-    with airflow() as service:
+    with running_airflow() as service:
         runs = service.get("dags/nightly/dagRuns", limit=100)["dag_runs"]
     assert len(runs) == 3, "an Airflow started for a backfill starts no live night"
 
@@ -103,12 +103,12 @@ def test_a_creation_that_a_locked_database_cut_off_is_cancelled_and_made_whole(
 ) -> None:
     whole, calls = backfill_module._create, []
 
-    def cut_off_at_first(call: Call) -> bool:
+    def cut_off_at_first(call: BackfillOptions) -> bool:
         calls.append(call)
         return whole(call) if len(calls) > 1 else not whole(replace(call, last=SECOND))
 
     monkeypatch.setattr(backfill_module, "_create", cut_off_at_first)
-    runs = backfill(Call(SECOND, THIRD, rerun=True), poll=1)
+    runs = backfill(BackfillOptions(SECOND, THIRD, rerun=True), poll=1)
     assert len(calls) >= 2  # the database may be locked in earnest, too
     assert all(run.state == "success" and run.ran_now for run in runs)
     assert set(ran(home)) == {SECOND, THIRD}
@@ -119,7 +119,7 @@ def test_a_live_night_beside_it_loses_nothing(home: Path) -> None:
     ran(home)
     trigger = ["airflow", "dags", "trigger", "nightly", "--logical-date", f"{LIVE}T00:00:00Z"]
     with ThreadPoolExecutor(1) as pool:
-        going = pool.submit(backfill, Call(FIRST, THIRD, rerun=True), poll=1)
+        going = pool.submit(backfill, BackfillOptions(FIRST, THIRD, rerun=True), poll=1)
         subprocess.run(trigger, env=airflow_environment(), check=True, capture_output=True)
         assert states(going.result()) == dict.fromkeys((FIRST, SECOND, THIRD), "success")
     until = time.monotonic() + 120
@@ -133,8 +133,8 @@ def test_a_live_night_beside_it_loses_nothing(home: Path) -> None:
 def test_a_run_whose_tables_are_not_in_this_lake_does_not_count(home: Path) -> None:
     shutil.rmtree(home / "shop")
     with pytest.raises(JobError, match=r"has no recommendations of it: .* another lake; add RERUN=1"):
-        backfill(Call(FIRST, FIRST), poll=1)
-    assert states(backfill(Call(FIRST, FIRST, rerun=True), poll=1)) == {FIRST: "success"}
+        backfill(BackfillOptions(FIRST, FIRST), poll=1)
+    assert states(backfill(BackfillOptions(FIRST, FIRST, rerun=True), poll=1)) == {FIRST: "success"}
     assert delta.dates(RECOMMENDATIONS) == [FIRST]
 
 

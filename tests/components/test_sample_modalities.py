@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 
 from recsys_jobs.contracts.settings import Settings
-from recsys_jobs.data import snapshot_rules
 from recsys_jobs.data.dataset import Dataset, Floats, Ints
 from recsys_jobs.data.holdout import Holdout
+from recsys_jobs.data.k_core import k_core
 from recsys_jobs.embed.image import encode_images, load_image_encoder
 from recsys_jobs.embed.text import encode_texts, load_text_encoder
 from recsys_jobs.evaluation.bootstrap import Values, paired_difference
-from recsys_jobs.evaluation.top_k_evaluation import examine
+from recsys_jobs.evaluation.top_k_evaluation import evaluate_top_k
 from recsys_jobs.models import families
 from recsys_jobs.models.closed_form.recipe import text_knn
 from recsys_jobs.models.sage_fm.recipe import sage_fm
@@ -29,6 +29,7 @@ from recsys_jobs.sample.events import PLAIN, events
 from recsys_jobs.sample.records import item_record
 from recsys_jobs.sample.text import item_words
 from recsys_jobs.sample.world import BLOCK, Catalogue, catalogue, people, stream
+from tests import snapshot_rules
 from tests.unit.worlds import dataset
 
 pytestmark = [pytest.mark.slow, pytest.mark.prove, pytest.mark.timeout(1800)]
@@ -98,13 +99,13 @@ def learned_from(shop: Shop, people: int, draw: int, **changes: Any) -> Dataset:
     """The shop's past; fitting may look at the 2-core of `people` of them, drawn at random, and at no one else."""
     chosen_U = np.random.default_rng(draw).permutation(shop.people)[:people]
     chosen_E, core_E = np.isin(shop.user_E, chosen_U), np.zeros(len(shop.user_E), np.bool_)
-    core_E[chosen_E] = snapshot_rules.k_core(shop.user_E[chosen_E], shop.item_E[chosen_E], 2, 2)
+    core_E[chosen_E] = k_core(shop.user_E[chosen_E], shop.item_E[chosen_E], 2, 2)
     weight = snapshot_rules.co_review_edges(shop.user_E[core_E], shop.item_E[core_E], history=50, per_item=50)
     ends = np.array(list(weight), np.int64)
     items, pairs = len(shop.text_IT), list(zip(shop.user_E.tolist(), shop.item_E.tolist(), strict=True))
     whole = {
         "in_core_E": core_E,
-        "validation_E": snapshot_rules.validation(core_E, 0.1),
+        "validation_E": snapshot_rules.validation_part(core_E, 0.1),
         "review_RT": np.zeros((0, shop.text_IT.shape[1]), np.float32),
         "text_IT": shop.text_IT,
         "text_present_I": np.ones(items, np.bool_),
@@ -120,7 +121,7 @@ def learned_from(shop: Shop, people: int, draw: int, **changes: Any) -> Dataset:
 def ndcg(shop: Shop, data: Dataset, recipe: Any) -> Values:
     """NDCG at 10 of each person who took something new."""
     model = families.fit(data, recipe, seed=0).model
-    return examine(model, data, shop.holdout, k_values=[10]).per_user("ndcg", 10)
+    return evaluate_top_k(model, data, shop.holdout, k_values=[10]).per_user("ndcg", 10)
 
 
 @pytest.fixture(scope="module")

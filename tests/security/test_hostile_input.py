@@ -533,9 +533,9 @@ def alert_address(address: str) -> Attempt:
 
 
 def password_file(world: World) -> None:
-    from recsys_jobs.operations.airflow.local_airflow import login
+    from recsys_jobs.operations.airflow.local_airflow import login_environment
 
-    login(world.folder / "passwords.json", 8080)
+    login_environment(world.folder / "passwords.json", 8080)
     if (world.folder / "passwords.json").stat().st_mode & 0o077 == 0:
         raise Refused("readable by its owner alone")
 

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys_jobs.contracts.tables import CONTENTS, INTERACTIONS, ITEM_IMAGES, ITEMS, REVIEWS, Table
-from recsys_jobs.data import snapshot_rules
-from recsys_jobs.data.snapshot_rules import Event
+from tests import snapshot_rules
+from tests.snapshot_rules import Event
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -279,9 +279,9 @@ def test_the_transforms_equal_the_reference(spark, seed):
         if not firsts:
             continue
         users, items = [e.user_id for e in firsts], [e.item_id for e in firsts]
-        user_E, item_E = snapshot_rules.codes(users), snapshot_rules.codes(items)
-        core_E = snapshot_rules.k_core(user_E, item_E, USER_CORE, ITEM_CORE)
-        split_E = np.where(snapshot_rules.validation(core_E, SHARE), "validation", "train")
+        user_E, item_E = snapshot_rules.id_codes(users), snapshot_rules.id_codes(items)
+        core_E = k_core(user_E, item_E, USER_CORE, ITEM_CORE)
+        split_E = np.where(snapshot_rules.validation_part(core_E, SHARE), "validation", "train")
         expected = zip(users, items, [e.review_hash for e in firsts], core_E.tolist(), split_E.tolist(), strict=True)
         assert found[night] == set(expected)
 
@@ -291,7 +291,7 @@ def test_the_transforms_equal_the_reference(spark, seed):
 
         day_E = np.array([e.reviewed_at.date() for e in firsts], dtype="datetime64[D]")
         for share in (0.2, 1.0):
-            slow = snapshot_rules.exam_cut(user_E, day_E, night, MIN_USERS, share)
+            slow = snapshot_rules.choose_exam_cut(user_E, day_E, night, MIN_USERS, share)
             fast = exam_cut(days[night.year], night, MIN_USERS, share)
             assert (fast.day, fast.users, fast.held_out, fast.decidable) == (
                 slow.day,

@@ -16,7 +16,7 @@ from recsys_jobs.models.attention.learner import AttentionLearner, fit, load
 from recsys_jobs.models.attention.network import AttentionNetwork, Contents
 from recsys_jobs.models.attention.recipe import AttentionRecipe, attention_contrastive, attention_towers
 from recsys_jobs.torch_common.losses import clip
-from recsys_jobs.training.learner import parts_of
+from recsys_jobs.training.learner import event_split
 from tests.unit.worlds import dataset, with_everything
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -146,7 +146,7 @@ def test_the_contrast_brings_an_items_words_and_looks_together() -> None:
 
     def found_among_all(contrast: float) -> float:
         recipe = replace(RECIPES[0], contrast=contrast, max_epochs=20)
-        learner = AttentionLearner(data, recipe, parts_of(data, 20), torch.device("cpu"))
+        learner = AttentionLearner(data, recipe, event_split(data, 20), torch.device("cpu"))
         model = fit(data, recipe, seed=0, epochs=20)
         network = load(model.weights(), data, recipe).network
         everything = torch.arange(20)

@@ -11,7 +11,7 @@ import pytest
 from recsys_jobs.contracts.errors import JobError, UsageError
 from recsys_jobs.contracts.tables import RECOMMENDATIONS
 from recsys_jobs.lake import delta
-from recsys_jobs.operations.airflow.backfill import Call, _judge, _print_table
+from recsys_jobs.operations.airflow.backfill import BackfillOptions, _print_table, _require_success
 from recsys_jobs.operations.airflow.backfill_runs import Run
 
 FIRST, SECOND = date(2024, 2, 28), date(2024, 2, 29)
@@ -27,28 +27,28 @@ def a_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_range_has_both_ends() -> None:
-    assert Call(FIRST, date(2024, 3, 1)).days == [FIRST, SECOND, date(2024, 3, 1)]
-    assert Call(FIRST, FIRST).days == [FIRST]
+    assert BackfillOptions(FIRST, date(2024, 3, 1)).days == [FIRST, SECOND, date(2024, 3, 1)]
+    assert BackfillOptions(FIRST, FIRST).days == [FIRST]
 
 
 def test_a_range_that_runs_backwards_or_is_not_over_is_a_wrong_call() -> None:
     with pytest.raises(UsageError, match="FROM 2024-02-29 is after TO 2024-02-28: swap them"):
-        Call(SECOND, FIRST)
+        BackfillOptions(SECOND, FIRST)
     today = datetime.now(UTC).date()
     with pytest.raises(UsageError, match=f"the night of {today} starts when that day is over"):
-        Call(FIRST, today)
-    assert Call(FIRST, today - timedelta(days=1)).days[0] == FIRST
+        BackfillOptions(FIRST, today)
+    assert BackfillOptions(FIRST, today - timedelta(days=1)).days[0] == FIRST
 
 
 def test_dates_that_failed_and_dates_without_a_run_are_not_done() -> None:
     with pytest.raises(JobError, match="2 of 3 dates are not done: 2024-02-29, 1990-01-01"):
-        _judge([Run(FIRST, "success"), Run(SECOND, "failed"), Run(date(1990, 1, 1), "missing")])
+        _require_success([Run(FIRST, "success"), Run(SECOND, "failed"), Run(date(1990, 1, 1), "missing")])
 
 
 def test_a_success_that_this_lake_knows_nothing_of_is_not_done() -> None:
-    _judge([Run(FIRST, "success")])
+    _require_success([Run(FIRST, "success")])
     with pytest.raises(JobError, match=r"Airflow has run 2024-02-29, and .*shop has no recommendations of it"):
-        _judge([Run(FIRST, "success"), Run(SECOND, "success")])
+        _require_success([Run(FIRST, "success"), Run(SECOND, "success")])
 
 
 def test_the_table_tells_what_ran_now_from_what_stood_before(capsys: pytest.CaptureFixture[str]) -> None:

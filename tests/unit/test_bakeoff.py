@@ -16,7 +16,7 @@ from recsys_jobs.challenges.bakeoff.record import table
 from recsys_jobs.challenges.bakeoff.windows import ranking_night
 from recsys_jobs.contracts.errors import UsageError
 from recsys_jobs.contracts.settings import Settings
-from recsys_jobs.evaluation.top_k_evaluation import ExamResult, MetricRow
+from recsys_jobs.evaluation.top_k_evaluation import MetricRow, TopKEvaluation
 from recsys_jobs.models.folded_model import ITEM, USER, FoldedModel
 from recsys_jobs.registry.fits import Fit
 from recsys_jobs.training.recipe import Recipe
@@ -36,7 +36,7 @@ def entrant(name: str, mean: float, turn: int = 2, users: int = USERS, servable:
         MetricRow("all", "recall", 20, mean, None, None, users),
         MetricRow("all", "coverage", 20, 0.5, None, None, users),
     ]
-    asked = ExamResult(place_U, {("ndcg", 20): ndcg_U}, rows, True, users, 0)
+    asked = TopKEvaluation(place_U, {("ndcg", 20): ndcg_U}, rows, True, users, 0)
     return Entrant(Fit("run", f"{name}-fit", Recipe(name, "family"), 0, FOLDED), asked, servable)
 
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from recsys_jobs.contracts.errors import UsageError
-from recsys_jobs.data.without_events import without
+from recsys_jobs.data.without_events import without_events
 from recsys_jobs.models import families
 from recsys_jobs.models.blend.learner import BlendModel, standardised
 from recsys_jobs.models.blend.recipe import BlendRecipe
@@ -20,7 +20,7 @@ from recsys_jobs.models.recent.recipe import item_knn_recent
 from recsys_jobs.models.recipes import RECIPES, restored
 from recsys_jobs.models.sage_fm.recipe import sage_fm
 from recsys_jobs.training import checkpoints
-from recsys_jobs.training.epochs import read, write
+from recsys_jobs.training.epochs import format_epochs, parse_epochs
 from recsys_jobs.training.recipe import Recipe, is_iterative
 from tests.unit.worlds import with_everything, without_validation
 
@@ -42,7 +42,7 @@ def test_scores_of_a_user_have_mean_0_and_deviation_1_and_equal_ones_are_0() -> 
 def test_a_blend_is_the_weighted_sum_of_its_parts() -> None:
     data = with_everything()
     both = families.fit(data, blend_of((0.25, ease_text()), (0.75, TRAINED)), seed=0)
-    past = without(data, data.validation_E)
+    past = without_events(data, data.validation_E)
     ease = families.load(families.fit(past, ease_text(), seed=0).model.weights(), data, ease_text())
     trained = families.fit(data, TRAINED, seed=0)
     wanted = 0.25 * standardised(ease.score_block(USERS)) + 0.75 * standardised(trained.model.score_block(USERS))
@@ -53,7 +53,7 @@ def test_a_blend_is_the_weighted_sum_of_its_parts() -> None:
 def test_closed_forms_learn_from_validation_events_only_where_all_is_fitted() -> None:
     data = with_everything()
     recipe = blend_of((0.5, item_knn()), (0.5, TRAINED))
-    for epochs, seen in ((None, without(data, data.validation_E)), (2, data)):
+    for epochs, seen in ((None, without_events(data, data.validation_E)), (2, data)):
         kept = families.fit(data, recipe, seed=0, epochs=epochs).model.weights()
         alone = families.fit(seen, item_knn(), seed=0).model.weights()
         assert all(torch.equal(kept[f"0.{name}"], value) for name, value in alone.items())
@@ -100,7 +100,7 @@ def test_a_serving_fit_takes_each_part_as_far_as_its_exam_fit_went() -> None:
     assert all(torch.equal(kept[f"2.{name}"], value) for name, value in alone.items())
     assert isinstance(loaded := families.load(kept, data, recipe), BlendModel)
     assert loaded.epochs == (1, 2)
-    assert read(write(loaded.epochs)) == loaded.epochs
+    assert parse_epochs(format_epochs(loaded.epochs)) == loaded.epochs
     assert families.fit(data, recipe, seed=0, epochs=2).epochs == (2, 2)
 
 
@@ -128,7 +128,7 @@ def test_a_blend_that_was_killed_goes_on_with_each_of_its_parts(tmp_path: Path) 
     )
     assert told == [2]
     assert torch.equal(after.model.score_block(USERS), whole)
-    checkpoints.forget(checkpoint)
+    checkpoints.remove(checkpoint)
     assert not list(tmp_path.iterdir())
 
 
@@ -152,7 +152,7 @@ def test_a_blend_comes_back_as_its_fit_logged_it() -> None:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_comes_back_as_its_fit_logged_it(name: str) -> None:
-    """Parts of parts too: a blend of neighbours in time has them."""
+    """EventSplit of parts too: a blend of neighbours in time has them."""
     now = RECIPES[name]()
     logged = {key: json.dumps(value) if isinstance(value, tuple) else str(value) for key, value in asdict(now).items()}
     assert restored(name, logged) == now

@@ -8,7 +8,7 @@ import torch
 
 from recsys_jobs.challenges.challenge import Challenger, Verdict, judge, p_value
 from recsys_jobs.contracts.settings import Settings
-from recsys_jobs.evaluation.top_k_evaluation import ExamResult
+from recsys_jobs.evaluation.top_k_evaluation import TopKEvaluation
 from recsys_jobs.models.folded_model import ITEM, USER, FoldedModel
 from recsys_jobs.registry.fits import Fit
 from recsys_jobs.training.recipe import Recipe
@@ -24,8 +24,8 @@ class Unfolded(FoldedModel):
         return None
 
 
-def result(ndcg_U: np.ndarray, finite: bool = True) -> ExamResult:
-    return ExamResult(np.arange(len(ndcg_U)), {("ndcg", 20): ndcg_U}, [], finite, len(ndcg_U), 0)
+def result(ndcg_U: np.ndarray, finite: bool = True) -> TopKEvaluation:
+    return TopKEvaluation(np.arange(len(ndcg_U)), {("ndcg", 20): ndcg_U}, [], finite, len(ndcg_U), 0)
 
 
 def entrant(name: str, lead: float, users: int = USERS, finite: bool = True, model: FoldedModel = FOLDED) -> Challenger:

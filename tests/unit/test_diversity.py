@@ -46,7 +46,7 @@ def test_slates_are_those_of_the_papers_formula(weight: float) -> None:
     scores = [np.sort(random.normal(size=30))[::-1].tolist() for _ in range(300)]
     items[7][12:] = [-1] * 18
     scores[7][12:] = [-np.inf] * 18
-    found = list(maximal_marginal_relevance.reranked([slates(items, scores)], vectors, weight, 15))
+    found = list(maximal_marginal_relevance.rerank([slates(items, scores)], vectors, weight, 15))
     got = np.concatenate([block.item_BK for block in found])
     assert got.shape == (300, 15)
     scores = [np.array(one, np.float32).astype(float).tolist() for one in scores]
@@ -57,7 +57,7 @@ def test_slates_are_those_of_the_papers_formula(weight: float) -> None:
 
 def test_a_twin_of_the_best_gives_way_and_keeps_its_score() -> None:
     vectors = np.array([[1.0, 0], [1.0, 0.01], [0, 1.0]], np.float32)
-    (found,) = maximal_marginal_relevance.reranked([slates([[0, 1, 2]], [[3.0, 2.9, 1.0]])], vectors, 0.6, 2)
+    (found,) = maximal_marginal_relevance.rerank([slates([[0, 1, 2]], [[3.0, 2.9, 1.0]])], vectors, 0.6, 2)
     assert found.item_BK.tolist() == [[0, 2]]
     assert found.score_BK.tolist() == [[3.0, 1.0]]
     assert found.count_B.tolist() == [2]
@@ -70,7 +70,7 @@ def test_more_weight_is_no_less_variety_on_the_whole() -> None:
                    [np.sort(random.normal(size=40))[::-1].tolist() for _ in range(50)])  # fmt: skip
     variety = [
         metrics.diversity(
-            next(iter(maximal_marginal_relevance.reranked([given], vectors, weight, 8))).item_BK, vectors
+            next(iter(maximal_marginal_relevance.rerank([given], vectors, weight, 8))).item_BK, vectors
         ).mean()
         for weight in (0.0, 0.3, 0.6, 0.9)
     ]
@@ -87,4 +87,4 @@ def test_texts_come_before_images_and_what_has_neither_is_said() -> None:
     with pytest.raises(UsageError, match="none has any"):
         maximal_marginal_relevance.content_vectors(dataset([(0, 0)], 1, 2))
     with pytest.raises(UsageError, match="--diversity 2: write a weight from 0"):
-        maximal_marginal_relevance.checked(2)
+        maximal_marginal_relevance.check_weight(2)

@@ -20,7 +20,7 @@ from recsys_jobs.embed.text import encode_texts, load_text_encoder
 from recsys_jobs.models.sage_fm.end_to_end import EndToEndLearner, fit, load
 from recsys_jobs.models.sage_fm.recipe import SageFMRecipe, sage_fm_end_to_end_small
 from recsys_jobs.ranking.model import Trained
-from recsys_jobs.training.learner import parts_of
+from recsys_jobs.training.learner import event_split
 from tests.unit.test_scratch import COLOURS, KINDS, TINY, corpus, item_text, photo
 from tests.unit.worlds import dataset
 
@@ -77,7 +77,7 @@ def new_items_told_apart(model: Trained) -> float:
 @pytest.mark.parametrize("shown_by", ["text", "image"])
 def test_an_encoder_learns_what_a_new_item_shows(shown_by: str, tmp_path: Path) -> None:
     data = shop(shown_by, tmp_path)
-    before = EndToEndLearner(data, RECIPE, parts_of(data, 1), torch.device("cpu"))
+    before = EndToEndLearner(data, RECIPE, event_split(data, 1), torch.device("cpu"))
     model = fit(data, RECIPE, seed=0, epochs=12)
     assert new_items_told_apart(before.fitted(0, [])) < 0.8
     assert new_items_told_apart(model) > 0.9

@@ -10,7 +10,7 @@ import torch
 
 from recsys_jobs.data.dataset import Dataset
 from recsys_jobs.data.holdout import Holdout
-from recsys_jobs.evaluation.top_k_evaluation import ExamResult, examine
+from recsys_jobs.evaluation.top_k_evaluation import TopKEvaluation, evaluate_top_k
 from recsys_jobs.models.closed_form import ease_text, popularity, random_scores, text_knn
 from recsys_jobs.models.closed_form.recipe import ease_text as ease_recipe
 from recsys_jobs.models.closed_form.recipe import text_knn as knn_recipe
@@ -28,7 +28,7 @@ MODELS: dict[str, Callable[[Dataset], Model]] = {
 SCORES = torch.tensor([[9.0, 8, 7, 6, 5], [1, 2, 3, 4, 5], [5, 4, 3, 2, 1]])
 
 
-def value(result: ExamResult, name: str, metric: str, k: int) -> float:
+def value(result: TopKEvaluation, name: str, metric: str, k: int) -> float:
     (found,) = [row.value for row in result.rows if (row.slice, row.metric, row.k) == (name, metric, k)]
     return found
 
@@ -55,7 +55,7 @@ def small_world() -> Dataset:
 def test_values_by_user_and_by_slice() -> None:
     """Slates of two: user 0 sees 1 2, user 1 sees 4 3, user 2 sees 0 1."""
     holdout = pairs((2, 1), (0, 1), (0, 3), (1, 2))
-    result = examine(Table(SCORES), small_world(), holdout, k_values=[1, 2])
+    result = evaluate_top_k(Table(SCORES), small_world(), holdout, k_values=[1, 2])
     assert result.user_U.tolist() == [0, 1, 2]
     assert result.per_user("recall", 2).tolist() == [0.5, 0.0, 1.0]
     assert result.per_user("hit_rate", 1).tolist() == [1.0, 0.0, 0.0]
@@ -72,7 +72,7 @@ def test_values_by_user_and_by_slice() -> None:
 
 def test_targets_that_are_owned_or_twice_do_not_count_and_dropped_ones_are_told() -> None:
     holdout = pairs((0, 1), (0, 1), (0, 0), dropped=3)
-    result = examine(Table(SCORES), small_world(), holdout, k_values=[2])
+    result = evaluate_top_k(Table(SCORES), small_world(), holdout, k_values=[2])
     assert (result.targets, result.dropped) == (1, 3)
     assert result.per_user("recall", 2).tolist() == [1.0]
 
@@ -81,18 +81,18 @@ def test_a_score_that_is_not_finite_is_reported() -> None:
     scores = SCORES.clone()
     scores[1, 2] = torch.nan
     holdout = pairs((0, 1), (1, 2))
-    assert not examine(Table(scores), small_world(), holdout, k_values=[4]).finite
-    assert examine(Table(scores), small_world(), pairs((0, 1)), k_values=[4]).finite
+    assert not evaluate_top_k(Table(scores), small_world(), holdout, k_values=[4]).finite
+    assert evaluate_top_k(Table(scores), small_world(), pairs((0, 1)), k_values=[4]).finite
 
 
 def test_nobody_to_examine_gives_no_rows() -> None:
-    result = examine(Table(SCORES), small_world(), pairs(), k_values=[2])
+    result = evaluate_top_k(Table(SCORES), small_world(), pairs(), k_values=[2])
     assert result.rows == []
     assert len(result.per_user("ndcg", 2)) == 0
 
 
 def test_rows_hold_each_number_once() -> None:
-    result = examine(Table(SCORES), small_world(), pairs((0, 1), (2, 3)), k_values=[1, 2])
+    result = evaluate_top_k(Table(SCORES), small_world(), pairs((0, 1), (2, 3)), k_values=[1, 2])
     keys = [(row.slice, row.metric, row.k) for row in result.rows]
     assert len(keys) == len(set(keys))
     assert {row.metric for row in result.rows if row.slice == "all"} == {
@@ -117,7 +117,7 @@ def tastes() -> tuple[Dataset, Holdout]:
 def test_random_scores_fail_the_exam_that_the_floor_passes(tastes: tuple[Dataset, Holdout]) -> None:
     """53 items are left to each user, 23 of them of the taste: noise finds 10 in 53, taste 10 in 23."""
     recall = {
-        name: value(examine(fit(tastes[0]), *tastes, k_values=[10]), "all", "recall", 10)
+        name: value(evaluate_top_k(fit(tastes[0]), *tastes, k_values=[10]), "all", "recall", 10)
         for name, fit in MODELS.items()
     }
     assert recall["random"] == pytest.approx(10 / 53, abs=0.08)

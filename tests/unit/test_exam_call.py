@@ -10,16 +10,16 @@ import pytest
 from recsys_jobs.commands.cli import parser
 from recsys_jobs.contracts.errors import UsageError
 from recsys_jobs.data.split_protocols import PROTOCOLS
-from recsys_jobs.exam.options import MORE, Call, call_of, recipes_of
+from recsys_jobs.exam.options import MORE, ExamOptions, options_from, recipe_names
 from recsys_jobs.models.recipes import RECIPES
 
 
-def call(*arguments: str) -> Call:
-    return call_of(parser().parse_args(["exam", "data", *arguments]))
+def call(*arguments: str) -> ExamOptions:
+    return options_from(parser().parse_args(["exam", "data", *arguments]))
 
 
 def test_the_usual_call() -> None:
-    assert call() == Call(Path("data").absolute(), ("best",))
+    assert call() == ExamOptions(Path("data").absolute(), ("best",))
 
 
 def test_every_option() -> None:
@@ -28,7 +28,7 @@ def test_every_option() -> None:
         *("--k", "20,5", "--mask", "train", "--task", "ranking", "--sampled", "popularity", "--negatives", "9"),
         *("--seed", "3", "--date", "2014-03-01", "--core", "2"),
     )
-    assert found == Call(
+    assert found == ExamOptions(
         data=Path("data").absolute(),
         models=("popularity", "random", "popularity"),
         protocol="leave_last_out",
@@ -47,9 +47,9 @@ def test_every_option() -> None:
 
 def test_best_is_a_recipe_and_each_recipe_is_fitted_once() -> None:
     for layout in ("split_file", "sequences", "csv_folder", "movielens", "lake"):
-        (best,) = recipes_of(call(), layout)
+        (best,) = recipe_names(call(), layout)
         assert best in RECIPES
-        assert recipes_of(call("--models", f"best,random,{best}"), layout) == [best, "random"]
+        assert recipe_names(call("--models", f"best,random,{best}"), layout) == [best, "random"]
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from deltalake import write_deltalake
 from recsys_jobs.contracts.errors import JobError, UsageError
 from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.contracts.tables import CONTENTS, CUTS, INTERACTIONS, ITEMS, REVIEWS, Table
-from recsys_jobs.data.readers.detect_layout import read
-from recsys_jobs.data.readers.raw import RawData, hashed, labels, numbers, terms
+from recsys_jobs.data.readers.detect_layout import read_data_set
+from recsys_jobs.data.readers.raw import RawData, hash_to_int31, labels, numbers, terms
 from recsys_jobs.data.split_protocols import TEST, TRAIN, VALIDATION
 from recsys_jobs.lake import delta
 
@@ -59,7 +59,7 @@ def movie_folder(folder: Path, ratings: str = RATINGS, movies: str = MOVIES) -> 
 
 
 def loaded(folder: Path, run_date: date | None = None) -> RawData:
-    return read(folder, run_date, Settings())
+    return read_data_set(folder, run_date, Settings())
 
 
 def pairs(raw: RawData) -> list[tuple[str, str]]:
@@ -67,7 +67,7 @@ def pairs(raw: RawData) -> list[tuple[str, str]]:
 
 
 def texts(raw: RawData) -> dict[str, str]:
-    return {name: item.text for name, item in zip(raw.items, raw.about_I, strict=True)}
+    return {name: item.text for name, item in zip(raw.items, raw.metadata_I, strict=True)}
 
 
 def test_a_published_split(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_a_published_split(tmp_path: Path) -> None:
 def test_terms_are_words_of_the_text_and_whole_labels(tmp_path: Path) -> None:
     """Items 10 and 2 share two categories, one word each; park, tool, remover and bell say nothing alone."""
     item_P, term_P = terms(loaded(split_folder(tmp_path)))
-    shared = sorted([hashed("cycling"), hashed("sports")])
+    shared = sorted([hash_to_int31("cycling"), hash_to_int31("sports")])
     assert [sorted(term_P[item_P == item].tolist()) for item in range(3)] == [shared, [], shared]
 
 
@@ -139,7 +139,7 @@ def test_movielens_in_utf8(tmp_path: Path) -> None:
         raw = loaded(folder)
         assert (raw.users, raw.items, raw.rating_E.tolist()) == (["1"], ["3", "4"], [4.5])
         assert texts(raw) == {"3": "Château d'Été, 東京 (1995)\nDrama", "4": "None (1990)\n"}
-        assert [item.labels for item in raw.about_I] == [("Drama",), ()]
+        assert [item.labels for item in raw.metadata_I] == [("Drama",), ()]
 
 
 def test_a_shop_export(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_shop_export(tmp_path: Path) -> None:
     assert (nowhere, bergen) == (-1, again)
     assert bergen >= 0
     assert texts(raw) == {"a": "Pan, iron\nHeavy", "b": "Cup\n", "c": ""}
-    assert [item.image for item in raw.about_I] == [tmp_path / "images" / "a.jpg", None, None]
+    assert [item.image for item in raw.metadata_I] == [tmp_path / "images" / "a.jpg", None, None]
     assert raw.number_names == ("views",)
     assert numbers(raw)[0].tolist() == [10] and np.isnan(numbers(raw)[1:]).all()
     assert labels(raw).tolist() == [[True], [True], [False]]  # Home
@@ -176,7 +176,7 @@ def test_a_shop_export_as_other_programs_write_it(tmp_path: Path) -> None:
     )
     raw = loaded(tmp_path)
     assert texts(raw) == {"a": "Salt & Pepper\n", "b": "Cup\n"}
-    assert (raw.number_names, raw.about_I[0].labels) == (("views",), ("Smith & Sons",))
+    assert (raw.number_names, raw.metadata_I[0].labels) == (("views",), ("Smith & Sons",))
     assert pairs(raw) == [("u1", "a"), ("u1", "b")]
 
 
@@ -190,7 +190,7 @@ def test_a_benchmark_as_other_programs_write_it(tmp_path: Path) -> None:
     (folder / "items.jsonl.gz").write_bytes(lines.encode())
     raw = loaded(folder)
     assert texts(raw) == {"10": "half \ufffd & whole\nA, B", "2": "Cup\nA, Men's"}
-    assert [item.labels for item in raw.about_I] == [("A", "B"), ("A", "Men's")]
+    assert [item.labels for item in raw.metadata_I] == [("A", "B"), ("A", "Men's")]
     assert np.isnan(numbers(raw)[0, 0]) and numbers(raw)[1, 0] == 12.5
 
 
@@ -262,8 +262,8 @@ def test_a_lake_at_a_run_date(tmp_path: Path) -> None:
     assert pairs(raw) == [("u2", "i1"), ("u1", "i2"), ("u1", "i1")]
     assert raw.review_E == ["\nso so", "", "Fine\nreally"]
     assert texts(raw) == {"i1": "Pan\nHeavy", "i2": "Cup\n"}
-    assert [item.described for item in raw.about_I] == [True, False]
-    assert [item.image for item in raw.about_I] == [None, tmp_path / "images" / "ab" / "abcd.jpg"]
+    assert [item.described for item in raw.metadata_I] == [True, False]
+    assert [item.image for item in raw.metadata_I] == [None, tmp_path / "images" / "ab" / "abcd.jpg"]
     assert raw.core == (5, 5)
 
 

@@ -14,8 +14,8 @@ from recsys_jobs.contracts.tables import CONTENTS, CUTS, INTERACTIONS, ITEMS, RE
 from recsys_jobs.data import from_lake
 from recsys_jobs.embed import store
 from recsys_jobs.embed.registry import encoder_name
-from recsys_jobs.exam.options import Call
-from recsys_jobs.exam.prepare import Question, ask
+from recsys_jobs.exam.options import ExamOptions
+from recsys_jobs.exam.prepare import PreparedExam, prepare_exam
 from tests.unit.test_exam_data import delta_table
 
 H, D = date(2014, 2, 20), date(2014, 3, 1)
@@ -80,43 +80,43 @@ def review(number: int) -> dict[str, object]:
     }
 
 
-def asked(folder: Path, monkeypatch: pytest.MonkeyPatch, protocol: str = "", final: bool = False) -> Question:
+def asked(folder: Path, monkeypatch: pytest.MonkeyPatch, protocol: str = "", final: bool = False) -> PreparedExam:
     monkeypatch.setenv("RECSYS_LAKE", "elsewhere")
-    call = Call(folder, ("popularity",), protocol=protocol, final=final, run_date=D)
-    return ask(call, SETTINGS, lambda line: None)
+    call = ExamOptions(folder, ("popularity",), protocol=protocol, final=final, run_date=D)
+    return prepare_exam(call, SETTINGS, lambda line: None)
 
 
-def pairs(question: Question) -> set[str]:
-    scored, holdout = question.sitting.scored, question.sitting.holdout
+def pairs(prepared: PreparedExam) -> set[str]:
+    scored, holdout = prepared.datasets.score, prepared.datasets.holdout
     return {f"{scored.users[u]} {scored.items[i]}" for u, i in zip(holdout.user_T, holdout.item_T, strict=True)}
 
 
 def test_by_time_it_is_the_night_s_own_exam(night: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    question = asked(night, monkeypatch, final=True)
-    assert (question.protocol, question.layout) == ("global_time", "lake")
-    assert pairs(question) == {"u1 i4", "u2 i4"}  # u3 has no history at H
-    sitting = question.sitting
-    assert len(sitting.scored.event_user_E) == len(sitting.learned.event_user_E) == 6
-    assert sitting.watched.validation_E.sum() == 2 and not sitting.learned.validation_E.any()
-    assert sitting.scored.time_E[0] == datetime(2014, 2, 1, 12, tzinfo=UTC).timestamp()
-    assert sitting.scored.rating_E.tolist() == [4.0] * 6
-    assert (sitting.scored.review_E >= 0).all()
+    prepared = asked(night, monkeypatch, final=True)
+    assert (prepared.protocol, prepared.layout) == ("global_time", "lake")
+    assert pairs(prepared) == {"u1 i4", "u2 i4"}  # u3 has no history at H
+    datasets = prepared.datasets
+    assert len(datasets.score.event_user_E) == len(datasets.train.event_user_E) == 6
+    assert datasets.early_stopping.validation_E.sum() == 2 and not datasets.train.validation_E.any()
+    assert datasets.score.time_E[0] == datetime(2014, 2, 1, 12, tzinfo=UTC).timestamp()
+    assert datasets.score.rating_E.tolist() == [4.0] * 6
+    assert (datasets.score.review_E >= 0).all()
 
 
 def test_without_final_it_asks_for_the_last_part_before_the_holdout(
     night: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    question = asked(night, monkeypatch)
-    assert pairs(question) == {"u1 i3", "u2 i2"}
-    assert len(question.sitting.scored.event_user_E) == len(question.sitting.learned.event_user_E) == 4
-    assert question.sitting.masked == "train"
+    prepared = asked(night, monkeypatch)
+    assert pairs(prepared) == {"u1 i3", "u2 i2"}
+    assert len(prepared.datasets.score.event_user_E) == len(prepared.datasets.train.event_user_E) == 4
+    assert prepared.datasets.masked == "train"
 
 
 def test_any_other_protocol_divides_the_pairs_at_the_run_date(night: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Vectors are the lake's own: the same as the night's, and none is made."""
-    question = asked(night, monkeypatch, "leave_last_out", final=True)
-    assert pairs(question) == {"u1 i4", "u2 i4"}
-    scored = question.sitting.scored
+    prepared = asked(night, monkeypatch, "leave_last_out", final=True)
+    assert pairs(prepared) == {"u1 i4", "u2 i4"}
+    scored = prepared.datasets.score
     assert scored.text_present_I.all() and (scored.review_E >= 0).all()
     monkeypatch.setenv("RECSYS_LAKE", str(night))
     assert (from_lake.load_dataset(D, SETTINGS).text_IT == scored.text_IT).all()

@@ -12,35 +12,37 @@ import torch
 from recsys_jobs.contracts.tables import MODEL_METRICS
 from recsys_jobs.data.holdout import Holdout
 from recsys_jobs.exam import results, test_set_uses
-from recsys_jobs.exam.datasets import Sitting
-from recsys_jobs.exam.fit_in_process import Trained
-from recsys_jobs.exam.options import Call
-from recsys_jobs.exam.prepare import Question
+from recsys_jobs.exam.datasets import EvaluationDatasets
+from recsys_jobs.exam.fit_in_process import FitSummary
+from recsys_jobs.exam.options import ExamOptions
+from recsys_jobs.exam.prepare import PreparedExam
 from recsys_jobs.exam.results import Row
-from recsys_jobs.exam.run import measure, usual_place
-from recsys_jobs.models.recipes import get_recipe
+from recsys_jobs.exam.run import default_output, measure
+from recsys_jobs.models.recipes import recipe
 from tests.unit.test_ratings import Stars
 from tests.unit.worlds import dataset
 
 SCORED = dataset([(0, 0), (1, 1)], 2, 4)
 HOLDOUT = Holdout(np.array([0, 1]), np.array([1, 0]), dropped=3, rating_T=np.array([4.0, 2.0], np.float32))
-QUESTION = Question(
-    "shop", "sequences", "abc", "leave_last_out", Sitting(SCORED, SCORED, SCORED, HOLDOUT, None, "train")
+QUESTION = PreparedExam(
+    "shop", "sequences", "abc", "leave_last_out", EvaluationDatasets(SCORED, SCORED, SCORED, HOLDOUT, None, "train")
 )
 SCORES = {"popularity": [[1.0, 4, 3, 2], [4, 1, 3, 2]], "random": [[1.0, 2, 3, 4], [1, 2, 3, 4]]}
 
 
-def rows(call: Call) -> list[Row]:
+def rows(call: ExamOptions) -> list[Row]:
     """Both models' rows; `random` is measured first and is the worse."""
     made = []
     for name in ("random", "popularity"):
         measured = measure(Stars(torch.tensor(SCORES[name])), QUESTION, call)
-        made += results.rows_of(call, QUESTION, Trained(get_recipe(name), "f" + name, 3, 1.25, 512.0, [], {}), measured)
+        made += results.result_rows(
+            call, QUESTION, FitSummary(recipe(name), "f" + name, 3, 1.25, 512.0, [], {}), measured
+        )
     return made
 
 
-def usual(**changes: object) -> Call:
-    return Call(Path("shop"), ("popularity", "random"), k_values=(1, 2), **changes)  # type: ignore[arg-type]
+def usual(**changes: object) -> ExamOptions:
+    return ExamOptions(Path("shop"), ("popularity", "random"), k_values=(1, 2), **changes)  # type: ignore[arg-type]
 
 
 def test_a_row_has_the_columns_of_the_lake_and_what_the_figure_is_of() -> None:
@@ -108,16 +110,16 @@ def test_plots_stand_beside_the_json(tmp_path: Path) -> None:
 
 def test_another_way_of_asking_has_another_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECSYS_VAR", str(tmp_path))
-    assert usual_place(usual(final=True), QUESTION) == tmp_path / "exams" / "shop" / "leave_last_out-test.json"
-    other = usual_place(usual(task="ranking", mask="train", sampled="random", negatives=9), QUESTION)
+    assert default_output(usual(final=True), QUESTION) == tmp_path / "exams" / "shop" / "leave_last_out-test.json"
+    other = default_output(usual(task="ranking", mask="train", sampled="random", negatives=9), QUESTION)
     assert other.name == "leave_last_out-validation-ranking-train-9_random.json"
 
 
 def test_looks_at_test_figures_are_counted_by_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECSYS_VAR", str(tmp_path))
-    assert test_set_uses.record("abc", "shop", "file", ["random"]) == 1
-    assert test_set_uses.record("xyz", "other", "file", ["random"]) == 1
-    assert test_set_uses.record("abc", "shop", "leave_last_out", ["random", "ease_text"]) == 2
+    assert test_set_uses.record_use("abc", "shop", "file", ["random"]) == 1
+    assert test_set_uses.record_use("xyz", "other", "file", ["random"]) == 1
+    assert test_set_uses.record_use("abc", "shop", "leave_last_out", ["random", "ease_text"]) == 2
     last = json.loads((tmp_path / "exams" / "final_uses.jsonl").read_text().splitlines()[-1])
     assert (last["fingerprint"], last["data"], last["models"]) == ("abc", "shop", ["random", "ease_text"])
     assert last["when"].endswith("+00:00")

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from recsys_jobs.contracts.settings import Settings
-from recsys_jobs.data.readers.raw import Item, Log, RawData, assemble
+from recsys_jobs.data.readers.raw import EventLog, Item, RawData, build_raw_data
 from recsys_jobs.embed import store
 from recsys_jobs.exam import contents
 from recsys_jobs.exam.contents import Contents, load_contents
@@ -42,8 +42,8 @@ def encoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def shop_contents(folder: Path, items: dict[str, Item], reviews: list[str] | None = None) -> Contents:
-    log = Log(["u"] * len(items), list(items), review=reviews or (), ordered=True)
-    raw: RawData = assemble(folder, "csv_folder", log, items)
+    log = EventLog(["u"] * len(items), list(items), review=reviews or (), ordered=True)
+    raw: RawData = build_raw_data(folder, "csv_folder", log, items)
     return load_contents(raw, np.ones(len(items), np.bool_), Settings())
 
 

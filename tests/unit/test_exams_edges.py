@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys_jobs.data.co_review_edges import co_review_edges
-from recsys_jobs.data.snapshot_rules import co_review_edges as reference_edges
+from tests.snapshot_rules import co_review_edges as reference_edges
 
 
 @given(seed=st.integers(0, 10_000), history=st.integers(1, 6), per_item=st.integers(1, 4))

@@ -15,7 +15,7 @@ import torch
 from recsys_jobs import models
 from recsys_jobs.data.dataset import Dataset
 from recsys_jobs.data.holdout import Holdout
-from recsys_jobs.evaluation.top_k_evaluation import examine
+from recsys_jobs.evaluation.top_k_evaluation import evaluate_top_k
 from recsys_jobs.models.blend.recipe import BlendRecipe
 from recsys_jobs.models.families import Fitted, fit, load
 from recsys_jobs.models.folded_model import fold, unfold
@@ -151,7 +151,7 @@ def test_what_knows_nothing_of_a_person_does_not_tell_tastes_apart(name: str) ->
 
 def exam_ndcg(name: str) -> float:
     past, holdout = tastes(name in RATERS)
-    return float(examine(fitted(name).model, past, holdout, k_values=[10]).per_user("ndcg", 10).mean())
+    return float(evaluate_top_k(fitted(name).model, past, holdout, k_values=[10]).per_user("ndcg", 10).mean())
 
 
 @every_personal

@@ -202,7 +202,7 @@ def test_a_recipe_is_its_values_and_those_of_its_parts() -> None:
     ("file", "encoders"),
     [
         ("contracts/settings.py", set()),
-        ("embed/from_scratch/words.py", {"text", "photos"}),
+        ("embed/from_scratch/wordpiece.py", {"text", "photos"}),
         ("embed/text.py", {"photos"}),
     ],
 )

@@ -12,7 +12,7 @@ import torch
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.data.dataset import Dataset
 from recsys_jobs.data.holdout import Holdout
-from recsys_jobs.evaluation.ratings import examine_ratings
+from recsys_jobs.evaluation.ratings import evaluate_ratings
 from recsys_jobs.models.ncf.learner import FittedNcf, fit, load
 from recsys_jobs.models.ncf.network import Contents, Ncf
 from recsys_jobs.models.ncf.recipe import ncf_rating
@@ -52,7 +52,7 @@ def error_on_new_movies(shown_by: str) -> float:
     held = data.validation_E
     (found,) = [
         row.value
-        for row in examine_ratings(
+        for row in evaluate_ratings(
             model, Holdout(data.event_user_E[held], data.event_item_E[held], rating_T=data.rating_E[held])
         )
         if row.metric == "rmse"

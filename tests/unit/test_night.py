@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from recsys_jobs.contracts.errors import JobError
-from recsys_jobs.operations.airflow.night_runner import Night, _follow, _judged
+from recsys_jobs.operations.airflow.night_runner import Night, _follow, _require_success
 
 OPERATOR = "[airflow.task.operators.plugins.job_operator.JobOperator] loc=job_operator.py:49"
 LOG = f"""\
@@ -39,9 +39,9 @@ def test_a_red_task_is_named_with_its_reason_and_the_log(night: Night) -> None:
     with pytest.raises(
         JobError, match=r"is red: ingest.dumps: error: gzip ends early \[x.gz\] \(whole log: night.log\)"
     ):
-        _judged(night, 1)
+        _require_success(night, 1)
 
 
 def test_an_airflow_that_dies_is_told_too() -> None:
     with pytest.raises(JobError, match="exit status 3 on the night of 2024-01-02"):
-        _judged(Night(date(2024, 1, 2), [], [], Path("night.log")), 3)
+        _require_success(Night(date(2024, 1, 2), [], [], Path("night.log")), 3)

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from recsys_jobs.data.holdout import Holdout
 from recsys_jobs.evaluation import full_ranking
-from recsys_jobs.evaluation.full_ranking import examine_order, per_user
+from recsys_jobs.evaluation.full_ranking import evaluate_full_ranking, rank_metrics
 from recsys_jobs.evaluation.top_k_evaluation import MetricRow
 from tests.unit.test_ranking import Table
 from tests.unit.worlds import dataset
@@ -25,7 +25,7 @@ def figures(rows: list[MetricRow], name: str = "all") -> dict[str, float]:
 
 def test_two_users_by_hand() -> None:
     """User 0 has its targets at ranks 1 and 4 of 5, user 1 its one at rank 3 of 4."""
-    found = per_user(np.array([1, 0, 0]), np.array([3, 4, 1]), np.array([5, 4]))
+    found = rank_metrics(np.array([1, 0, 0]), np.array([3, 4, 1]), np.array([5, 4]))
     assert found["auc"] == pytest.approx([(3 / 3 + 1 / 3) / 2, 1 / 3])
     assert found["mean_rank"].tolist() == [2.5, 3]
     assert found["mrr"].tolist() == [1, 1 / 3]
@@ -34,7 +34,7 @@ def test_two_users_by_hand() -> None:
 
 
 def test_who_has_no_other_candidate_ranks_perfectly() -> None:
-    assert per_user(np.array([0]), np.array([1]), np.array([1]))["auc"].tolist() == [1.0]
+    assert rank_metrics(np.array([0]), np.array([1]), np.array([1]))["auc"].tolist() == [1.0]
 
 
 def slow(scores: list[float], owned: set[int], wanted: set[int]) -> dict[str, float]:
@@ -64,7 +64,9 @@ def test_a_slow_obvious_loop_agrees(seed: int, block: int) -> None:
     user_T, item_T = np.nonzero(kind_UI == 2)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(full_ranking, "_SCORES", block)
-        rows = examine_order(Table(score_UI), log, Holdout(user_T, item_T), hidden_UI=sparse.csr_matrix(kind_UI == 1))
+        rows = evaluate_full_ranking(
+            Table(score_UI), log, Holdout(user_T, item_T), hidden_UI=sparse.csr_matrix(kind_UI == 1)
+        )
     expected = [
         slow(score_UI[u].tolist(), set(np.flatnonzero(kind_UI[u] < 2)), set(np.flatnonzero(kind_UI[u] == 2)))
         for u in range(users)
@@ -76,14 +78,16 @@ def test_a_slow_obvious_loop_agrees(seed: int, block: int) -> None:
 def test_slices_have_their_own_targets_and_rows_have_no_cut() -> None:
     """Item 2 has an image, item 1 none: among all four items they stand at ranks 2 and 3."""
     log = dataset([], 1, 4, image_IV=np.ones((4, 1), np.float32), image_present_I=np.array([1, 0, 1, 1], np.bool_))
-    rows = examine_order(Table(torch.tensor([[4.0, 2, 3, 1]])), log, Holdout(np.array([0, 0]), np.array([1, 2])))
+    rows = evaluate_full_ranking(
+        Table(torch.tensor([[4.0, 2, 3, 1]])), log, Holdout(np.array([0, 0]), np.array([1, 2]))
+    )
     assert figures(rows, "no_image")["mean_rank"] == 3
     assert figures(rows)["mean_rank"] == 2.5
     assert {row.k for row in rows} == {0}
 
 
 def test_a_score_that_is_no_number_stands_last() -> None:
-    rows = examine_order(
+    rows = evaluate_full_ranking(
         Table(torch.tensor([[torch.nan, 1.0]])), dataset([], 1, 2), Holdout(np.array([0]), np.array([0]))
     )
     assert figures(rows)["mean_rank"] == 2

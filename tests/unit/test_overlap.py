@@ -9,7 +9,7 @@ import torch
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.data.dataset import Dataset
 from recsys_jobs.ranking.model import Factors
-from recsys_jobs.ranking.slate_overlap import demand_overlap, slate_overlap
+from recsys_jobs.ranking.slate_overlap import require_overlap, slate_overlap
 from tests.unit.worlds import dataset
 
 
@@ -64,7 +64,7 @@ def test_users_are_found_by_id_not_by_row() -> None:
 def test_a_fit_that_went_astray_is_refused_with_both_figures() -> None:
     serving = Scores([[0, 1, 1, 9, 8], [1, 0, 1, 9, 8], [1, 1, 1, 1, 1]])
     with pytest.raises(JobError, match=r"shows 0\.0% of what the exam fit shows .* min_overlap = 5%"):
-        demand_overlap(EXAM, THEN, serving, NOW, k=2, least=0.05)
+        require_overlap(EXAM, THEN, serving, NOW, k=2, least=0.05)
 
 
 def test_nobody_to_compare_is_no_reason_to_refuse() -> None:

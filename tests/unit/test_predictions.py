@@ -14,11 +14,10 @@ import torch
 from recsys_jobs.commands.cli import parser
 from recsys_jobs.contracts.errors import UsageError
 from recsys_jobs.exam import diversity_trade_off, results
-from recsys_jobs.exam.fit_in_process import Trained
-from recsys_jobs.exam.options import call_of
+from recsys_jobs.exam.fit_in_process import FitSummary
+from recsys_jobs.exam.options import options_from
 from recsys_jobs.exam.predictions import Predictions, predictions
 from recsys_jobs.exam.run import measure
-from recsys_jobs.models.recipes import get_recipe
 from tests.unit.test_exam_results import QUESTION, usual
 from tests.unit.test_ratings import Stars
 
@@ -51,17 +50,15 @@ def test_a_score_that_is_no_number_is_null_in_json(tmp_path: Path) -> None:
 
 def test_variety_has_rows_of_its_own_a_table_and_a_picture(tmp_path: Path) -> None:
     text_IT = np.pad(np.array([[1, 0], [1, 0.1], [0.9, 0], [-1, 1]], np.float32), ((0, 0), (0, 4)))
-    scored = replace(QUESTION.sitting.scored, text_IT=text_IT, text_present_I=np.ones(4, np.bool_))
-    question = replace(QUESTION, sitting=replace(QUESTION.sitting, scored=scored))
+    scored = replace(QUESTION.datasets.score, text_IT=text_IT, text_present_I=np.ones(4, np.bool_))
+    prepared = replace(QUESTION, datasets=replace(QUESTION.datasets, score=scored))
     call = usual(diversity=(0.9,))
+    fit = FitSummary(get_recipe("random"), "f", 0, 1.0, 1.0, [], {})
     rows = [
         row
         for weight in (0.0, 0.9)
-        for row in results.rows_of(
-            call, question, Trained(get_recipe("random"), "f", 0, 1.0, 1.0, [], {}),
-            measure(MODEL, question, call, weight), weight,
-        )
-    ]  # fmt: skip
+        for row in results.result_rows(call, prepared, fit, measure(MODEL, prepared, call, weight), weight)
+    ]
     found = diversity_trade_off.curves(rows, 2)
     plain, varied = found["random"]
     assert (plain["ndcg"]["variety"], varied["ndcg"]["variety"]) == (0.0, 0.9)
@@ -85,8 +82,8 @@ def test_variety_has_rows_of_its_own_a_table_and_a_picture(tmp_path: Path) -> No
 )
 def test_a_wrong_call_is_said(words: list[str], said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        call_of(parser().parse_args(["exam", "data", *words]))
+        options_from(parser().parse_args(["exam", "data", *words]))
 
 
 def test_weights_are_sorted_each_once_and_0_is_the_exam_itself() -> None:
-    assert call_of(parser().parse_args(["exam", "d", "--diversity", "0.3,0,0.1,0.3"])).diversity == (0.1, 0.3)
+    assert options_from(parser().parse_args(["exam", "d", "--diversity", "0.3,0,0.1,0.3"])).diversity == (0.1, 0.3)

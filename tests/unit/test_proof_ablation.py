@@ -9,7 +9,7 @@ import pytest
 
 from proofs.ablation import VARIATIONS, identifiers_alone, measured, without_terms
 from recsys_jobs.data.holdout import Holdout
-from recsys_jobs.exam.datasets import Sitting
+from recsys_jobs.exam.datasets import EvaluationDatasets
 from recsys_jobs.models.sage_softmax.recipe import sage_fm_softmax
 from tests.unit.worlds import with_everything, without_validation
 
@@ -28,8 +28,10 @@ def test_contents_are_taken_away_and_nothing_else() -> None:
 def test_a_row_is_measured_on_validation(name: str) -> None:
     data = with_everything()
     past, held = without_validation(data), data.validation_E
-    sitting = Sitting(data, past, past, Holdout(data.event_user_E[held], data.event_item_E[held]), None, "train")
+    datasets = EvaluationDatasets(
+        data, past, past, Holdout(data.event_user_E[held], data.event_item_E[held]), None, "train"
+    )
     fields, change = VARIATIONS[name]
     recipe = replace(sage_fm_softmax(), **{"width": 8, "min_batch": 8, "max_epochs": 2, **fields})
-    recall, ndcg, epochs, _ = measured(sitting.changed(change), recipe, seed=0).split()
+    recall, ndcg, epochs, _ = measured(datasets.map_datasets(change), recipe, seed=0).split()
     assert 0 < float(recall) <= 1 and 0 < float(ndcg) <= 1 and epochs in ("1", "2")

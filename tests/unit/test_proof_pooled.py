@@ -11,9 +11,9 @@ import pytest
 
 from proofs.pooled import ALONE, FLOOR, Figures, all_years, means, table, windows, with_edges
 from recsys_jobs.data.holdout import Holdout
-from recsys_jobs.data.readers.raw import Log, RawData, assemble
+from recsys_jobs.data.readers.raw import EventLog, RawData, build_raw_data
 from recsys_jobs.data.split_protocols import TEST, TRAIN, VALIDATION
-from recsys_jobs.exam.datasets import Sitting
+from recsys_jobs.exam.datasets import EvaluationDatasets
 from tests.unit.worlds import with_everything, without_validation
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -22,8 +22,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def log_of(days: list[date]) -> RawData:
     seconds = [int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) for day in days]
     people, things, words = ([f"{kind}{n}" for n in range(len(days))] for kind in "uir")
-    log = Log(people, things, np.array(seconds), np.full(len(days), 5, np.float32), review=words)
-    return assemble(Path("shop"), "lake", log, {})
+    log = EventLog(people, things, np.array(seconds), np.full(len(days), 5, np.float32), review=words)
+    return build_raw_data(Path("shop"), "lake", log, {})
 
 
 def test_a_year_is_asked_of_what_was_before_it_and_what_came_later_is_gone() -> None:
@@ -76,9 +76,9 @@ def test_a_model_that_fails_on_one_year_leaves_the_others_their_figures(capsys: 
     data = with_everything()
     past, held = without_validation(data), data.validation_E
     holdout = Holdout(data.event_user_E[held], data.event_item_E[held])
-    good = Sitting(data, past, past, holdout, None, "train")
+    good = EvaluationDatasets(data, past, past, holdout, None, "train")
     unrated = replace(data, rating_E=np.full(len(data.rating_E), np.nan, np.float32))
-    bad = replace(good, watched=unrated)
+    bad = replace(good, early_stopping=unrated)
     years = [(date(2001, 3, 1), {"": good, ALONE: good}), (date(2002, 3, 1), {"": bad, ALONE: bad})]
     found = all_years(iter(years), [FLOOR, "ncf_rating"])
     assert list(found) == [FLOOR]

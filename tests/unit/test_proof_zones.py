@@ -11,7 +11,7 @@ import pytest
 
 from proofs.orders import orders
 from proofs.zones import cut_zone, poison_zone
-from recsys_jobs.operations.airflow.backfill import Call
+from recsys_jobs.operations.airflow.backfill import BackfillOptions
 
 DAY = date(2014, 3, 1)  # 1393632000 is its first second
 LAST, NEXT = 1393632000 + 86399, 1393632000 + 86400
@@ -76,7 +76,7 @@ def test_poison_lands_the_next_day_and_leaves_all_else_alone(landing: Path, tmp_
 
 
 def test_every_order_has_the_same_dates() -> None:
-    call = Call(date(2014, 3, 1), date(2014, 3, 5))
+    call = BackfillOptions(date(2014, 3, 1), date(2014, 3, 5))
     found = orders(call, seed=0)
     assert found["forward"] == [["2014-03-01", "2014-03-05"]]
     assert found["reverse"] == [["2014-03-01", "2014-03-05", "--reverse"]]

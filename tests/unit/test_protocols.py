@@ -18,7 +18,7 @@ from recsys_jobs.data.split_protocols import (
     VALIDATION_INPUT,
     Events,
     Parts,
-    divide,
+    split_events,
 )
 
 SEEDS = st.integers(0, 1_000)
@@ -51,7 +51,7 @@ def logs(draw: st.DrawFn) -> Events:
 def divided(log: Events, name: str, seed: int = 0) -> Parts:
     """The parts, where the events are enough for the protocol."""
     try:
-        return divide(log, name, seed)
+        return split_events(log, name, seed)
     except UsageError as error:
         assume("leaves no events" not in str(error))
         raise
@@ -69,7 +69,7 @@ def test_every_event_is_in_one_part_and_the_seed_decides_which(name: str, log: E
     part_E = divided(log, name, seed)
     assert part_E.shape == log.user_E.shape
     assert set(part_E.tolist()) <= {TRAIN, VALIDATION, TEST, VALIDATION_INPUT, TEST_INPUT}
-    assert (part_E == divide(log, name, seed)).all()
+    assert (part_E == split_events(log, name, seed)).all()
     given_parts = {VALIDATION_INPUT, TEST_INPUT} & set(part_E.tolist())
     assert not given_parts or name == "user_based"
 
@@ -132,14 +132,14 @@ def test_stratified_takes_from_popular_and_rare_items_alike() -> None:
     pairs = [(0, item) for item in range(20)] + others
     log = events([u for u, _ in pairs], [i for _, i in pairs])
     for seed in range(20):
-        own = divide(log, "stratified", seed)[:20]
+        own = split_events(log, "stratified", seed)[:20]
         for stratum in (own[:10], own[10:]):
             assert sorted(stratum.tolist()) == [TRAIN] * 8 + [VALIDATION, TEST]
 
 
 def test_the_data_s_own_split_is_taken_as_it_is() -> None:
     labels = [TEST, TRAIN, VALIDATION, TRAIN]
-    assert divide(events([0, 0, 0, 1], [0, 1, 2, 3], labels=labels), "file", 0).tolist() == labels
+    assert split_events(events([0, 0, 0, 1], [0, 1, 2, 3], labels=labels), "file", 0).tolist() == labels
 
 
 @pytest.mark.parametrize(
@@ -153,12 +153,12 @@ def test_the_data_s_own_split_is_taken_as_it_is() -> None:
 )
 def test_a_protocol_that_the_data_is_not_for_is_refused(name: str, says: str) -> None:
     with pytest.raises(UsageError, match=says):
-        divide(events([0, 0, 0], [0, 1, 2], ordered=False), name, 0)
+        split_events(events([0, 0, 0], [0, 1, 2], ordered=False), name, 0)
 
 
 def test_events_of_one_moment_cannot_be_divided_by_time() -> None:
     with pytest.raises(UsageError, match="global_time leaves no events to train on"):
-        divide(events([0, 0, 1, 1], [0, 1, 0, 1], [5] * 4), "global_time", 0)
+        split_events(events([0, 0, 1, 1], [0, 1, 0, 1], [5] * 4), "global_time", 0)
 
 
 @pytest.mark.parametrize(
@@ -171,4 +171,4 @@ def test_events_of_one_moment_cannot_be_divided_by_time() -> None:
     ],
 )
 def test_the_usual_protocol_is_the_strictest_that_the_data_allows(log: Events, usual: str) -> None:
-    assert split_protocols.usual(log) == usual
+    assert split_protocols.default_protocol(log) == usual

@@ -18,7 +18,7 @@ from recsys_jobs.ranking import folded_search
 from recsys_jobs.ranking.faiss_search import inner_product_index, neighbour_index, search
 from recsys_jobs.ranking.folded_search import FoldedSearch
 from recsys_jobs.ranking.model import Factors
-from recsys_jobs.ranking.stable_top_k import best_of
+from recsys_jobs.ranking.stable_top_k import stable_top_k
 from recsys_jobs.ranking.top_k import Slates, owned_items, popular_items, similar_items, top_k
 from tests.unit.worlds import dataset
 
@@ -67,7 +67,7 @@ def test_ranking_that_takes_long_says_how_far_it_is(
     with caplog.at_level(logging.INFO):
         list(top_k(model, data, 1, block=2))
         assert caplog.messages == []
-        monkeypatch.setattr("recsys_jobs.ranking.top_k._QUIET", -1.0)
+        monkeypatch.setattr("recsys_jobs.ranking.top_k._LOG_EVERY", -1.0)
         list(top_k(model, data, 1, block=2))
     assert caplog.messages == ["ranked for 2 of 5 users", "ranked for 4 of 5 users", "ranked for 5 of 5 users"]
 
@@ -190,9 +190,9 @@ def test_a_heavy_user_of_a_folded_model_still_gets_k() -> None:
 def test_most_users_are_served_by_the_search_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without ties the proof holds; else the fast path would be the slow one in disguise."""
     whole: list[int] = []
-    slowly = FoldedSearch._whole
+    slowly = FoldedSearch._score_all
     monkeypatch.setattr(
-        FoldedSearch, "_whole", lambda self, user_G, *rest: whole.extend(user_G) or slowly(self, user_G, *rest)
+        FoldedSearch, "_score_all", lambda self, user_G, *rest: whole.extend(user_G) or slowly(self, user_G, *rest)
     )
     generator = torch.Generator().manual_seed(0)
     model = product(torch.randn(300, 16, generator=generator), torch.randn(2_000, 16, generator=generator))
@@ -246,7 +246,7 @@ def test_popular_items_are_those_of_most_users_ties_by_item() -> None:
 @given(st.lists(st.lists(st.integers(-2, 2), min_size=6, max_size=6), min_size=1, max_size=4), st.integers(0, 6))
 def test_best_of_is_a_stable_sort_cut_short(rows: list[list[int]], k: int) -> None:
     expected = [sorted(range(6), key=lambda column: (-row[column], column))[:k] for row in rows]
-    assert best_of(torch.tensor(rows, dtype=torch.float32), k).tolist() == expected
+    assert stable_top_k(torch.tensor(rows, dtype=torch.float32), k).tolist() == expected
 
 
 def test_a_large_index_by_cells_finds_most_of_what_the_exact_one_does() -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from recsys_jobs.data.holdout import Holdout
-from recsys_jobs.evaluation.ratings import examine_ratings
+from recsys_jobs.evaluation.ratings import evaluate_ratings
 from tests.unit.test_ranking import Table
 
 
@@ -29,21 +29,21 @@ def held(*ratings: float) -> Holdout:
 
 def test_errors_are_over_ratings_and_unknown_ones_do_not_count() -> None:
     """Errors 4 - 5, 3 - 3, 2 - 4."""
-    rmse, mae = examine_ratings(STARS, held(5, 3, 4))
+    rmse, mae = evaluate_ratings(STARS, held(5, 3, 4))
     assert (rmse.metric, rmse.k, rmse.users) == ("rmse", 0, 2)
     assert rmse.value == pytest.approx((5 / 3) ** 0.5)
     assert mae.value == pytest.approx(1.0)
-    assert [row.value for row in examine_ratings(STARS, held(5, 3, np.nan))] == pytest.approx([0.5**0.5, 0.5])
+    assert [row.value for row in evaluate_ratings(STARS, held(5, 3, np.nan))] == pytest.approx([0.5**0.5, 0.5])
 
 
 def test_intervals_are_over_users() -> None:
     """Of two users a resample has either alone, or both: user 0 has errors 1 and 0, user 1 an error of 2."""
-    rmse, mae = examine_ratings(STARS, held(5, 3, 4))
+    rmse, mae = evaluate_ratings(STARS, held(5, 3, 4))
     assert (rmse.low, rmse.high) == pytest.approx((0.5**0.5, 2.0))
     assert (mae.low, mae.high) == pytest.approx((0.5, 2.0))
 
 
 def test_nothing_without_stars_on_either_side() -> None:
-    assert examine_ratings(Table(STARS.score_UI), held(5, 3, 4)) == []
-    assert examine_ratings(STARS, held(np.nan, np.nan, np.nan)) == []
-    assert examine_ratings(STARS, Holdout(np.array([0]), np.array([0]))) == []
+    assert evaluate_ratings(Table(STARS.score_UI), held(5, 3, 4)) == []
+    assert evaluate_ratings(STARS, held(np.nan, np.nan, np.nan)) == []
+    assert evaluate_ratings(STARS, Holdout(np.array([0]), np.array([0]))) == []

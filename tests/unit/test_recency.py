@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.data.dataset import Dataset
-from recsys_jobs.data.recency import DAY, Recency, ages, fading_history, prior, recent_popularity
+from recsys_jobs.data.recency import DAY, Recency, decayed_history, event_ages, popularity_prior, recent_popularity
 from recsys_jobs.models.families import fit, load
 from recsys_jobs.models.recent import learner
 from recsys_jobs.models.recent.learner import Learned, RecentModel
 from recsys_jobs.models.recent.recipe import item_knn_recent, multimodal_knn_recent, popularity_recent
 from recsys_jobs.promotion.floor import floor_recipes
-from recsys_jobs.ranking.model import KnowsTheDate, Validated
-from recsys_jobs.training.windows import last_windows, validated_by_last_windows
+from recsys_jobs.ranking.model import HasPopularityTerm, Validated
+from recsys_jobs.training.windows import last_windows, with_last_windows_as_validation
 from tests.unit.worlds import dataset, with_everything
 
 PAIRS = [(0, 0), (0, 1), (1, 1), (1, 2), (2, 0)]
@@ -35,9 +35,9 @@ def timed(pairs: list[tuple[int, int]], days: list[int], users: int, items: int)
 
 def test_a_history_fades_by_half_in_a_half_life() -> None:
     """User 0 had item 0 ten days before item 1; of what is a user's newest all is left, and rows sum to one."""
-    history_UI = fading_history(timed(PAIRS, DAYS, 3, 3), 10.0).toarray()
+    history_UI = decayed_history(timed(PAIRS, DAYS, 3, 3), 10.0).toarray()
     assert history_UI == pytest.approx(np.array([[1 / 3, 2 / 3, 0], [0, 0.397, 0.603], [1, 0, 0]]), abs=1e-3)
-    plain_UI = fading_history(timed(PAIRS, DAYS, 3, 3), 0.0).toarray()
+    plain_UI = decayed_history(timed(PAIRS, DAYS, 3, 3), 0.0).toarray()
     assert plain_UI == pytest.approx(np.array([[0.5, 0.5, 0], [0, 0.5, 0.5], [1, 0, 0]]))
 
 
@@ -45,23 +45,23 @@ def test_popularity_of_late() -> None:
     made = timed(PAIRS, DAYS, 3, 3)
     assert recent_popularity(made, 0.0).tolist() == [2, 2, 1]
     assert recent_popularity(made, 1.0) == pytest.approx([2**-10 + 2**-3, 1 + 2**-6, 1])
-    assert prior(made, Recency(exponent=0.0)).tolist() == [1, 1, 1]
+    assert popularity_prior(made, Recency(exponent=0.0)).tolist() == [1, 1, 1]
 
 
 def test_without_times_nothing_is_old() -> None:
     made = dataset(PAIRS, 3, 3)
-    assert ages(made).tolist() == [0] * 5
+    assert event_ages(made).tolist() == [0] * 5
     assert recent_popularity(made, 1.0).tolist() == [2, 2, 1]
     half = dataclasses.replace(made, time_E=np.array([-1, 0, DAY, -1, 2 * DAY], np.int64))
-    assert ages(half).tolist() == [2, 2, 1, 2, 0]  # an unknown time is the oldest that is known
+    assert event_ages(half).tolist() == [2, 2, 1, 2, 0]  # an unknown time is the oldest that is known
 
 
 @given(st.lists(st.integers(0, 5_000), min_size=5, max_size=5), st.integers(1, 3_000), st.floats(0.1, 1_000))
 def test_waiting_changes_no_ranking(days: list[int], later: int, half_life: float) -> None:
     """Ages are counted from the last event: the same events, all `later`, are the same history."""
     before, after = timed(PAIRS, days, 3, 3), timed(PAIRS, [day + later for day in days], 3, 3)
-    assert np.array_equal(fading_history(before, half_life).toarray(), fading_history(after, half_life).toarray())
-    assert fading_history(before, half_life).toarray().sum(1) == pytest.approx(np.ones(3), abs=1e-5)
+    assert np.array_equal(decayed_history(before, half_life).toarray(), decayed_history(after, half_life).toarray())
+    assert decayed_history(before, half_life).toarray().sum(1) == pytest.approx(np.ones(3), abs=1e-5)
     assert np.array_equal(recent_popularity(before, half_life), recent_popularity(after, half_life))
 
 
@@ -83,12 +83,12 @@ def test_windows_are_the_last_whole_days_with_enough_people() -> None:
     assert len(windows) == 3
     ends = [int(made.time_E.max()) // DAY + 1]
     for window in windows:
-        begin, users = int(window.past.time_E.max()) // DAY + 1, window.watch.users.numpy()
+        begin, users = int(window.past.time_E.max()) // DAY + 1, window.validation.users.numpy()
         day_E = made.time_E // DAY
         new_E = (day_E >= begin) & (day_E < ends[-1]) & np.isin(made.event_user_E, window.past.event_user_E)
         assert users.tolist() == sorted(set(made.event_user_E[new_E].tolist()))
-        assert window.watch.relevant.sum() == new_E.sum()
-        assert window.watch.owned.sum() == np.isin(window.past.event_user_E, users).sum()
+        assert window.validation.relevant.sum() == new_E.sum()
+        assert window.validation.owned.sum() == np.isin(window.past.event_user_E, users).sum()
         assert len(users) >= 8
         ends.append(begin)
 
@@ -96,7 +96,7 @@ def test_windows_are_the_last_whole_days_with_enough_people() -> None:
 def test_a_validation_of_the_last_windows_asks_their_people_and_hides_the_days() -> None:
     made = dataclasses.replace(shop(), in_core_E=np.arange(len(shop().event_user_E)) % 2 == 0)
     first = last_windows(made, 2, people=8, share=0.9, most=100, k=5)[-1].past
-    found = validated_by_last_windows(made, 2, people=8, share=0.9)
+    found = with_last_windows_as_validation(made, 2, people=8, share=0.9)
     seen_E = ~found.validation_E
     assert np.array_equal(found.event_user_E[seen_E], first.event_user_E)
     assert np.array_equal(found.event_item_E[seen_E], first.event_item_E)
@@ -107,7 +107,7 @@ def test_a_validation_of_the_last_windows_asks_their_people_and_hides_the_days()
 
 def test_a_dataset_without_times_keeps_the_validation_that_it_has() -> None:
     made = with_everything()
-    assert validated_by_last_windows(made, 2, people=1, share=0.9) is made
+    assert with_last_windows_as_validation(made, 2, people=1, share=0.9) is made
 
 
 def test_windows_are_never_more_than_a_share_of_the_events() -> None:
@@ -123,7 +123,7 @@ RECIPE = dataclasses.replace(item_knn_recent(), window_users=8, window_share=0.5
 def test_fashion_is_learned_and_shown() -> None:
     made = shop()
     model = fit(made, RECIPE, seed=0).model
-    assert isinstance(model, RecentModel) and isinstance(model, Validated) and isinstance(model, KnowsTheDate)
+    assert isinstance(model, RecentModel) and isinstance(model, Validated) and isinstance(model, HasPopularityTerm)
     assert model.learned.recency.exponent > 0 and 0 < model.learned.recency.popularity <= 14
     of_late = fit(made, dataclasses.replace(popularity_recent(), window_users=8, window_share=0.5), seed=0).model
     in_fashion = {2 * (39 // 7), 2 * (39 // 7) + 1}
@@ -174,7 +174,7 @@ def test_the_learned_numbers_are_the_best_of_those_tried_one_by_one() -> None:
     scored = [learner._scorer(window, part_P, RECIPE) for window in windows]
 
     def ndcg(learned: Learned) -> float:
-        shares = [len(window.watch.users) for window in windows]
+        shares = [len(window.validation.users) for window in windows]
         return float(np.average([score(learned) for score in scored], weights=shares))
 
     assert ndcg(model.learned) == pytest.approx(model.validation)

@@ -9,16 +9,16 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recsys_jobs.data.snapshot_rules import (
+from recsys_jobs.data.k_core import k_core
+from tests.snapshot_rules import (
     Event,
+    choose_exam_cut,
     co_review_edges,
-    codes,
-    exam_cut,
     first_events,
-    k_core,
+    id_codes,
     listed_edges,
     total_order,
-    validation,
+    validation_part,
 )
 
 START = date(2014, 3, 1)
@@ -56,7 +56,7 @@ def test_the_cut_has_the_events_before_the_end_of_its_day():
 
 
 def test_codes_keep_the_order_of_the_ids():
-    assert codes(["b", "a", "c", "a"]).tolist() == [1, 0, 2, 0]
+    assert id_codes(["b", "a", "c", "a"]).tolist() == [1, 0, 2, 0]
 
 
 def test_removing_an_item_may_remove_a_user_who_was_enough_before():
@@ -72,27 +72,27 @@ def test_a_k_core_may_be_empty():
 
 def test_the_last_tenth_of_the_core_is_validation_rounded_up():
     in_core_E = np.array([True] * 5 + [False] + [True] * 6 + [False])
-    assert np.flatnonzero(validation(in_core_E, 0.1)).tolist() == [10, 11]
-    assert not validation(in_core_E, 0.0).any()
+    assert np.flatnonzero(validation_part(in_core_E, 0.1)).tolist() == [10, 11]
+    assert not validation_part(in_core_E, 0.0).any()
 
 
 def test_the_exam_cut_is_the_latest_day_that_leaves_enough_people_something_new():
     #  user 0: days 0 and 8; user 1: days 0 and 6; user 2: day 9 alone, no history
     user_E, day_E = ints(0, 1, 1, 0, 2), days(0, 0, 6, 8, 9)
-    found = exam_cut(user_E, day_E, date(2014, 3, 12), min_users=1, max_share=1.0)
+    found = choose_exam_cut(user_E, day_E, date(2014, 3, 12), min_users=1, max_share=1.0)
     assert (found.day, found.users, found.pairs, found.decidable) == (date(2014, 3, 8), 1, 1, True)
-    found = exam_cut(user_E, day_E, date(2014, 3, 12), min_users=2, max_share=1.0)
+    found = choose_exam_cut(user_E, day_E, date(2014, 3, 12), min_users=2, max_share=1.0)
     assert (found.day, found.users, found.pairs, found.decidable) == (date(2014, 3, 6), 2, 2, True)
 
 
 def test_the_holdout_never_has_more_than_its_share():
     user_E, day_E = ints(0, 1, 1, 0, 2), days(0, 0, 6, 8, 9)
-    found = exam_cut(user_E, day_E, date(2014, 3, 12), min_users=2, max_share=0.4)
+    found = choose_exam_cut(user_E, day_E, date(2014, 3, 12), min_users=2, max_share=0.4)
     assert (found.day, found.users, found.pairs, found.decidable) == (date(2014, 3, 7), 1, 1, False)
 
 
 def test_with_everything_on_the_run_date_the_holdout_is_empty():
-    found = exam_cut(ints(0, 1), days(3, 3), date(2014, 3, 4), min_users=1, max_share=0.2)
+    found = choose_exam_cut(ints(0, 1), days(3, 3), date(2014, 3, 4), min_users=1, max_share=0.2)
     assert (found.day, found.users, found.pairs, found.decidable) == (date(2014, 3, 4), 0, 0, False)
 
 
@@ -161,7 +161,7 @@ def test_later_events_and_the_order_of_rows_change_nothing_before_the_cut(world,
 def _world(world: list[Event], run_date: date) -> tuple[np.ndarray, np.ndarray]:
     firsts = first_events(world, run_date)
     day_E = np.array([event.reviewed_at.date() for event in firsts], dtype="datetime64[D]")
-    return codes([event.user_id for event in firsts]), day_E
+    return id_codes([event.user_id for event in firsts]), day_E
 
 
 shares = st.sampled_from([0.0, 0.2, 0.5, 1.0])
@@ -180,7 +180,7 @@ def test_the_exam_cut_by_its_definition(world, min_users, share):
             held[day] = [event for event in new if event.user_id in history]
     enough = [day for day in held if len({event.user_id for event in held[day]}) >= min_users]
     wanted = max(enough) if enough else min(held)
-    found = exam_cut(*_world(world, run_date), run_date, min_users, share)
+    found = choose_exam_cut(*_world(world, run_date), run_date, min_users, share)
     assert (found.day, found.pairs, found.decidable) == (wanted, len(held[wanted]), bool(enough))
 
 
@@ -188,7 +188,7 @@ def test_the_exam_cut_by_its_definition(world, min_users, share):
 def test_the_exam_cut_never_moves_back_as_nights_pass_nor_forward_as_more_users_are_asked_for(world, min_users, share):
     first = min(event.reviewed_at for event in world).date()
     nights = [first + timedelta(days=day) for day in range(12)]
-    cuts = [exam_cut(*_world(world, night), night, min_users, share).day for night in nights]
+    cuts = [choose_exam_cut(*_world(world, night), night, min_users, share).day for night in nights]
     assert cuts == sorted(cuts)
-    stricter = [exam_cut(*_world(world, night), night, min_users + 1, share).day for night in nights]
+    stricter = [choose_exam_cut(*_world(world, night), night, min_users + 1, share).day for night in nights]
     assert all(more <= fewer for more, fewer in zip(stricter, cuts, strict=True))

@@ -11,13 +11,13 @@ import torch
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.data import histories_as_of
 from recsys_jobs.data.dataset import Dataset
-from recsys_jobs.data.histories_as_of import Events, events_in_time
+from recsys_jobs.data.histories_as_of import TimedEvents, timed_events
 from recsys_jobs.data.recency import DAY
 from recsys_jobs.models import families
 from recsys_jobs.models.sage_recent.fitted import SageRecentModel
 from recsys_jobs.models.sage_recent.learner import SageRecentLearner
 from recsys_jobs.models.sage_recent.recipe import SageRecentRecipe, sage_fm_recent
-from recsys_jobs.training.learner import Parts, parts_of
+from recsys_jobs.training.learner import EventSplit, event_split
 from tests.unit.worlds import dataset
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -41,12 +41,12 @@ def weeks(count: int = 8, people: int = 60) -> Dataset:
     return timed(rows, count + 2)
 
 
-def everything(data: Dataset) -> Events:
-    return events_in_time(data, np.ones(len(data.event_user_E), bool))
+def everything(data: Dataset) -> TimedEvents:
+    return timed_events(data, np.ones(len(data.event_user_E), bool))
 
 
 def learner(data: Dataset, recipe: SageRecentRecipe = TINY) -> SageRecentLearner:
-    return SageRecentLearner(data, recipe, parts_of(data, 1), CPU)
+    return SageRecentLearner(data, recipe, event_split(data, 1), CPU)
 
 
 def test_events_stand_in_the_order_of_time_whatever_the_order_of_rows() -> None:
@@ -62,17 +62,17 @@ def test_before_a_moment_events_are_as_old_as_they_then_were() -> None:
 
 
 def test_chunks_cover_the_last_share_and_leave_events_of_one_day_together() -> None:
-    assert histories_as_of.chunks(everything(timed(ROWS)), 0.5, 2) == [(2, 4), (4, 6)]
+    assert histories_as_of.time_chunks(everything(timed(ROWS)), 0.5, 2) == [(2, 4), (4, 6)]
 
 
 def test_chunks_of_events_without_times_go_by_their_order() -> None:
     rows = [(user, item, 0) for user in range(4) for item in range(4)]
-    assert histories_as_of.chunks(everything(timed(rows)), 0.5, 4) == [(8, 10), (10, 12), (12, 14), (14, 16)]
+    assert histories_as_of.time_chunks(everything(timed(rows)), 0.5, 4) == [(8, 10), (10, 12), (12, 14), (14, 16)]
 
 
 def test_there_are_no_chunks_of_nothing_nor_one_with_nothing_before_it() -> None:
-    assert histories_as_of.chunks(everything(timed(ROWS)), 0.0, 3) == []
-    assert histories_as_of.chunks(everything(timed(ROWS)), 1.0, 2) == [(2, 6)]
+    assert histories_as_of.time_chunks(everything(timed(ROWS)), 0.0, 3) == []
+    assert histories_as_of.time_chunks(everything(timed(ROWS)), 1.0, 2) == [(2, 6)]
 
 
 def test_half_of_a_history_is_left_after_its_half_life_and_popular_items_count_less() -> None:
@@ -148,7 +148,7 @@ def test_without_anyone_who_came_back_there_is_nothing_to_train_on() -> None:
 def test_only_events_of_the_core_are_asked_for() -> None:
     data = weeks(count=4)
     core_E = data.event_item_E % 2 == 0
-    found = SageRecentLearner(data, TINY, Parts(np.ones_like(core_E), core_E), CPU)
+    found = SageRecentLearner(data, TINY, EventSplit(np.ones_like(core_E), core_E), CPU)
     assert all((step.item_T % 2 == 0).all() for step in found.batches(np.random.default_rng(0)))
 
 

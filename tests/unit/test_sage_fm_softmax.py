@@ -18,7 +18,7 @@ from recsys_jobs.models.sage_softmax.item_inputs import item_inputs, weighted_te
 from recsys_jobs.models.sage_softmax.learner import SageSoftmaxLearner, without_pairs
 from recsys_jobs.models.sage_softmax.network import SageSoftmax, scaled, vectors
 from recsys_jobs.models.sage_softmax.recipe import sage_fm_softmax
-from recsys_jobs.training.learner import parts_of
+from recsys_jobs.training.learner import event_split
 from tests.unit.worlds import dataset, with_everything
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -104,7 +104,7 @@ def test_hidden_pairs_become_zeros() -> None:
 def test_what_a_step_asks_for_cannot_be_seen() -> None:
     """Users 0 to 5 each had item 0 and one of their own: hidden, item 0's vector is its free row alone."""
     data = dataset([(user, item) for user in range(6) for item in (0, user + 1)], 6, 7)
-    learner = SageSoftmaxLearner(data, TINY, parts_of(data, epochs=1), CPU)
+    learner = SageSoftmaxLearner(data, TINY, event_split(data, epochs=1), CPU)
     left = without_pairs(learner.scaled_UI, np.arange(6), np.zeros(6, np.int64))
     found = learner.network(learner.inputs, pair(left, CPU))
     assert torch.allclose(found[0], learner.network.free_ID[0])
@@ -112,10 +112,10 @@ def test_what_a_step_asks_for_cannot_be_seen() -> None:
 
 def test_users_of_one_event_are_not_asked() -> None:
     data = dataset([(0, 0), (0, 1), (1, 1)], 2, 3)
-    assert SageSoftmaxLearner(data, TINY, parts_of(data, epochs=1), CPU).user_N.tolist() == [0]
+    assert SageSoftmaxLearner(data, TINY, event_split(data, epochs=1), CPU).user_N.tolist() == [0]
     alone = dataset([(0, 0), (1, 1)], 2, 3)
     with pytest.raises(JobError, match="no user has two events"):
-        SageSoftmaxLearner(alone, TINY, parts_of(alone, epochs=1), CPU)
+        SageSoftmaxLearner(alone, TINY, event_split(alone, epochs=1), CPU)
 
 
 def test_an_item_that_nobody_had_is_what_its_terms_say() -> None:

@@ -10,9 +10,9 @@ from scipy import sparse
 from recsys_jobs.data.dataset import Dataset, Ints
 from recsys_jobs.data.holdout import Holdout
 from recsys_jobs.evaluation import sampled_negatives
-from recsys_jobs.evaluation.full_ranking import examine_order
-from recsys_jobs.evaluation.sampled_negatives import Negatives, draw
-from recsys_jobs.evaluation.top_k_evaluation import examine
+from recsys_jobs.evaluation.full_ranking import evaluate_full_ranking
+from recsys_jobs.evaluation.sampled_negatives import Negatives, draw_candidates
+from recsys_jobs.evaluation.top_k_evaluation import evaluate_top_k
 from recsys_jobs.models.closed_form import random_scores
 from tests.unit.test_ranking import Table
 from tests.unit.worlds import dataset
@@ -26,7 +26,9 @@ def candidates(
     """The candidates of users 0 and 1, without the empty places."""
     row_T, item_T = (np.array(column, np.int64) for column in zip(*targets, strict=True))
     hidden = sparse.csr_matrix((np.ones(1, bool), ([0], [7])), shape=(3, items))
-    found = draw(dataset(HAD, 3, items), np.array([0, 1]), row_T, item_T, hidden, Negatives(count, strategy, seed))
+    found = draw_candidates(
+        dataset(HAD, 3, items), np.array([0, 1]), row_T, item_T, hidden, Negatives(count, strategy, seed)
+    )
     return [[int(item) for item in row if item >= 0] for row in found]
 
 
@@ -53,9 +55,9 @@ def test_every_item_is_drawn_as_often_as_its_weight_says() -> None:
     log = dataset(had, 2_009, 12)
     users = np.arange(9, 2_009)
     row_T = np.arange(2_000)
-    found_UC = draw(log, users, row_T, np.zeros(2_000, np.int64), None, Negatives(1, "popularity"))
+    found_UC = draw_candidates(log, users, row_T, np.zeros(2_000, np.int64), None, Negatives(1, "popularity"))
     assert (found_UC == 1).any(1).mean() == pytest.approx(0.5, abs=0.04)
-    found_UC = draw(log, users, row_T, np.zeros(2_000, np.int64), None, Negatives(1, "random"))
+    found_UC = draw_candidates(log, users, row_T, np.zeros(2_000, np.int64), None, Negatives(1, "random"))
     assert (found_UC == 1).any(1).mean() == pytest.approx(1 / 11, abs=0.03)
 
 
@@ -75,8 +77,8 @@ def noise() -> tuple[Dataset, Holdout]:
 @pytest.mark.parametrize("strategy", ["random", "popularity"])
 def test_noise_looks_far_better_among_a_few(noise: tuple[Dataset, Holdout], strategy: str) -> None:
     model = random_scores.fit(noise[0])
-    full = examine(model, *noise, k_values=[10])
-    few = examine(model, *noise, k_values=[10], negatives=Negatives(19, strategy))
+    full = evaluate_top_k(model, *noise, k_values=[10])
+    few = evaluate_top_k(model, *noise, k_values=[10], negatives=Negatives(19, strategy))
     assert full.per_user("recall", 10).mean() < 0.1 < 0.3 < few.per_user("recall", 10).mean()
     assert {row.metric for row in few.rows}.isdisjoint({"coverage", "gini", "novelty", "diversity"})
 
@@ -85,12 +87,12 @@ def test_among_candidates_the_best_come_first_ties_by_item() -> None:
     """Candidates are targets 2 and 4 of user 0 and everything else it did not have; 4 and 5 tie."""
     scores = torch.tensor([[9.0, 9, 3, 1, 5, 5]])
     log, holdout = dataset([(0, 0), (0, 1)], 1, 6), Holdout(np.array([0, 0]), np.array([2, 4]))
-    result = examine(Table(scores), log, holdout, k_values=[1, 3], negatives=Negatives(10, "random"))
+    result = evaluate_top_k(Table(scores), log, holdout, k_values=[1, 3], negatives=Negatives(10, "random"))
     assert result.per_user("precision", 1).tolist() == [1.0]
     assert result.per_user("recall", 3).tolist() == [1.0]  # 4, 5, 2
     (auc,) = [
         r.value
-        for r in examine_order(Table(scores), log, holdout, negatives=Negatives(10, "random"))
+        for r in evaluate_full_ranking(Table(scores), log, holdout, negatives=Negatives(10, "random"))
         if (r.slice, r.metric) == ("all", "auc")
     ]
     assert auc == pytest.approx(3 / 4)  # 4 stands above 5 and 3; 2 above 3 alone
@@ -99,6 +101,6 @@ def test_among_candidates_the_best_come_first_ties_by_item() -> None:
 def test_a_score_that_is_not_finite_stands_last_and_is_reported() -> None:
     scores = torch.tensor([[torch.nan, 1.0, 2.0]])
     log, holdout = dataset([], 1, 3), Holdout(np.array([0]), np.array([0]))
-    result = examine(Table(scores), log, holdout, k_values=[3], negatives=Negatives(5, "random"))
+    result = evaluate_top_k(Table(scores), log, holdout, k_values=[3], negatives=Negatives(5, "random"))
     assert not result.finite
     assert result.per_user("mrr", 3).tolist() == [pytest.approx(1 / 3)]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.data.histories import events_matrix
-from recsys_jobs.training.pairwise import own_negatives, owned_among, positives
+from recsys_jobs.training.pairwise import owned_among, positives, uniform_negatives
 from recsys_jobs.training.sampling import batches, held_out, shared_candidates
 from tests.unit.worlds import dataset, with_everything
 
@@ -33,7 +33,7 @@ def test_nothing_to_train_on_is_said() -> None:
 def test_negatives_are_never_owned_and_of_the_core(seed: int) -> None:
     data = with_everything(seed)
     pairs = positives(data, data.train_events(), ~data.validation_E)
-    negatives = own_negatives(pairs, pairs.user_P, np.random.default_rng(seed))
+    negatives = uniform_negatives(pairs, pairs.user_P, np.random.default_rng(seed))
     owned = set(zip(data.event_user_E.tolist(), data.event_item_E.tolist(), strict=True))
     assert not owned & set(zip(pairs.user_P.tolist(), negatives.tolist(), strict=True))
     assert set(negatives.tolist()) <= set(data.event_item_E[data.in_core_E].tolist())
@@ -50,7 +50,7 @@ def test_what_nobody_had_is_compared_with_where_the_whole_catalogue_is_ranked() 
 def test_negatives_are_uniform_over_what_is_left() -> None:
     data = dataset([(0, 0), (0, 1), (1, 2), (1, 3), (1, 4)], 2, 5)
     pairs = positives(data, np.ones(5, np.bool_), np.ones(5, np.bool_))
-    negatives = own_negatives(pairs, np.zeros(3000, np.int64), np.random.default_rng(0))
+    negatives = uniform_negatives(pairs, np.zeros(3000, np.int64), np.random.default_rng(0))
     counts = np.bincount(negatives, minlength=5)
     assert counts[:2].tolist() == [0, 0]
     assert counts[2:].min() > 900

@@ -12,11 +12,11 @@ from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.data.dataset import Dataset
 from recsys_jobs.data.histories import events_matrix
 from recsys_jobs.data.holdout import Holdout
-from recsys_jobs.data.readers.raw import Item, Log, RawData, assemble
+from recsys_jobs.data.readers.raw import EventLog, Item, RawData, build_raw_data
 from recsys_jobs.data.split_protocols import TEST, TEST_INPUT, TRAIN, VALIDATION, VALIDATION_INPUT, Parts
-from recsys_jobs.data.without_events import without
+from recsys_jobs.data.without_events import without_events
 from recsys_jobs.exam.contents import Contents
-from recsys_jobs.exam.datasets import Sitting, know, needed_reviews, sit
+from recsys_jobs.exam.datasets import EvaluationDatasets, build_datasets, history_and_targets, needed_reviews
 from recsys_jobs.models.sage_fm.item_graph import build_graph
 from tests.unit.worlds import dataset
 
@@ -35,8 +35,8 @@ EVENTS = [
 
 def raw_data(events: list[tuple[str, str, int]], core: tuple[int, int] = (0, 0), **more: object) -> RawData:
     users, items, _ = zip(*events, strict=True)
-    log = Log(users, items, ordered=True, **more)  # type: ignore[arg-type]
-    return assemble(Path("shop"), "sequences", log, {"a": Item(), "e": Item("never had")}, core=core)
+    log = EventLog(users, items, ordered=True, **more)  # type: ignore[arg-type]
+    return build_raw_data(Path("shop"), "sequences", log, {"a": Item(), "e": Item("never had")}, core=core)
 
 
 def parts(events: list[tuple[str, str, int]]) -> Parts:
@@ -55,10 +55,10 @@ def seated(
     mask: str = "train_validation",
     events: list[tuple[str, str, int]] = EVENTS,
     core: tuple[int, int] = (0, 0),
-) -> Sitting:
+) -> EvaluationDatasets:
     raw = raw_data(events, core, rating=np.arange(len(events), dtype=np.float32))
-    known = know(parts(events), protocol, final, mask)
-    return sit(raw, parts(events), known, nothing(raw), Settings())
+    known = history_and_targets(parts(events), protocol, final, mask)
+    return build_datasets(raw, parts(events), known, nothing(raw), Settings())
 
 
 def names(data: Dataset, chosen: np.ndarray | None = None) -> list[str]:
@@ -67,15 +67,17 @@ def names(data: Dataset, chosen: np.ndarray | None = None) -> list[str]:
     return pairs if chosen is None else [pair for pair, one in zip(pairs, chosen, strict=True) if one]
 
 
-def asked(sitting: Sitting) -> list[str]:
-    scored, holdout = sitting.scored, sitting.holdout
+def asked(datasets: EvaluationDatasets) -> list[str]:
+    scored, holdout = datasets.score, datasets.holdout
     return [f"{scored.users[u]} {scored.items[i]}" for u, i in zip(holdout.user_T, holdout.item_T, strict=True)]
 
 
-def masked_besides(sitting: Sitting) -> list[str]:
-    if sitting.hidden_UI is None:
+def masked_besides(datasets: EvaluationDatasets) -> list[str]:
+    if datasets.hidden_UI is None:
         return []
-    return [f"{sitting.scored.users[u]} {sitting.scored.items[i]}" for u, i in np.argwhere(sitting.hidden_UI.toarray())]
+    return [
+        f"{datasets.score.users[u]} {datasets.score.items[i]}" for u, i in np.argwhere(datasets.hidden_UI.toarray())
+    ]
 
 
 TRAINED = ["u1 a", "u1 b", "u2 a", "u2 b", "u3 a"]
@@ -84,45 +86,45 @@ TRAINED = ["u1 a", "u1 b", "u2 a", "u2 b", "u3 a"]
 @pytest.mark.parametrize("final", [False, True])
 @pytest.mark.parametrize("protocol", ["file", "leave_last_out"])
 def test_fits_see_train_and_early_stopping_validation_never_test(final: bool, protocol: str) -> None:
-    sitting = seated(final, protocol)
-    assert names(sitting.learned) == TRAINED
-    assert not sitting.learned.validation_E.any() and sitting.learned.in_core_E.all()
-    assert names(sitting.watched) == [*TRAINED, "u3 b"]
-    assert names(sitting.watched, sitting.watched.validation_E) == ["u3 b"]
-    assert names(sitting.watched, sitting.watched.train_events()) == TRAINED
-    assert sitting.scored.items == ["a", "b", "c", "d", "e"]
+    datasets = seated(final, protocol)
+    assert names(datasets.train) == TRAINED
+    assert not datasets.train.validation_E.any() and datasets.train.in_core_E.all()
+    assert names(datasets.early_stopping) == [*TRAINED, "u3 b"]
+    assert names(datasets.early_stopping, datasets.early_stopping.validation_E) == ["u3 b"]
+    assert names(datasets.early_stopping, datasets.early_stopping.train_events()) == TRAINED
+    assert datasets.score.items == ["a", "b", "c", "d", "e"]
 
 
 def test_validation_is_asked_of_who_knows_train_alone() -> None:
-    sitting = seated(final=False)
-    assert names(sitting.scored) == TRAINED
-    assert asked(sitting) == ["u3 b"]
-    assert masked_besides(sitting) == []
-    assert sitting.masked == "train"
+    datasets = seated(final=False)
+    assert names(datasets.score) == TRAINED
+    assert asked(datasets) == ["u3 b"]
+    assert masked_besides(datasets) == []
+    assert datasets.masked == "train"
 
 
 def test_without_an_order_validation_is_masked_at_test_but_no_history() -> None:
-    sitting = seated(final=True)
-    assert names(sitting.scored) == TRAINED
-    assert asked(sitting) == ["u3 d"]
-    assert masked_besides(sitting) == ["u3 b"]
-    assert sitting.masked == "train and validation"
+    datasets = seated(final=True)
+    assert names(datasets.score) == TRAINED
+    assert asked(datasets) == ["u3 d"]
+    assert masked_besides(datasets) == ["u3 b"]
+    assert datasets.masked == "train and validation"
 
 
 def test_masking_train_alone_is_an_option_of_those() -> None:
-    sitting = seated(final=True, mask="train")
-    assert masked_besides(sitting) == []
-    assert sitting.masked == "train"
+    datasets = seated(final=True, mask="train")
+    assert masked_besides(datasets) == []
+    assert datasets.masked == "train"
 
 
 @pytest.mark.parametrize("protocol", ["leave_last_out", "global_time"])
 def test_with_an_order_validation_is_history_at_test(protocol: str) -> None:
-    sitting = seated(final=True, protocol=protocol)
-    assert names(sitting.scored) == [*TRAINED, "u3 b"]
-    assert names(sitting.scored, sitting.scored.in_core_E) == TRAINED  # who was learned from is told by this
-    assert not sitting.scored.validation_E.any()
-    assert masked_besides(sitting) == []
-    assert sitting.masked == "train and validation"
+    datasets = seated(final=True, protocol=protocol)
+    assert names(datasets.score) == [*TRAINED, "u3 b"]
+    assert names(datasets.score, datasets.score.in_core_E) == TRAINED  # who was learned from is told by this
+    assert not datasets.score.validation_E.any()
+    assert masked_besides(datasets) == []
+    assert datasets.masked == "train and validation"
     with pytest.raises(UsageError, match=f"protocol {protocol} has validation as history"):
         seated(final=True, protocol=protocol, mask="train")
 
@@ -144,25 +146,25 @@ NEW_USERS = [
 
 
 def test_new_users_are_known_by_what_is_given_and_never_learned_from() -> None:
-    sitting = seated(True, "user_based", events=NEW_USERS)
-    assert names(sitting.learned) == ["u1 a", "u1 b"]
-    assert names(sitting.watched) == ["u1 a", "u1 b", "u2 a", "u2 b"]
-    assert names(sitting.watched, sitting.watched.train_events()) == ["u1 a", "u1 b"]
-    assert names(sitting.scored) == ["u1 a", "u1 b", "u3 b"]
-    assert asked(sitting) == ["u3 a"]
-    assert sitting.masked == "the part of each examined user's history that is given"
-    assert names(seated(False, "user_based", events=NEW_USERS).scored) == ["u1 a", "u1 b", "u2 a"]
+    datasets = seated(True, "user_based", events=NEW_USERS)
+    assert names(datasets.train) == ["u1 a", "u1 b"]
+    assert names(datasets.early_stopping) == ["u1 a", "u1 b", "u2 a", "u2 b"]
+    assert names(datasets.early_stopping, datasets.early_stopping.train_events()) == ["u1 a", "u1 b"]
+    assert names(datasets.score) == ["u1 a", "u1 b", "u3 b"]
+    assert asked(datasets) == ["u3 a"]
+    assert datasets.masked == "the part of each examined user's history that is given"
+    assert names(seated(False, "user_based", events=NEW_USERS).score) == ["u1 a", "u1 b", "u2 a"]
 
 
 def test_edges_are_those_that_train_events_make_and_training_sees_no_more_of_them() -> None:
     """Train joins a and b by u1 and u2; u3 joins them with its validation event, and b and c by it alone."""
     events = [*EVENTS, ("u3", "c", VALIDATION)]
-    sitting = seated(final=True, protocol="leave_last_out", events=events)
-    for data, weight in ((sitting.learned, 2), (sitting.scored, 2), (sitting.watched, 3)):
+    datasets = seated(final=True, protocol="leave_last_out", events=events)
+    for data, weight in ((datasets.train, 2), (datasets.score, 2), (datasets.early_stopping, 3)):
         joined = [(data.items[s], data.items[d]) for s, d in zip(data.edge_src_K, data.edge_dst_K, strict=True)]
         assert joined == [("a", "b")]
         assert data.edge_weight_K.tolist() == [weight]  # a dataset's edges count all of its events
-    watched = sitting.watched
+    watched = datasets.early_stopping
     graph = build_graph(watched, events_matrix(watched), events_matrix(watched, ~watched.validation_E))
     assert graph.weight_II.toarray()[0].tolist() == [0, 2, 0, 0, 0]
 
@@ -170,10 +172,10 @@ def test_edges_are_those_that_train_events_make_and_training_sees_no_more_of_the
 def test_a_core_limits_what_is_learned_from() -> None:
     """Two events a user and an item: u3 has one train event, so that neither it nor its validation counts."""
     crowd = [("u1", "c", TRAIN), ("u5", "c", TRAIN), ("u5", "a", TRAIN), ("u2", "c", VALIDATION)]
-    sitting = seated(final=False, events=[*EVENTS, *crowd], core=(2, 2))
-    assert names(sitting.learned, ~sitting.learned.in_core_E) == ["u3 a"]
-    assert names(sitting.watched, sitting.watched.validation_E) == ["u2 c"]
-    assert asked(sitting) == ["u3 b", "u2 c"]
+    datasets = seated(final=False, events=[*EVENTS, *crowd], core=(2, 2))
+    assert names(datasets.train, ~datasets.train.in_core_E) == ["u3 a"]
+    assert names(datasets.early_stopping, datasets.early_stopping.validation_E) == ["u2 c"]
+    assert asked(datasets) == ["u3 b", "u2 c"]
     with pytest.raises(JobError, match="no validation event is of a user and an item that are learned from"):
         seated(final=False, core=(3, 3))
 
@@ -187,11 +189,11 @@ def test_reviews_are_needed_of_the_last_events_and_of_bare_items() -> None:
     ]
     users, items, _ = zip(*events, strict=True)
     texts = ["said"] * 6 + [" ", "said", "said"]
-    raw = assemble(
-        Path("shop"), "lake", Log(users, items, review=texts, ordered=True), {"b": Item("B", described=False)}
+    raw = build_raw_data(
+        Path("shop"), "lake", EventLog(users, items, review=texts, ordered=True), {"b": Item("B", described=False)}
     )
     settings = Settings(reviews_per_user=2, reviews_per_item=2)
-    known = know(parts(events), "leave_last_out", True, "train_validation")
+    known = history_and_targets(parts(events), "leave_last_out", True, "train_validation")
     needed = needed_reviews(raw, parts(events), known, settings)
     assert [items[e] for e in np.flatnonzero(needed)] == ["b", "e", "f", "g", "i"]
 
@@ -207,7 +209,7 @@ def test_a_past_is_a_dataset_without_some_events_and_without_what_they_alone_joi
         edge_weight_K=np.array([1.0, 1.0, 1.0], np.float32),
         rating_E=np.arange(6, dtype=np.float32),
     )
-    past = without(data, np.array([0, 0, 1, 0, 0, 1], np.bool_))
+    past = without_events(data, np.array([0, 0, 1, 0, 0, 1], np.bool_))
     assert past.event_item_E.tolist() == [0, 1, 0, 2]
     assert past.rating_E.tolist() == [0, 1, 3, 4]
     edges = list(zip(past.edge_src_K.tolist(), past.edge_dst_K.tolist(), past.edge_weight_K.tolist(), strict=True))

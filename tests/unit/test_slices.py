@@ -12,7 +12,7 @@ import torch
 from recsys_jobs.data.dataset import Dataset
 from recsys_jobs.evaluation.sampled_negatives import Negatives
 from recsys_jobs.evaluation.slices import AMONG_NEW_ITEMS, NOTES, new_items, slices
-from recsys_jobs.evaluation.top_k_evaluation import examine
+from recsys_jobs.evaluation.top_k_evaluation import evaluate_top_k
 from recsys_jobs.models.closed_form import popularity
 from recsys_jobs.night.report_page import render
 from recsys_jobs.promotion.gate import Decision
@@ -52,7 +52,7 @@ def test_without_times_an_item_is_new_that_nobody_had(time_E: np.ndarray) -> Non
 
 def test_new_items_among_themselves_by_hand() -> None:
     """User 0 sees 1 3 4 and user 1, who has item 1, sees 4 3; user 2 is asked for old items alone."""
-    result = examine(Table(SCORES), shop(), HOLDOUT, k_values=[1, 3])
+    result = evaluate_top_k(Table(SCORES), shop(), HOLDOUT, k_values=[1, 3])
     assert value(result, AMONG_NEW_ITEMS, "ndcg", 3) == pytest.approx((1 / log2(4) + 1 / log2(3)) / 2)
     assert value(result, AMONG_NEW_ITEMS, "mrr", 3) == pytest.approx((1 / 3 + 1 / 2) / 2)
     assert value(result, AMONG_NEW_ITEMS, "hit_rate", 1) == 0.0
@@ -61,19 +61,23 @@ def test_new_items_among_themselves_by_hand() -> None:
 
 
 def test_what_a_user_had_and_what_is_blocked_is_not_ranked_among_the_new() -> None:
-    result = examine(Table(SCORES), shop(), HOLDOUT, k_values=[1], blocked_items=np.array([1, 3]))
+    result = evaluate_top_k(Table(SCORES), shop(), HOLDOUT, k_values=[1], blocked_items=np.array([1, 3]))
     assert value(result, AMONG_NEW_ITEMS, "hit_rate", 1) == 0.5  # user 0 sees 4, which it is asked for
 
 
 def test_popularity_ranks_new_items_by_their_events() -> None:
     """One person each had items 1 and 3, nobody item 4; user 1 has 1, so that its first place is item 3."""
-    result = examine(popularity.fit(shop()), shop(), HOLDOUT, k_values=[3])
+    result = evaluate_top_k(popularity.fit(shop()), shop(), HOLDOUT, k_values=[3])
     assert value(result, AMONG_NEW_ITEMS, "mrr", 3) == pytest.approx((1 / 3 + 1) / 2)
 
 
 def test_the_other_slices_do_not_depend_on_what_is_new() -> None:
     timed, timeless = (
-        {row for row in examine(Table(SCORES), data, HOLDOUT, k_values=[1, 3]).rows if "new_items" not in row.slice}
+        {
+            row
+            for row in evaluate_top_k(Table(SCORES), data, HOLDOUT, k_values=[1, 3]).rows
+            if "new_items" not in row.slice
+        }
         for data in (shop(), replace(shop(), time_E=np.zeros(0, np.int64)))
     )
     assert timed == timeless
@@ -81,19 +85,19 @@ def test_the_other_slices_do_not_depend_on_what_is_new() -> None:
 
 def test_nobody_is_asked_for_a_new_item_where_none_is_new() -> None:
     data = dataset([(0, 0), (0, 1), (1, 2), (1, 3)], 2, 4)
-    result = examine(product(torch.eye(2), torch.ones(4, 2)), data, pairs((0, 2)), k_values=[2])
+    result = evaluate_top_k(product(torch.eye(2), torch.ones(4, 2)), data, pairs((0, 2)), k_values=[2])
     assert {row.slice for row in result.rows} >= {"all", "few_events"}
     assert not {row.slice for row in result.rows} & {"new_items", AMONG_NEW_ITEMS}
 
 
 def test_a_sampled_ranking_says_nothing_of_new_items_among_themselves() -> None:
-    result = examine(Table(SCORES), shop(), HOLDOUT, k_values=[3], negatives=Negatives(2, "random"))
+    result = evaluate_top_k(Table(SCORES), shop(), HOLDOUT, k_values=[3], negatives=Negatives(2, "random"))
     assert "new_items" in {row.slice for row in result.rows}
     assert AMONG_NEW_ITEMS not in {row.slice for row in result.rows}
 
 
 def test_the_report_says_what_the_slices_of_what_is_cold_are() -> None:
-    found = examine(Table(SCORES), shop(), HOLDOUT, k_values=[3]).rows
+    found = evaluate_top_k(Table(SCORES), shop(), HOLDOUT, k_values=[3]).rows
     rows = [row._asdict() | {"recipe": "shop"} for row in found]
     page = render("night", Decision("passed", "shop", "why"), {}, rows, 3)
     for name, note in NOTES.items():

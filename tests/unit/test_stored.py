@@ -10,14 +10,15 @@ import pytest
 from recsys_jobs.commands import embeddings
 from recsys_jobs.contracts.errors import JobError, UsageError
 from recsys_jobs.data.readers import csv_folder
+from recsys_jobs.exam.photos import shared_lake
 from recsys_jobs.operations.storage import compute, drop, listing
-from recsys_jobs.operations.storage.listing import Stored
+from recsys_jobs.operations.storage.listing import StoredVectors
 from tests.unit.test_exam_data import put
 from tests.unit.test_exam_vectors import encoded
 
 __all__ = ["encoded"]  # a fixture: the store is real, the encoder gives a text's length
-TEXT = Stored("sentence-transformers/all-MiniLM-L6-v2@ab/clean1/float32", "text", 2, 3, 100)
-IMAGE = Stored("microsoft/resnet-50@cd/processor/float32", "image", 2, 1, 50)
+TEXT = StoredVectors("sentence-transformers/all-MiniLM-L6-v2@ab/clean1/float32", "text", 2, 3, 100)
+IMAGE = StoredVectors("microsoft/resnet-50@cd/processor/float32", "image", 2, 1, 50)
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_what_is_made_beforehand_is_counted_and_reused(
     for line, (limit, force) in zip(said, [(2, False), (None, False), (None, False), (None, True)], strict=True):
         compute.compute(shop, None, "", limit, force)
         assert line in capsys.readouterr().out.splitlines()
-    assert [found[:1] + found[2:4] for found in listing.stored(listing.exam_lake())] == [("text-lengths", 2, 3)]
+    assert [found[:1] + found[2:4] for found in listing.stored_vectors(shared_lake())] == [("text-lengths", 2, 3)]
     listing.show(None)
     assert "text-lengths" in capsys.readouterr().out
 
@@ -49,15 +50,15 @@ def test_what_is_made_beforehand_is_counted_and_reused(
 def test_dropped_vectors_are_gone_and_can_be_made_again(
     shop: Path, encoded: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("RECSYS_LAKE", str(listing.exam_lake()))
+    monkeypatch.setenv("RECSYS_LAKE", str(shared_lake()))
     compute.compute(shop, None, "", None, False)
     with pytest.raises(UsageError, match="has no vectors of none: text-lengths"):
         drop.drop("none", None, lambda question: True)
     drop.drop("", None, lambda question: False)
-    assert len(listing.stored(listing.exam_lake())) == 1
+    assert len(listing.stored_vectors(shared_lake())) == 1
     drop.drop("text-lengths", None, lambda question: pytest.fail("only nights are asked about"))
     assert "dropped 3 vectors of 1 encoders" in capsys.readouterr().out
-    assert listing.stored(listing.exam_lake()) == []
+    assert listing.stored_vectors(shared_lake()) == []
     compute.compute(shop, None, "", None, False)
     assert len(encoded) == 6
 
@@ -74,7 +75,7 @@ def test_dropped_vectors_are_gone_and_can_be_made_again(
         ("clip", []),
     ],
 )
-def test_an_encoder_is_named_as_listed_by_its_label_or_by_a_pair(name: str, meant: list[Stored]) -> None:
+def test_an_encoder_is_named_as_listed_by_its_label_or_by_a_pair(name: str, meant: list[StoredVectors]) -> None:
     assert drop.matching([TEXT, IMAGE], name) == meant
 
 
@@ -102,5 +103,5 @@ def test_a_named_column_that_tells_nothing_is_said(tmp_path: Path, table: str, s
 
 def test_the_named_columns_alone_are_read(tmp_path: Path) -> None:
     put(tmp_path, item_info__csv="item_id,price,year\na,1,1999\nb,2,2000\n", interactions__csv="user_id,item_id\nu,a\n")
-    assert csv_folder.read(tmp_path, ("year",)).about_I[1].numbers == (2000.0,)
+    assert csv_folder.read(tmp_path, ("year",)).metadata_I[1].numbers == (2000.0,)
     assert csv_folder.read(tmp_path).number_names == ("price", "year")

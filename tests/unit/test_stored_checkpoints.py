@@ -34,15 +34,15 @@ def test_what_is_finished_abandoned_or_broken_goes_and_the_rest_stays(
     tags = {"recipe": "sage_fm", "lake": "demo-lake", "cut": "2014-03-01"}
     with mlflow_client.new_run("x", "exam", "a0", tags):
         pass
-    assert [(one.fingerprint, one.state) for one in kept.left()] == [
+    assert [(one.fingerprint, one.state) for one in kept.stored_checkpoints()] == [
         *(("b1", "unreadable"), ("c2", "abandoned"), ("a0", "finished"), ("d3", "unfinished"))
     ]
-    kept.tidy(dry_run=True, as_json=True)
+    kept.remove_unneeded(dry_run=True, as_json=True)
     told = json.loads(capsys.readouterr().out)
     assert [one["fingerprint"] for one in told["removed"]] == ["b1", "c2", "a0"]
     assert told["bytes"] == sum((folder / name).stat().st_size for name in ("a0", "b1", "c2"))
-    kept.tidy(dry_run=False, as_json=False)
+    kept.remove_unneeded(dry_run=False, as_json=False)
     assert "3 states" in capsys.readouterr().out
     assert [path.name for path in folder.iterdir()] == ["d3"]
-    (last,) = kept.left()
+    (last,) = kept.stored_checkpoints()
     assert (last.epochs, last.recipe) == (3, "?")

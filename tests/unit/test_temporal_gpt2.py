@@ -11,7 +11,7 @@ import torch
 
 from recsys_jobs.data.dataset import Dataset, Ints
 from recsys_jobs.data.holdout import Holdout
-from recsys_jobs.evaluation.top_k_evaluation import examine
+from recsys_jobs.evaluation.top_k_evaluation import evaluate_top_k
 from recsys_jobs.models.sequence.recipe import temporal_gpt2
 from recsys_jobs.models.sequence.temporal_gpt2 import fit
 from recsys_jobs.models.sequence.time_features import DAY
@@ -50,7 +50,7 @@ def seasons() -> tuple[Dataset, Holdout]:
 def hit_rate(time: bool) -> float:
     data, holdout = seasons()
     model = fit(data, replace(TINY, time=time), seed=0, epochs=12)
-    return float(examine(model, data, holdout, k_values=[10]).per_user("hit_rate", 10).mean())
+    return float(evaluate_top_k(model, data, holdout, k_values=[10]).per_user("hit_rate", 10).mean())
 
 
 def test_time_helps_where_people_buy_by_the_season() -> None:

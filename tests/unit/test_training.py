@@ -17,6 +17,7 @@ from recsys_jobs.models.sage_fm.learner import fit, load
 from recsys_jobs.models.sage_fm.recipe import SageFMRecipe, sage_fm, sage_fm_seed
 from recsys_jobs.torch_common.devices import deterministic
 from recsys_jobs.training import loop
+from recsys_jobs.training.epochs import epoch_line
 from recsys_jobs.training.learner import EpochLog
 from tests.unit.worlds import dataset, two_tastes, with_everything
 
@@ -106,6 +107,14 @@ def test_loss_falls_and_attention_is_logged(recipe: SageFMRecipe) -> None:
     assert all(0 <= entry["validation_ndcg"] <= 1 for entry in seen)
     items = sum(seen[0][f"attention_item_{name}"] for name in ("text", "image", "graph"))
     assert items == pytest.approx(1.0, abs=0.01)
+
+
+def test_an_epochs_line_shows_loss_validation_and_seconds_and_fits_a_terminal() -> None:
+    entry = {"epoch": 60, "loss": 0.69314, "seconds": 123.456, "validation_ndcg": 0.12341, "attention_item_text": 0.5}
+    assert epoch_line(entry) == "epoch 60: loss 0.6931  validation_ndcg 0.1234  seconds 123.5"
+    assert "  validation_loss 1.0000  " in (rating := epoch_line(entry | {"validation_loss": 1.0}))
+    assert len("    " + rating) <= 80
+    assert epoch_line({"epoch": 1, "loss": 2.0}) == "epoch 1: loss 2.0000"  # a serving fit, or an old history
 
 
 @both

@@ -16,7 +16,7 @@ from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.data.dataset import Dataset
 from recsys_jobs.data.from_lake import load_dataset, load_holdout
 from recsys_jobs.data.holdout import Holdout
-from recsys_jobs.evaluation.top_k_evaluation import ExamResult
+from recsys_jobs.evaluation.top_k_evaluation import TopKEvaluation
 from recsys_jobs.lake.cuts import exam_cut
 from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.models.servable_terms import terms
@@ -35,7 +35,7 @@ class Entrant(NamedTuple):
     """One recipe that was fitted, its exam on the ranking window, and whether nights could publish it."""
 
     fit: Fit
-    result: ExamResult
+    result: TopKEvaluation
     servable: bool
 
 

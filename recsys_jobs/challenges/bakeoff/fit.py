@@ -16,7 +16,7 @@ from recsys_jobs.contracts.errors import UsageError
 from recsys_jobs.contracts.lake_lock import run_step
 from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.registry.fits import Fit
-from recsys_jobs.training.epochs import write
+from recsys_jobs.training.epochs import format_epochs
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,9 @@ def main() -> None:
     """The job's command line."""
     for found in fit(parse(__doc__ or "")):
         if isinstance(found, Fit):
-            log.info("bake-off fit of %s: %s, %s epochs", found.recipe.name, found.fingerprint, write(found.epochs))
+            log.info(
+                "bake-off fit of %s: %s, %s epochs", found.recipe.name, found.fingerprint, format_epochs(found.epochs)
+            )
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from recsys_jobs.commands.recommend.options import Call
 from recsys_jobs.commands.recommend.written import write_csv
 from recsys_jobs.contracts.errors import UsageError, sanitize
 from recsys_jobs.data.dataset import Dataset, Ints
-from recsys_jobs.ranking.maximal_marginal_relevance import content_vectors, pool, reranked
+from recsys_jobs.ranking.maximal_marginal_relevance import candidate_count, content_vectors, rerank
 from recsys_jobs.ranking.model import Model
 from recsys_jobs.ranking.top_k import Slates, top_k
 
@@ -88,8 +88,8 @@ def _slates(call: Call, asked: Asked, user_U: Ints) -> Iterator[Slates]:
     how: dict[str, Any] = {"users": user_U, "blocked_items": asked.blocked_items}
     if not call.diversity:
         return top_k(asked.model, asked.dataset, call.k, **how)
-    longer = top_k(asked.model, asked.dataset, pool(call.k), **how)
-    return reranked(longer, content_vectors(asked.dataset), call.diversity, call.k)
+    longer = top_k(asked.model, asked.dataset, candidate_count(call.k), **how)
+    return rerank(longer, content_vectors(asked.dataset), call.diversity, call.k)
 
 
 def _places(slates: Slates, dataset: Dataset) -> Iterator[dict[str, Any]]:

@@ -31,7 +31,7 @@ from recsys_jobs.models import families
 from recsys_jobs.models.folded_model import unfold
 from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.ranking.model import (
-    KnowsTheDate,
+    HasPopularityTerm,
     ModalityTerms,
     Model,
     SplitsByHistory,
@@ -125,7 +125,7 @@ def _explained(made_from: Publication, dataset: Dataset, user: int, item: int) -
         "rebuilt": [dataset.items[i] for i in slates.item_BK[0] if i >= 0],
         "modalities": model.modality_terms(user, item) if isinstance(model, SplitsByModality) else None,
         "events": _by_event(model, dataset, user, item),
-        "of_late": model.prior_term(item) if isinstance(model, KnowsTheDate) else None,
+        "of_late": model.prior_term(item) if isinstance(model, HasPopularityTerm) else None,
         "parts": _by_part(model, recipe, dataset, user, item),
         "nearest": [(dataset.items[owned[n]], float(cosine)) for n, cosine in _nearest(model, item, owned)],
     }

@@ -2,7 +2,7 @@
 
 Items have `item_id`, maybe `title`, `description`, labels (`category`, `genres`, `brand`, several of them
 divided by `|`), and any columns of numbers, or the ones that the setting `numeric_columns` names;
-interactions `user_id`, `item_id`, maybe `rating`, `timestamp`, `location`.
+interactions `user_id`, `item_id`, maybe `rating`, `timestamp`, `location`. I items, N columns of numbers.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import pandas as pd
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.contracts.parsing.plain_text import plain_text
 from recsys_jobs.data.readers import files
-from recsys_jobs.data.readers.raw import Item, Log, RawData, assemble
+from recsys_jobs.data.readers.raw import EventLog, Item, RawData, build_raw_data
 from recsys_jobs.images.local import SUFFIXES
 
 FILES = ("item_info.csv", "interactions.csv")
 _TEXTS = ("title", "description")
-_ROW_NUMBER = "Unnamed: 0"  # an index that pandas wrote and read again: it tells nothing of an item
+_ROW_NUMBER = "Unnamed: 0"  # an index that pandas wrote and read again: it says nothing about an item
 _LABELS = ("category", "categories", "genre", "genres", "brand")
 
 log = logging.getLogger(__name__)
@@ -36,39 +36,43 @@ def read(folder: Path, numeric: tuple[str, ...] = ()) -> RawData:
     (models/layers/numeric_features.py).
     """
     path = folder / FILES[1]
-    frame = files.columns(path, ("user_id", "item_id"))
-    events = Log(
-        user=files.required(frame, path, "user_id"),
-        item=files.required(frame, path, "item_id"),
+    frame = files.read_columns(path, ("user_id", "item_id"))
+    events = EventLog(
+        user=files.required_column(frame, path, "user_id"),
+        item=files.required_column(frame, path, "item_id"),
         location=frame["location"].tolist() if "location" in frame.columns else (),
         **files.ratings_and_times(frame, path),
     )
     catalogue, numbers = _catalogue(folder, numeric)
-    return assemble(folder, "csv_folder", events, catalogue, numbers)
+    return build_raw_data(folder, "csv_folder", events, catalogue, numbers)
 
 
 def _catalogue(folder: Path, numeric: tuple[str, ...]) -> tuple[dict[str, Item], tuple[str, ...]]:
     path = folder / FILES[0]
-    frame = files.columns(path, ("item_id",))
-    ids = files.required(frame, path, "item_id")
+    frame = files.read_columns(path, ("item_id",))
+    ids = files.required_column(frame, path, "item_id")
     if twice := next((id_ for id_, again in zip(ids, pd.Series(ids).duplicated(), strict=True) if again), None):
         raise JobError(f"{path}: item {twice} stands there twice")
-    others = [name for name in frame.columns if name not in ("item_id", *_TEXTS, *_LABELS, _ROW_NUMBER)]
-    names = _named(frame, path, numeric) if numeric else tuple(name for name in others if _numeric(frame[name]))
+    known = ("item_id", *_TEXTS, *_LABELS, _ROW_NUMBER)
+    others = [name for name in frame.columns if name not in known]
+    if numeric:
+        names = _configured_columns(frame, path, numeric)
+    else:
+        names = tuple(name for name in others if _numeric(frame[name]))
     if unused := [name for name in others if name not in names]:
         log.info(
             "%s: not used, for they are neither numbers that are wanted nor known names: %s", path, ", ".join(unused)
         )
-    number_IN = np.stack([files.numbers(frame, path, name) for name in names], axis=1) if names else None
+    number_IN = np.stack([files.number_column(frame, path, name) for name in names], axis=1) if names else None
     photos = _photos(folder / "images", ids)
     items = {
         id_: Item(
             text=_text(row),
             labels=_labels(row),
             image=photos.get(id_),
-            numbers=() if number_IN is None else tuple(number_IN[place]),
+            numbers=() if number_IN is None else tuple(number_IN[position]),
         )
-        for place, (id_, row) in enumerate(zip(ids, frame.to_dict("records"), strict=True))
+        for position, (id_, row) in enumerate(zip(ids, frame.to_dict("records"), strict=True))
     }
     return items, names
 
@@ -85,25 +89,25 @@ def _labels(row: Mapping[Hashable, str]) -> tuple[str, ...]:
 
 
 def _numeric(values: pd.Series) -> bool:
-    given = values[values.str.strip() != ""]
-    return len(given) > 0 and bool(np.isfinite(pd.to_numeric(given, errors="coerce")).all())
+    filled = values[values.str.strip() != ""]
+    return len(filled) > 0 and bool(np.isfinite(pd.to_numeric(filled, errors="coerce")).all())
 
 
-def _named(frame: pd.DataFrame, path: Path, names: tuple[str, ...]) -> tuple[str, ...]:
+def _configured_columns(frame: pd.DataFrame, path: Path, names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the columns that the configuration names; JobError for an absent one, or one that tells nothing."""
     for name in names:
         if name not in frame.columns:
-            known = ", ".join(frame.columns)
-            raise JobError(f"{path}: no column {name}, which numeric_columns names: its header is {known}")
-        known_I = files.numbers(frame, path, name)
-        known_I = known_I[~np.isnan(known_I)]
-        if not len(known_I):
+            header = ", ".join(frame.columns)
+            raise JobError(f"{path}: no column {name}, which numeric_columns names: its header is {header}")
+        number_I = files.number_column(frame, path, name)
+        known = number_I[~np.isnan(number_I)]
+        if not len(known):
             raise JobError(
                 f"{path}, lines 2 to {frame.index[-1]}: column {name} is blank in all: leave it out of numeric_columns"
             )
-        if len(known_I) > 1 and known_I.min() == known_I.max():
+        if len(known) > 1 and known.min() == known.max():
             raise JobError(
-                f"{path}, lines 2 to {frame.index[-1]}: column {name} is {known_I[0]:g} in all, which tells nothing: "
+                f"{path}, lines 2 to {frame.index[-1]}: column {name} is {known[0]:g} in all, which tells nothing: "
                 "leave it out of numeric_columns"
             )
     return names
@@ -113,10 +117,10 @@ def _photos(folder: Path, ids: list[str]) -> dict[str, Path]:
     """The photo of each item, by the file's name without its ending; JobError where no name is an item's id."""
     if not folder.is_dir():
         return {}
-    files = sorted(folder / name for name in os.listdir(folder))  # noqa: PTH208 - names alone, of many files
-    photos = {path.stem: path for path in files if path.suffix.lower() in SUFFIXES}
-    if left := [path.name for path in files if path.suffix.lower() not in SUFFIXES]:
-        log.warning("%s: no photos by their endings, left alone: %s", folder, ", ".join(left[:3]))
+    paths = sorted(folder / name for name in os.listdir(folder))  # noqa: PTH208 - names alone, of many files
+    photos = {path.stem: path for path in paths if path.suffix.lower() in SUFFIXES}
+    if others := [path.name for path in paths if path.suffix.lower() not in SUFFIXES]:
+        log.warning("%s: no photos by their endings, left alone: %s", folder, ", ".join(others[:3]))
     if photos and ids and not photos.keys() & set(ids):
         name = next(iter(photos.values())).name
         raise JobError(f"{folder}: no photo is called by an item's id: {name} there, {ids[0]} in {FILES[0]}")

@@ -1,8 +1,8 @@
-"""Reads CSV and its kin: whatever the dialect, each line has the header's number of cells, or file and line are told.
+"""Reads CSV and its kin, whatever the dialect: each line has as many cells as the header, or an error names the line.
 
 Writers disagree on quotes: most double one within a quoted cell, some put a backslash before it, some quote nothing.
 The dialect is the one in which every line of the file comes out right; where there is none, the first line that does
-not is named. Cells are text as it stands: an id of 1012.0 is not 1012.
+not is named. Cells are text as it stands: an id of 1012.0 is not 1012. R records.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def read_delimited(path: Path, text: str, needs: tuple[str, ...], separator: str
     if header is None:
         raise JobError(f"{path}: empty")
     separator = separator or _separator(header, needs)
-    records = _read_in_its_dialect(path, text, separator)
+    records = _read_in_any_dialect(path, text, separator)
     names = [name.strip() for name in records.cells_R[0]]
     if absent := [name for name in needs if name not in names]:
         raise JobError(f"{path}: no column {absent[0]}: its header is {', '.join(names)}")
@@ -68,7 +68,8 @@ def read_delimited(path: Path, text: str, needs: tuple[str, ...], separator: str
     for line, cells in zip(records.line_R[1:], records.cells_R[1:], strict=True):
         if [cell.strip() for cell in cells] == names:
             raise JobError(f"{path}, line {line}: the header again, as where two files were joined: remove the line")
-    columns = {name: [cells[place] for cells in records.cells_R[1:]] for place, name in enumerate(names) if name}
+    rows = records.cells_R[1:]
+    columns = {name: [cells[column] for cells in rows] for column, name in enumerate(names) if name}
     return pd.DataFrame(columns, index=pd.Index(records.line_R[1:], dtype=int), dtype=object)
 
 
@@ -81,16 +82,16 @@ def _separator(header: str, needs: tuple[str, ...]) -> str:
     return ","
 
 
-def _read_in_its_dialect(path: Path, text: str, separator: str) -> _Records:
+def _read_in_any_dialect(path: Path, text: str, separator: str) -> _Records:
     """The records in the dialect in which all of them come out right; JobError where no dialect or two do."""
-    unquoted = _read(text, separator, _UNQUOTED)
+    unquoted = _read_dialect(text, separator, _UNQUOTED)
     if '"' not in text and not unquoted.problem:
         return unquoted
     if separator == "\t" and not unquoted.problem and not unquoted.has_wrapped_cells():
         return unquoted  # tab-separated files know no quotes, as everyone writes them
-    doubled = _read(text, separator, _DOUBLED)
+    doubled = _read_dialect(text, separator, _DOUBLED)
     if "\\" in text and (doubled.problem or doubled.holds('\\"')):
-        escaped = _read(text, separator, _BACKSLASH)
+        escaped = _read_dialect(text, separator, _BACKSLASH)
         doubled = doubled if escaped.problem else escaped
     if not doubled.problem:
         line = doubled.first_over_lines()
@@ -105,7 +106,7 @@ def _read_in_its_dialect(path: Path, text: str, separator: str) -> _Records:
     raise JobError(f"{path}, {doubled.problem}: quote a cell that has a separator or a quote, and double its quotes")
 
 
-def _read(text: str, separator: str, dialect: dict[str, Any]) -> _Records:
+def _read_dialect(text: str, separator: str, dialect: dict[str, Any]) -> _Records:
     csv.field_size_limit(MAX_CELL)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, **dialect)
     line_R: list[int] = []
@@ -119,10 +120,10 @@ def _read(text: str, separator: str, dialect: dict[str, Any]) -> _Records:
             begins = reader.line_num + 1
     except csv.Error as error:
         return _Records(line_R, cells_R, f"line {begins}: no CSV: {error}")
-    return _even(_Records(line_R, cells_R))
+    return _with_even_width(_Records(line_R, cells_R))
 
 
-def _even(records: _Records) -> _Records:
+def _with_even_width(records: _Records) -> _Records:
     """The records with as many cells as the header has; the first that has not is a problem.
 
     A separator at the end of every line, or of the header alone, is a writer's habit and makes no cell.

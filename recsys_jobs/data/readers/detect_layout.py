@@ -1,4 +1,4 @@
-"""Which layout a folder has: told by the names of its files."""
+"""Reads a data set of any layout; the names of a folder's files say which it has."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _LAYOUTS: dict[tuple[str, ...], Callable[[Path], RawData]] = {
 }
 
 
-def read(folder: Path, run_date: date | None, settings: Settings) -> RawData:
+def read_data_set(folder: Path, run_date: date | None, settings: Settings) -> RawData:
     """Return the data set in a folder; UsageError where its layout is none that is known."""
     if not folder.is_dir():
         raise UsageError(f"no folder {folder}: name a data set's folder, or a lake's")

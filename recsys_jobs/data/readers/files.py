@@ -1,4 +1,4 @@
-"""Reads text files of columns and of JSON lines; whatever is broken is named by file and line."""
+"""Reads text files of columns and of JSON lines; errors name file and line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MAX_LINE = 10_000_000  # characters; a bomb of zeros has no line end
 _MILLISECONDS = 1e11  # a time above it is no number of seconds: that would be the year 5138
 
 
-def columns(path: Path, needs: tuple[str, ...], separator: str = "") -> pd.DataFrame:
+def read_columns(path: Path, needs: tuple[str, ...], separator: str = "") -> pd.DataFrame:
     """Return a file with a header as strings, blank lines left out; the index is the line that a record begins on.
 
     JobError names file and line of what is wrong, or the column of `needs` that is absent.
@@ -31,7 +31,7 @@ def columns(path: Path, needs: tuple[str, ...], separator: str = "") -> pd.DataF
     return read_delimited(path, _text(path), needs, separator)
 
 
-def fields(path: Path, names: tuple[str, ...], separator: str) -> pd.DataFrame:
+def read_fields(path: Path, names: tuple[str, ...], separator: str) -> pd.DataFrame:
     """Return a file without a header whose separator has several characters; the index is the line's number.
 
     It is read as UTF-8 where its bytes are that, else as Latin-1.
@@ -46,7 +46,7 @@ def fields(path: Path, names: tuple[str, ...], separator: str) -> pd.DataFrame:
 
 def _text(path: Path, otherwise: str = "") -> str:
     """The text of a file, packed or not, without a byte order mark: UTF-8, or the encoding `otherwise`."""
-    with _broken(path), _opened(path) as file:
+    with _named_errors(path), _open_unpacked(path) as file:
         raw = file.read()
         if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise JobError(f"{path}: UTF-16 text: save it as UTF-8 (`iconv -f UTF-16 -t UTF-8`)")
@@ -62,54 +62,56 @@ def _text(path: Path, otherwise: str = "") -> str:
             ) from None
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _open_unpacked(path: Path) -> IO[bytes]:
     """A file's bytes, unpacked where they are a gzip, whatever its name says."""
     with path.open("rb") as file:
         packed = file.read(2) == b"\x1f\x8b"
     return cast("IO[bytes]", gzip.open(path, "rb")) if packed else path.open("rb")
 
 
-def required(frame: pd.DataFrame, path: Path, name: str) -> list[str]:
+def required_column(frame: pd.DataFrame, path: Path, name: str) -> list[str]:
     """Return a column without surrounding space; JobError where a value is blank."""
     values = frame[name].str.strip()
-    refuse(path, values, values == "", "it may not be blank")
+    reject_where(path, values, values == "", "it may not be blank")
     return values.tolist()
 
 
-def refuse(path: Path, values: pd.Series, wrong: pd.Series, why: str) -> None:
+def reject_where(path: Path, values: pd.Series, wrong: pd.Series, why: str) -> None:
     """Raise JobError where any value of a column is wrong: it names the first one, and its line."""
     if wrong.any():
-        place = int(wrong.to_numpy().argmax())
-        raise JobError(f"{path}, line {values.index[place]}: {values.name} is {values.iloc[place]!r}: {why}")
+        first = int(wrong.to_numpy().argmax())
+        raise JobError(f"{path}, line {values.index[first]}: {values.name} is {values.iloc[first]!r}: {why}")
 
 
-def numbers(frame: pd.DataFrame, path: Path, name: str) -> Floats:
+def number_column(frame: pd.DataFrame, path: Path, name: str) -> Floats:
     """Return a column as numbers, NaN where it is blank; JobError where it is something else."""
-    given = frame[name].str.strip()
-    found = pd.to_numeric(given, errors="coerce")
-    refuse(path, given, (found.isna() | np.isinf(found)) & (given != ""), "that is no number")
-    return found.to_numpy(np.float64)
+    text = frame[name].str.strip()
+    numbers = pd.to_numeric(text, errors="coerce")
+    wrong = (numbers.isna() | np.isinf(numbers)) & (text != "")
+    reject_where(path, text, wrong, "that is no number")
+    return numbers.to_numpy(np.float64)
 
 
-def seconds(frame: pd.DataFrame, path: Path, name: str) -> Ints:
+def time_column(frame: pd.DataFrame, path: Path, name: str) -> Ints:
     """Return a column of times as seconds since 1970, UTC: given as seconds, milliseconds or ISO dates; none blank."""
-    given = pd.Series(required(frame, path, name), index=frame.index, name=name)
-    if pd.to_numeric(given.iloc[:1], errors="coerce").notna().all():
-        found = numbers(frame, path, name)
-        return np.where(np.abs(found) > _MILLISECONDS, found / 1_000, found).astype(np.int64)
-    moments = pd.to_datetime(given, format="ISO8601", utc=True, errors="coerce")
-    refuse(path, given, moments.isna(), "write seconds since 1970 or an ISO date")
-    return (moments.to_numpy("datetime64[s]")).astype(np.int64)
+    text = pd.Series(required_column(frame, path, name), index=frame.index, name=name)
+    if pd.to_numeric(text.iloc[:1], errors="coerce").notna().all():
+        numbers = number_column(frame, path, name)
+        seconds = np.where(np.abs(numbers) > _MILLISECONDS, numbers / 1_000, numbers)
+        return seconds.astype(np.int64)
+    times = pd.to_datetime(text, format="ISO8601", utc=True, errors="coerce")
+    reject_where(path, text, times.isna(), "write seconds since 1970 or an ISO date")
+    return (times.to_numpy("datetime64[s]")).astype(np.int64)
 
 
 def ratings_and_times(frame: pd.DataFrame, path: Path) -> dict[str, Any]:
     """Return `rating` and `time`, as far as the file has such columns."""
-    found: dict[str, Any] = {}
+    columns: dict[str, Any] = {}
     if "rating" in frame.columns:
-        found["rating"] = numbers(frame, path, "rating").astype(np.float32)
+        columns["rating"] = number_column(frame, path, "rating").astype(np.float32)
     if name := next((name for name in ("timestamp", "time") if name in frame.columns), ""):
-        found["time"] = seconds(frame, path, name)
-    return found
+        columns["time"] = time_column(frame, path, name)
+    return columns
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -123,7 +125,7 @@ def json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 def text_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yield number and text of each line, of a gzip or not, that is not blank."""
-    with _broken(path), _opened(path) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig") as file:
+    with _named_errors(path), _open_unpacked(path) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig") as file:
         for number, line in enumerate(iter(partial(file.readline, _MAX_LINE), ""), 1):
             if len(line) == _MAX_LINE:
                 raise JobError(f"{path}, line {number}: longer than {_MAX_LINE:,} characters")
@@ -132,8 +134,8 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 @contextmanager
-def _broken(path: Path) -> Iterator[None]:
-    """Turn what a broken file raises into one line that names it."""
+def _named_errors(path: Path) -> Iterator[None]:
+    """Turn the errors of a broken file into one line that names it."""
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:

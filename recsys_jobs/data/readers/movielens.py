@@ -8,7 +8,7 @@ import numpy as np
 
 from recsys_jobs.contracts.parsing.plain_text import plain_text
 from recsys_jobs.data.readers import files
-from recsys_jobs.data.readers.raw import Item, Log, RawData, assemble
+from recsys_jobs.data.readers.raw import EventLog, Item, RawData, build_raw_data
 
 _NO_GENRE = "(no genres listed)"
 FILES = ("ratings.dat", "movies.dat")
@@ -17,19 +17,19 @@ FILES = ("ratings.dat", "movies.dat")
 def read(folder: Path) -> RawData:
     """Return the data set; JobError names the file and line of what is broken."""
     path = folder / FILES[0]
-    frame = files.fields(path, ("user", "movie", "rating", "timestamp"), "::")
-    log = Log(
-        user=files.required(frame, path, "user"),
-        item=files.required(frame, path, "movie"),
-        time=files.seconds(frame, path, "timestamp"),
-        rating=files.numbers(frame, path, "rating").astype(np.float32),
+    frame = files.read_fields(path, ("user", "movie", "rating", "timestamp"), "::")
+    log = EventLog(
+        user=files.required_column(frame, path, "user"),
+        item=files.required_column(frame, path, "movie"),
+        time=files.time_column(frame, path, "timestamp"),
+        rating=files.number_column(frame, path, "rating").astype(np.float32),
     )
-    return assemble(folder, "movielens", log, _catalogue(folder / FILES[1]))
+    return build_raw_data(folder, "movielens", log, _catalogue(folder / FILES[1]))
 
 
 def _catalogue(path: Path) -> dict[str, Item]:
-    frame = files.fields(path, ("movie", "title", "genres"), "::")
-    ids = files.required(frame, path, "movie")
+    frame = files.read_fields(path, ("movie", "title", "genres"), "::")
+    ids = files.required_column(frame, path, "movie")
     return {
         id_: _item(plain_text(title), [plain_text(genre) for genre in genres.split("|") if genre.strip() != _NO_GENRE])
         for id_, title, genres in zip(ids, frame["title"], frame["genres"], strict=True)

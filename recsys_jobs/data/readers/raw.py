@@ -1,6 +1,6 @@
-"""What a reader hands over: one data set as it stands in its files, indexed and in order.
+"""One data set as it stands in its files, indexed and in order: every reader returns it.
 
-U users, I items, E events, N numeric columns.
+U users, I items, E events, N numeric columns, G labels, P pairs of an item and a term.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Log:
+class EventLog:
     """Events as read, one value each; what the source does not have stays empty. Times are seconds, UTC.
 
     `ordered` says that a user's events stand in the order in which they happened.
@@ -52,7 +52,7 @@ class Log:
     rating: Floats = field(default_factory=lambda: np.zeros(0, np.float32))
     part: Parts = field(default_factory=lambda: np.zeros(0, np.int8))
     review: Sequence[str] = ()
-    location: Sequence[str] = ()  # where the event was made from, in the source's own words
+    location: Sequence[str] = ()  # the place that the event was made from, as the source writes it
     ordered: bool = False
 
 
@@ -68,24 +68,24 @@ class RawData:
     events: Events
     rating_E: Floats  # NaN where unknown; empty without ratings
     review_E: list[str]  # the event's text, empty where there is none; an empty list without reviews
-    about_I: list[Item]
+    metadata_I: list[Item]
     number_names: tuple[str, ...]
     core: tuple[int, int] = (0, 0)  # events that a user and an item need to be learned from
     location_E: Ints = field(default_factory=lambda: np.zeros(0, np.int64))  # as in Dataset
 
     @cached_property
     def fingerprint(self) -> str:
-        """Which interactions these are: 16 hex digits of a hash of ids, pairs, times and split."""
+        """16 hex digits of a hash of ids, pairs, times and split: which interactions these are."""
         digest = hashlib.sha256("\n".join([*self.users, "", *self.items]).encode())
         for array in (self.events.user_E, self.events.item_E, self.events.time_E, self.events.label_E):
             digest.update(array.tobytes())
         return digest.hexdigest()[:16]
 
 
-def assemble(
+def build_raw_data(
     folder: Path,
     layout: str,
-    log: Log,
+    log: EventLog,
     catalogue: Mapping[str, Item],
     number_names: tuple[str, ...] = (),
     core: tuple[int, int] = (0, 0),
@@ -97,12 +97,14 @@ def assemble(
     """
     if not len(log.user):
         raise JobError(f"{folder}: no events in it")
-    _compare_ids(folder, log.item, catalogue)
-    user_E, users = _codes(log.user)
-    item_E, items = _codes(log.item, catalogue)
+    _require_common_ids(folder, log.item, catalogue)
+    user_E, users = _id_codes(log.user)
+    item_E, items = _id_codes(log.item, catalogue)
     by_time = len(log.time) > 0 and not log.ordered
     order = np.lexsort((item_E, log.time)) if by_time else np.arange(len(user_E))
-    kept = order[_first_of_pairs(user_E[order] * len(items) + item_E[order])]
+    key_E = user_E[order] * len(items) + item_E[order]
+    first_E = order[_first_of_pairs(key_E)]
+    locations = [_location_number(log.location[event]) for event in first_E] if log.location else []
     return RawData(
         name=folder.name,
         layout=layout,
@@ -110,22 +112,22 @@ def assemble(
         users=users,
         items=items,
         events=Events(
-            user_E[kept],
-            item_E[kept],
-            log.time[kept] if len(log.time) else log.time,
-            log.part[kept] if len(log.part) else log.part,
+            user_E[first_E],
+            item_E[first_E],
+            log.time[first_E] if len(log.time) else log.time,
+            log.part[first_E] if len(log.part) else log.part,
             log.ordered or bool(len(log.time)),
         ),
-        rating_E=log.rating[kept] if len(log.rating) else log.rating,
-        review_E=[log.review[event] for event in kept] if log.review else [],
-        about_I=[catalogue.get(item, Item()) for item in items],
+        rating_E=log.rating[first_E] if len(log.rating) else log.rating,
+        review_E=[log.review[event] for event in first_E] if log.review else [],
+        metadata_I=[catalogue.get(item, Item()) for item in items],
         number_names=number_names,
         core=core,
-        location_E=np.array([_place(log.location[event]) for event in kept] if log.location else [], np.int64),
+        location_E=np.array(locations, np.int64),
     )
 
 
-def _compare_ids(folder: Path, ids: Sequence[str], catalogue: Mapping[str, Item]) -> None:
+def _require_common_ids(folder: Path, ids: Sequence[str], catalogue: Mapping[str, Item]) -> None:
     """JobError where no item with an event is described, a warning where fewer than half are."""
     distinct = dict.fromkeys(ids)
     unknown = [item for item in distinct if item not in catalogue]
@@ -140,28 +142,30 @@ def _compare_ids(folder: Path, ids: Sequence[str], catalogue: Mapping[str, Item]
 def numbers(raw: RawData) -> Floats:
     """Return the items' numeric columns [I, N] of which anything is known, NaN where not; no rows without columns."""
     unknown = (np.nan,) * len(raw.number_names)
-    number_IN = np.array([item.numbers or unknown for item in raw.about_I], np.float32)
+    number_IN = np.array([item.numbers or unknown for item in raw.metadata_I], np.float32)
     number_IN = number_IN[:, ~np.isnan(number_IN).all(0)]
     return number_IN if number_IN.shape[1] else np.zeros((0, 0), np.float32)
 
 
 def titles(raw: RawData) -> dict[str, str]:
     """Return the first line of each item's text, where it has any."""
-    return {item: about.text.strip().split("\n")[0] for item, about in zip(raw.items, raw.about_I, strict=True)}
+    pairs = zip(raw.items, raw.metadata_I, strict=True)
+    return {item: metadata.text.strip().split("\n")[0] for item, metadata in pairs}
 
 
 def labels(raw: RawData, fewest: int = 2) -> Bools:
     """Return which items bear which label [I, G], labels ascending; those of fewer items than `fewest` tell nothing."""
     pairs = pd.DataFrame(
-        [(row, label) for row, item in enumerate(raw.about_I) for label in dict.fromkeys(item.labels)],
+        [(row, label) for row, item in enumerate(raw.metadata_I) for label in dict.fromkeys(item.labels)],
         columns=["row", "label"],
     )
     frequent = pairs[pairs.groupby("label")["row"].transform("size") >= fewest] if len(pairs) else pairs
     column, names = pd.factorize(frequent["label"], sort=True)
     if not len(names):
         return np.zeros((0, 0), np.bool_)
+    row = frequent["row"].to_numpy(np.int64)
     label_IG = np.zeros((len(raw.items), len(names)), np.bool_)
-    label_IG[frequent["row"].to_numpy(np.int64), column] = True
+    label_IG[row, column] = True
     return label_IG
 
 
@@ -170,34 +174,35 @@ def terms(raw: RawData, fewest: int = 2) -> tuple[Ints, Ints]:
 
     A term is a number below 2^31 that its name gives; those of fewer items than `fewest` tell nothing.
     """
-    named = [
-        (row, name)
-        for row, item in enumerate(raw.about_I)
-        for name in sorted({*_WORD.findall(item.text.lower()), *(label.lower() for label in item.labels)})
-    ]
-    item_P = np.array([row for row, _ in named], np.int64)
-    number = {name: hashed(name) for _, name in named}
-    term_P = np.array([number[name] for _, name in named], np.int64)
-    _, place_P, count_N = np.unique(term_P, return_inverse=True, return_counts=True)
-    kept_P = count_N[place_P] >= fewest if len(named) else np.zeros(0, np.bool_)
-    return item_P[kept_P], term_P[kept_P]
+    pairs = [(row, name) for row, item in enumerate(raw.metadata_I) for name in _term_names(item)]
+    item_P = np.array([row for row, _ in pairs], np.int64)
+    number = {name: hash_to_int31(name) for _, name in pairs}
+    term_P = np.array([number[name] for _, name in pairs], np.int64)
+    _, term_row_P, counts = np.unique(term_P, return_inverse=True, return_counts=True)
+    frequent_P = counts[term_row_P] >= fewest if len(pairs) else np.zeros(0, np.bool_)
+    return item_P[frequent_P], term_P[frequent_P]
 
 
-def _codes(ids: Sequence[str], others: Mapping[str, Item] | None = None) -> tuple[Ints, list[str]]:
-    """Return each id's place among all the distinct ids, ascending, and these; `others` are ids without events."""
-    code, distinct = pd.factorize(np.asarray(ids, dtype=object))
-    every = sorted(set(distinct) | set(others or ()))
-    place = {name: number for number, name in enumerate(every)}
-    return np.array([place[name] for name in distinct], np.int64)[code], every
+def _term_names(item: Item) -> list[str]:
+    words = _WORD.findall(item.text.lower())
+    return sorted({*words, *(label.lower() for label in item.labels)})
 
 
-def _place(words: str) -> int:
+def _id_codes(ids: Sequence[str], others: Mapping[str, Item] | None = None) -> tuple[Ints, list[str]]:
+    """Return each id's code, its rank among all the distinct ids, and these; `others` are ids without events."""
+    row_E, distinct = pd.factorize(np.asarray(ids, dtype=object))
+    all_ids = sorted(set(distinct) | set(others or ()))
+    code = {name: rank for rank, name in enumerate(all_ids)}
+    return np.array([code[name] for name in distinct], np.int64)[row_E], all_ids
+
+
+def _location_number(location: str) -> int:
     """Return a number below 2^31 for a place's name, -1 for none; another data set gives it the same."""
-    name = " ".join(words.lower().split())
-    return hashed(name) if name else -1
+    name = " ".join(location.lower().split())
+    return hash_to_int31(name) if name else -1
 
 
-def hashed(name: str) -> int:
+def hash_to_int31(name: str) -> int:
     """Return a number below 2^31, the same for a name wherever it stands."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") >> 1
 

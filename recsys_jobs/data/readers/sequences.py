@@ -6,7 +6,7 @@ from pathlib import Path
 
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.data.readers import benchmark_items, files
-from recsys_jobs.data.readers.raw import Log, RawData, assemble
+from recsys_jobs.data.readers.raw import EventLog, RawData, build_raw_data
 
 FILES = ("sequences.txt.gz", "items.jsonl.gz")
 
@@ -25,5 +25,5 @@ def read(folder: Path) -> RawData:
             raise JobError(f"{path}, line {number}: user {user} stands on line {first[user]} already")
         users += [user] * len(sequence)
         items += sequence
-    log = Log(users, items, ordered=True)
-    return assemble(folder, "sequences", log, benchmark_items.read(folder / FILES[1]), benchmark_items.NUMBERS)
+    log = EventLog(users, items, ordered=True)
+    return build_raw_data(folder, "sequences", log, benchmark_items.read(folder / FILES[1]), benchmark_items.NUMBERS)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from recsys_jobs.data.readers import benchmark_items, files
-from recsys_jobs.data.readers.raw import PART_NAMES, Log, RawData, assemble
+from recsys_jobs.data.readers.raw import PART_NAMES, EventLog, RawData, build_raw_data
 
 FILES = ("interactions.tsv.gz", "items.jsonl.gz")
 
@@ -15,13 +15,13 @@ FILES = ("interactions.tsv.gz", "items.jsonl.gz")
 def read(folder: Path) -> RawData:
     """Return the data set; JobError names the file and line of what is broken."""
     path = folder / FILES[0]
-    frame = files.columns(path, ("user", "item", "split"), separator="\t")
+    frame = files.read_columns(path, ("user", "item", "split"), separator="\t")
     part = frame["split"].str.strip().map(PART_NAMES)
-    files.refuse(path, frame["split"], part.isna(), f"known are {', '.join(PART_NAMES)}")
-    log = Log(
-        user=files.required(frame, path, "user"),
-        item=files.required(frame, path, "item"),
+    files.reject_where(path, frame["split"], part.isna(), f"known are {', '.join(PART_NAMES)}")
+    log = EventLog(
+        user=files.required_column(frame, path, "user"),
+        item=files.required_column(frame, path, "item"),
         part=part.to_numpy().astype(np.int8),
         **files.ratings_and_times(frame, path),
     )
-    return assemble(folder, "split_file", log, benchmark_items.read(folder / FILES[1]), benchmark_items.NUMBERS)
+    return build_raw_data(folder, "split_file", log, benchmark_items.read(folder / FILES[1]), benchmark_items.NUMBERS)

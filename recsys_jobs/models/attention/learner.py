@@ -26,8 +26,8 @@ from recsys_jobs.ranking.model import Trained
 from recsys_jobs.torch_common import losses
 from recsys_jobs.torch_common.devices import to_device
 from recsys_jobs.training import loop
-from recsys_jobs.training.learner import EpochLog, Parts
-from recsys_jobs.training.pairwise import own_negatives, pair_batches, positives, shared_softmax
+from recsys_jobs.training.learner import EpochLog, EventSplit
+from recsys_jobs.training.pairwise import pair_batches, positives, shared_softmax, uniform_negatives
 from recsys_jobs.training.sampling import shared_candidates
 
 _ITEMS_OF_PAIRS, _USERS_OF_PAIRS = 256, 64  # scored at once: what a cache holds
@@ -46,7 +46,7 @@ class Batch(NamedTuple):
 class AttentionLearner:
     """The network and its training pairs (the protocol of learner.py)."""
 
-    def __init__(self, dataset: Dataset, recipe: AttentionRecipe, parts: Parts, device: torch.device) -> None:
+    def __init__(self, dataset: Dataset, recipe: AttentionRecipe, parts: EventSplit, device: torch.device) -> None:
         self.dataset, self.recipe, self.device = dataset, recipe, device
         self.pairs = positives(dataset, parts.target_E, parts.seen_E, recipe.whole_catalogue)
         self.owned_UI = events_matrix(dataset)  # validation included
@@ -61,7 +61,7 @@ class AttentionLearner:
         recipe, pairs = self.recipe, self.pairs
         for user_B, item_B in pair_batches(pairs, recipe.steps_per_epoch, recipe.min_batch, random):
             other = (
-                own_negatives(pairs, user_B, random)
+                uniform_negatives(pairs, user_B, random)
                 if recipe.user_token
                 else shared_candidates(pairs.pool_N, recipe.negatives, random)
             )
@@ -103,7 +103,7 @@ class AttentionLearner:
         words, looks = (self.network.content(self.contents, name, item_N)[0] for name in ("text", "image"))
         return losses.clip(words, looks, self.recipe.contrast_temperature)
 
-    def look(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
+    def validate(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
         """Return the users' scores."""
         return score_all(self.network, self.contents, user_B), {}
 

@@ -23,14 +23,14 @@ from torch import Tensor
 
 from recsys_jobs.contracts.errors import UsageError
 from recsys_jobs.data.dataset import Dataset
-from recsys_jobs.data.without_events import without
+from recsys_jobs.data.without_events import without_events
 from recsys_jobs.models import families
 from recsys_jobs.models.blend.recipe import BlendRecipe
 from recsys_jobs.models.recent.recipe import RecentRecipe
-from recsys_jobs.ranking.model import Factors, ItemToItem, KnowsTheDate, Model, PartTerms, SplitsByHistory
+from recsys_jobs.ranking.model import Factors, HasPopularityTerm, ItemToItem, Model, PartTerms, SplitsByHistory
 from recsys_jobs.torch_common import named_tensors
 from recsys_jobs.training import checkpoints
-from recsys_jobs.training.epochs import Epochs, total
+from recsys_jobs.training.epochs import Epochs, total_epochs
 from recsys_jobs.training.learner import EpochLog
 from recsys_jobs.training.recipe import Recipe, is_iterative
 
@@ -92,7 +92,7 @@ def _part_terms(weight: float, model: Model, user: int, item: int) -> PartTerms:
     return PartTerms(
         total,
         None if history is None else {had: scale * value for had, value in history.items()},
-        scale * model.prior_term(item) if isinstance(model, KnowsTheDate) else None,
+        scale * model.prior_term(item) if isinstance(model, HasPopularityTerm) else None,
     )
 
 
@@ -120,14 +120,14 @@ def fit(
     took: list[families.Fitted] = []
     for number, (_, part) in enumerate(recipe.parts):
         if is_iterative(part):
-            kept = checkpoints.of_part(checkpoint, number) if checkpoint else None
+            kept = checkpoints.part_path(checkpoint, number) if checkpoint else None
             how: dict[str, Any] = {"seed": seed, "epochs": next(each), "device": device, "on_epoch": on_epoch}
             took.append(families.fit(dataset, part, checkpoint=kept, **how))
         else:
             took.append(families.Fitted(_closed_form(dataset, part, seed, whole=epochs is not None)))
     weighed = [(weight, fitted) for (weight, _), fitted in zip(recipe.parts, took, strict=True)]
     trained = [(weight, fitted) for weight, fitted in weighed if fitted.history]
-    epochs = _plain(tuple(total(fitted.epochs) for _, fitted in trained))
+    epochs = _plain(tuple(total_epochs(fitted.epochs) for _, fitted in trained))
     history = max(trained, key=itemgetter(0))[1].history if trained else []
     return BlendModel([(weight, fitted.model) for weight, fitted in weighed], len(dataset.items), epochs, history)
 
@@ -153,7 +153,7 @@ def _closed_form(dataset: Dataset, part: Recipe, seed: int, whole: bool) -> Mode
     """
     if whole or isinstance(part, RecentRecipe) or not dataset.validation_E.any():
         return families.fit(dataset, part, seed=seed).model
-    fitted = families.fit(without(dataset, dataset.validation_E), part, seed=seed)
+    fitted = families.fit(without_events(dataset, dataset.validation_E), part, seed=seed)
     return families.load(fitted.model.weights(), dataset, part)
 
 

@@ -32,7 +32,7 @@ from recsys_jobs.models.base.item_to_item import ItemToItemModel, load
 from recsys_jobs.models.closed_form.recipe import EaseTextRecipe
 from recsys_jobs.models.layers.item_text import unit_item_texts
 from recsys_jobs.models.layers.matrix_inverse import inverse_from_factor
-from recsys_jobs.ranking.stable_top_k import best_of
+from recsys_jobs.ranking.stable_top_k import stable_top_k
 
 __all__ = ["fit", "load"]
 _DOUBLINGS = 20
@@ -123,7 +123,7 @@ def strongest(weight_II: Tensor, kept: int) -> sparse.csr_matrix:
     row_parts, value_parts = [], []
     for start in range(0, items, _BLOCK):
         block_BI = weight_II[:, start : start + _BLOCK].T.contiguous()
-        row_BK = best_of(block_BI.abs(), kept)
+        row_BK = stable_top_k(block_BI.abs(), kept)
         row_parts.append(row_BK.cpu())
         value_parts.append(block_BI.gather(1, row_BK).cpu())
     pointers = np.arange(items + 1) * kept

@@ -29,8 +29,8 @@ from recsys_jobs.models.lightgcn.recipe import LightGCNRecipe
 from recsys_jobs.torch_common import losses
 from recsys_jobs.torch_common.devices import to_device
 from recsys_jobs.training import loop
-from recsys_jobs.training.learner import EpochLog, Parts
-from recsys_jobs.training.pairwise import own_negatives, pair_batches, positives
+from recsys_jobs.training.learner import EpochLog, EventSplit
+from recsys_jobs.training.pairwise import pair_batches, positives, uniform_negatives
 
 
 class Batch(NamedTuple):
@@ -44,7 +44,7 @@ class Batch(NamedTuple):
 class LightGCNLearner:
     """The nodes and their training pairs (the protocol of learner.py)."""
 
-    def __init__(self, dataset: Dataset, recipe: LightGCNRecipe, parts: Parts, device: torch.device) -> None:
+    def __init__(self, dataset: Dataset, recipe: LightGCNRecipe, parts: EventSplit, device: torch.device) -> None:
         self.dataset, self.recipe, self.device = dataset, recipe, device
         self.users = len(dataset.users)
         self.pairs = positives(dataset, parts.target_E, parts.seen_E)
@@ -56,7 +56,7 @@ class LightGCNLearner:
         """Yield one pass over the training pairs."""
         recipe, pairs = self.recipe, self.pairs
         for user_B, item_B in pair_batches(pairs, recipe.steps_per_epoch, recipe.min_batch, random):
-            yield Batch(user_B, item_B, own_negatives(pairs, user_B, random))
+            yield Batch(user_B, item_B, uniform_negatives(pairs, user_B, random))
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the loss of one batch of pairs, the graph being propagated once."""
@@ -71,7 +71,7 @@ class LightGCNLearner:
         penalty = self.recipe.l2 / 2 * start_row_ND.square().sum() / len(batch.user_B)
         return losses.bpr((user_BD * (item_BD - other_BD)).sum(1)) + penalty
 
-    def look(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
+    def validate(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
         """Return the users' scores."""
         user_UD, item_ID = vectors(self.network.vector_ND, self.seen_UI, self.recipe.layers, self.device)
         return user_UD[user_B] @ item_ID.T, {}

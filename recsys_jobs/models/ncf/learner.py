@@ -23,7 +23,7 @@ from recsys_jobs.models.ncf.network import Contents, Ncf
 from recsys_jobs.models.ncf.recipe import NcfRecipe
 from recsys_jobs.torch_common.devices import to_device
 from recsys_jobs.training import loop
-from recsys_jobs.training.learner import EpochLog, Parts
+from recsys_jobs.training.learner import EpochLog, EventSplit
 
 _PAIRS = 65_536  # predicted at once
 
@@ -39,7 +39,7 @@ class Batch(NamedTuple):
 class NcfLearner:
     """The network and its rated pairs (the protocol of learner.py)."""
 
-    def __init__(self, dataset: Dataset, recipe: NcfRecipe, parts: Parts, device: torch.device) -> None:
+    def __init__(self, dataset: Dataset, recipe: NcfRecipe, parts: EventSplit, device: torch.device) -> None:
         self.dataset, self.recipe, self.device = dataset, recipe, device
         rated_E = rated(dataset)
         self.pairs = _pairs(dataset, parts.target_E & rated_E)
@@ -65,7 +65,7 @@ class NcfLearner:
         stars_N = self.network(self.contents, user_N, item_N)
         return functional.mse_loss(stars_N.float(), torch.from_numpy(batch.rating_N).to(self.device))
 
-    def look(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
+    def validate(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
         """Return the users' stars for every item, and the squared error on the stars that are held out."""
         score_BI = self.network.all_items(self.contents, user_B)
         if not len(self.held.user_N):

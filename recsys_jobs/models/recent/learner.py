@@ -25,7 +25,7 @@ from scipy import sparse
 from torch import Tensor
 
 from recsys_jobs.data.dataset import Dataset
-from recsys_jobs.data.recency import Recency, fading_history, prior
+from recsys_jobs.data.recency import Recency, decayed_history, popularity_prior
 from recsys_jobs.models import families
 from recsys_jobs.models.base import id_rows, item_to_item
 from recsys_jobs.models.base.item_to_item import ItemToItemModel
@@ -53,7 +53,7 @@ class RecentModel(ItemToItemModel):
 
     def __init__(self, dataset: Dataset, weight_II: sparse.csr_matrix, bias_I: np.ndarray, learned: Learned) -> None:
         super().__init__(dataset, weight_II)
-        self.history_UI = fading_history(dataset, learned.recency.history)
+        self.history_UI = decayed_history(dataset, learned.recency.history)
         self.bias_I = bias_I.astype(np.float32)
         self.learned = learned
         self.validation = learned.validation
@@ -120,7 +120,7 @@ def _unlearned(recipe: RecentRecipe) -> Learned:
 def _learned(windows: list[Window], recipe: RecentRecipe) -> Learned:
     """The half-lives, exponent and weights of most NDCG, and that."""
     part_P = _parts(windows[-1].past, recipe)
-    shares = np.array([len(window.watch.users) for window in windows], float)
+    shares = np.array([len(window.validation.users) for window in windows], float)
     scored = [_scorer(window, part_P, recipe) for window in windows]
 
     @cache
@@ -158,19 +158,19 @@ def _choices(recipe: RecentRecipe) -> list[Callable[[Learned], list[Learned]]]:
 
 
 def _scorer(window: Window, part_P: list[sparse.csr_matrix], recipe: RecentRecipe) -> Callable[[Learned], float]:
-    users = window.watch.users.numpy()
+    users = window.validation.users.numpy()
 
     @lru_cache(maxsize=1)
     def by_history(half_life: float) -> list[np.ndarray]:
-        history_BI = fading_history(window.past, half_life)[users]
+        history_BI = decayed_history(window.past, half_life)[users]
         return [(history_BI @ weight_II).toarray() for weight_II in part_P]
 
     def score(learned: Learned) -> float:
-        prior_I = prior(window.past, learned.recency).astype(np.float32)
+        prior_I = popularity_prior(window.past, learned.recency).astype(np.float32)
         score_BI = np.full((len(users), len(prior_I)), _smoothing(part_P, recipe), np.float32)
         for weight, part_BI in zip(learned.weights, by_history(learned.recency.history), strict=True):
             score_BI += np.float32(weight) * part_BI
-        return window.watch.ndcg(torch.from_numpy(score_BI * prior_I))
+        return window.validation.ndcg(torch.from_numpy(score_BI * prior_I))
 
     return score
 
@@ -190,7 +190,7 @@ def _in_time(
     part_P: list[sparse.csr_matrix], dataset: Dataset, learned: Learned, recipe: RecentRecipe
 ) -> tuple[sparse.csr_matrix, np.ndarray]:
     """W with the prior in its columns [I, I], and what the prior adds for everyone [I]."""
-    prior_I, items = prior(dataset, learned.recency), len(dataset.items)
+    prior_I, items = popularity_prior(dataset, learned.recency), len(dataset.items)
     weight_II = sparse.csr_matrix((items, items), dtype=np.float32)
     for weight, part_II in zip(learned.weights, part_P, strict=True):
         if weight:
@@ -207,4 +207,4 @@ def _smoothing(part_P: list[sparse.csr_matrix], recipe: RecentRecipe) -> float:
 def _said(windows: list[Window]) -> str:
     if not windows:
         return "no window, for want of events or times"
-    return f"{sum(len(window.watch.users) for window in windows):,} people of the last {len(windows)} windows"
+    return f"{sum(len(window.validation.users) for window in windows):,} people of the last {len(windows)} windows"

@@ -23,7 +23,7 @@ from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.data.dataset import Dataset
 from recsys_jobs.embed.from_scratch.networks import new_distilbert, new_resnet
 from recsys_jobs.embed.from_scratch.sizes import SIZES, Size
-from recsys_jobs.embed.from_scratch.words import PADDING
+from recsys_jobs.embed.from_scratch.wordpiece import PADDING
 from recsys_jobs.models.base.weights import packed, restored, unpacked
 from recsys_jobs.models.sage_fm import fitted
 from recsys_jobs.models.sage_fm.fitted import FittedSageFM
@@ -31,7 +31,7 @@ from recsys_jobs.models.sage_fm.learner import Batch, SageFMLearner
 from recsys_jobs.models.sage_fm.recipe import SageFMRecipe
 from recsys_jobs.models.sage_fm.visible_data import World
 from recsys_jobs.training import loop
-from recsys_jobs.training.learner import EpochLog, Parts
+from recsys_jobs.training.learner import EpochLog, EventSplit
 
 _ROWS = 256  # encoded at once where nothing is trained
 _INSIDE = "encoders."  # of the encoders' tensors among a model's weights
@@ -74,7 +74,7 @@ class Both(nn.Module):
 class EndToEndLearner:
     """The main model's learner with encoders before it (the protocol of learner.py)."""
 
-    def __init__(self, dataset: Dataset, recipe: SageFMRecipe, parts: Parts, device: torch.device) -> None:
+    def __init__(self, dataset: Dataset, recipe: SageFMRecipe, parts: EventSplit, device: torch.device) -> None:
         self.size = size_of(recipe, dataset)
         self.raw, self.recipe, self.device = dataset, recipe, device
         self.encoders = Encoders(self.size).to(device)
@@ -127,10 +127,10 @@ class EndToEndLearner:
         )
         self.inner.world = replace(self.inner.world, text_IT=text_IT, review_RT=review_RT, image_IV=image_IV)
 
-    def look(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
+    def validate(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
         """Return the users' scores by the encoders as they are now, and the attention."""
         self._encode_all()
-        return self.inner.look(user_B)
+        return self.inner.validate(user_B)
 
     def fitted(self, epochs: int, history: list[EpochLog]) -> FittedEndToEnd:
         """Return the model over the whole dataset."""

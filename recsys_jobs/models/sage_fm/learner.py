@@ -26,8 +26,8 @@ from recsys_jobs.models.sage_fm.visible_data import World, build_world
 from recsys_jobs.torch_common import losses
 from recsys_jobs.torch_common.devices import to_device
 from recsys_jobs.training import loop
-from recsys_jobs.training.learner import EpochLog, Parts
-from recsys_jobs.training.pairwise import own_negatives, pair_batches, positives, shared_softmax
+from recsys_jobs.training.learner import EpochLog, EventSplit
+from recsys_jobs.training.pairwise import pair_batches, positives, shared_softmax, uniform_negatives
 from recsys_jobs.training.sampling import shared_candidates
 
 __all__ = ["fit", "load"]
@@ -45,7 +45,7 @@ class Batch(NamedTuple):
 class SageFMLearner:
     """The network and its training pairs (the protocol of learner.py in training)."""
 
-    def __init__(self, dataset: Dataset, recipe: SageFMRecipe, parts: Parts, device: torch.device) -> None:
+    def __init__(self, dataset: Dataset, recipe: SageFMRecipe, parts: EventSplit, device: torch.device) -> None:
         self.dataset, self.recipe, self.device = dataset, recipe, device
         self.pairs = positives(dataset, parts.target_E, parts.seen_E, recipe.whole_catalogue)
         alike_II = alike_titles(dataset, recipe.text_neighbours, device)
@@ -73,7 +73,7 @@ class SageFMLearner:
         for user_B, item_B in pair_batches(pairs, recipe.steps_per_epoch, recipe.min_batch, random):
             graph = self._training_graph(user_B, item_B, random)
             if recipe.loss == "bpr":
-                yield Batch(graph, user_B, item_B, own_negatives(pairs, user_B, random))
+                yield Batch(graph, user_B, item_B, uniform_negatives(pairs, user_B, random))
             else:
                 yield Batch(graph, user_B, item_B, shared_candidates(pairs.pool_N, recipe.negatives, random))
 
@@ -109,7 +109,7 @@ class SageFMLearner:
         score_BN = model.fm.all_pairs(user_BD, other_D)
         return shared_softmax(positive_B, score_BN, self.owned_UI, batch.user_B, batch.other, len(self.pairs.pool_N))
 
-    def look(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
+    def validate(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
         """Return the users' scores, and the mean attention of each modality on users and on items."""
         items = self.network.encode_items(self.world, whole_graph(self.recipe, self.world, self.known_I))
         users = self.network.encode_users(self.world, items, user_B)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from recsys_jobs.data.dataset import Dataset, Ints
-from recsys_jobs.data.histories_as_of import events_in_time
+from recsys_jobs.data.histories_as_of import timed_events
 from recsys_jobs.models.base import id_rows
 from recsys_jobs.models.base.vector_model import VectorModel
 from recsys_jobs.models.base.weights import packed, restored, unpacked
@@ -45,7 +45,7 @@ def fitted_model(
 ) -> SageRecentModel:
     """Return the model of a network at the end of a dataset."""
     state = packed(network) | {"items.names": id_rows.pack(dataset.items), "terms": torch.from_numpy(term_G)}
-    events = events_in_time(dataset, np.ones(len(dataset.event_user_E), np.bool_))
+    events = timed_events(dataset, np.ones(len(dataset.event_user_E), np.bool_))
     served = serve(network, inputs, events, np.arange(len(dataset.users)))
     return SageRecentModel(served, state, epochs, history)
 

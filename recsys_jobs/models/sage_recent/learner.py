@@ -23,7 +23,7 @@ from torch import Tensor
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.data import histories_as_of
 from recsys_jobs.data.dataset import Dataset, Ints
-from recsys_jobs.data.histories_as_of import Events, events_in_time
+from recsys_jobs.data.histories_as_of import TimedEvents, timed_events
 from recsys_jobs.models.layers.sparse import pair
 from recsys_jobs.models.sage_recent.fitted import SageRecentModel, fitted_model, load
 from recsys_jobs.models.sage_recent.network import SageRecent, serve
@@ -34,8 +34,8 @@ from recsys_jobs.ranking.model import Trained
 from recsys_jobs.torch_common import losses
 from recsys_jobs.torch_common.devices import to_device
 from recsys_jobs.training import checkpoints, loop
-from recsys_jobs.training.learner import EpochLog, Parts
-from recsys_jobs.training.windows import validated_by_last_windows
+from recsys_jobs.training.learner import EpochLog, EventSplit
+from recsys_jobs.training.windows import with_last_windows_as_validation
 
 __all__ = ["fit", "load"]
 
@@ -43,7 +43,7 @@ __all__ = ["fit", "load"]
 class Step(NamedTuple):
     """One step: what is known at its moment, its users, what is shown of their histories, what they are to find."""
 
-    known: Events
+    known: TimedEvents
     user_B: Ints
     histories: list[sparse.csr_matrix]  # [H] of [B, I]
     row_T: Ints  # of the batch
@@ -53,14 +53,14 @@ class Step(NamedTuple):
 class SageRecentLearner:
     """The network and the chunks of time that it learns from (the protocol of learner.py)."""
 
-    def __init__(self, dataset: Dataset, recipe: SageRecentRecipe, parts: Parts, device: torch.device) -> None:
+    def __init__(self, dataset: Dataset, recipe: SageRecentRecipe, parts: EventSplit, device: torch.device) -> None:
         self.dataset, self.recipe, self.device = dataset, recipe, device
-        self.events = events_in_time(dataset, parts.seen_E)
-        self.asked_E = np.isin(self.events.keys(), events_in_time(dataset, parts.target_E).keys())
+        self.events = timed_events(dataset, parts.seen_E)
+        self.asked_E = np.isin(self.events.keys(), timed_events(dataset, parts.target_E).keys())
         self.first_U = np.full(len(dataset.users), len(self.events.user_E))
         np.minimum.at(self.first_U, self.events.user_E, np.arange(len(self.events.user_E)))
         share = asked_share(recipe, len(self.events.user_E))
-        spans = histories_as_of.chunks(self.events, share, recipe.steps_per_epoch)
+        spans = histories_as_of.time_chunks(self.events, share, recipe.steps_per_epoch)
         self.spans = [span for span in spans if len(self._targets(*span))]
         if not self.spans:
             raise JobError(
@@ -92,7 +92,7 @@ class SageRecentLearner:
             user_B = np.unique(user_T)
             user_B = np.sort(random.choice(user_B, min(len(user_B), self.recipe.most_users), replace=False))
             asked_T = np.isin(user_T, user_B)
-            shown = known.some(random.random(begin) >= self.recipe.history_dropout)
+            shown = known.subset(random.random(begin) >= self.recipe.history_dropout)
             histories = histories_as_of.histories(shown, user_B, self.recipe.history_half_lives)
             yield Step(known, user_B, histories, np.searchsorted(user_B, user_T[asked_T]), item_T[asked_T])
 
@@ -111,7 +111,7 @@ class SageRecentLearner:
         owned_BI = torch.from_numpy(had_UI[step.user_B].toarray() > 0)
         return losses.held_out_softmax(score_BI, row_T, item_T, owned_BI.to(self.device))
 
-    def look(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
+    def validate(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
         """Return the users' scores at the end of the seen events, and what the half-lives are worth."""
         served = serve(self.network, self.inputs, self.events, user_B.cpu().numpy())
         share_H = self.network.history_H.softmax(0).tolist()
@@ -144,11 +144,11 @@ def fit(
     The first, which does not see these, says how many epochs are best and has the curves; the second takes as many
     on everything, for what lives by the last days is nothing without them.
     """
-    stages = [checkpoints.of_part(checkpoint, number) if checkpoint else None for number in range(2)]
+    stages = [checkpoints.part_path(checkpoint, number) if checkpoint else None for number in range(2)]
     train = partial(loop.fit, SageRecentLearner, recipe=recipe, seed=seed, device=device)
     if epochs is not None:
         return train(dataset, epochs=epochs, checkpoint=checkpoint, on_epoch=on_epoch)
-    validated = validated_by_last_windows(dataset, recipe.windows, recipe.window_users, recipe.window_share)
+    validated = with_last_windows_as_validation(dataset, recipe.windows, recipe.window_users, recipe.window_share)
     first = train(validated, checkpoint=stages[0], on_epoch=on_epoch)
     model = train(dataset, epochs=first.epochs, checkpoint=stages[1])
     model.history = first.history

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from recsys_jobs.data import histories_as_of
 from recsys_jobs.data.dataset import Ints
-from recsys_jobs.data.histories_as_of import Events
+from recsys_jobs.data.histories_as_of import TimedEvents
 from recsys_jobs.models.layers.sparse import multiply, pair
 from recsys_jobs.models.sage_recent.recipe import SageRecentRecipe
 from recsys_jobs.models.sage_softmax.item_inputs import ItemInputs
@@ -45,7 +45,7 @@ class SageRecent(SageSoftmax):
         length_B = _length(user_BD)
         return user_BD / length_B[:, None], [s_B / length_B for s_B in share]
 
-    def prior(self, events: Events) -> Tensor:
+    def prior(self, events: TimedEvents) -> Tensor:
         """Return what everyone is shown an item for [I]: its bias, and how popular it is of late."""
         log_IP = histories_as_of.log_popularity(events, self.recipe.popularity_half_lives)
         return self.bias_I + log_IP.to(self.bias_I.device) @ self.popularity_P
@@ -61,7 +61,7 @@ class Served(NamedTuple):
 
 
 @torch.no_grad()
-def serve(network: SageRecent, inputs: ItemInputs, events: Events, user_B: Ints) -> Served:
+def serve(network: SageRecent, inputs: ItemInputs, events: TimedEvents, user_B: Ints) -> Served:
     """Return the network at the end of these events, of some users."""
     item_ID = unit(network(inputs, pair(scaled(histories_as_of.matrix(events)), inputs.content_IC.device)))
     histories = histories_as_of.histories(events, user_B, network.recipe.history_half_lives)

@@ -38,7 +38,7 @@ from recsys_jobs.models.sage_softmax.recipe import SageSoftmaxRecipe
 from recsys_jobs.torch_common import losses
 from recsys_jobs.torch_common.devices import to_device
 from recsys_jobs.training import loop
-from recsys_jobs.training.learner import EpochLog, Parts
+from recsys_jobs.training.learner import EpochLog, EventSplit
 from recsys_jobs.training.sampling import batches, held_out
 
 
@@ -53,7 +53,7 @@ class Step(NamedTuple):
 class SageSoftmaxLearner:
     """The network and its users (the protocol of learner.py)."""
 
-    def __init__(self, dataset: Dataset, recipe: SageSoftmaxRecipe, parts: Parts, device: torch.device) -> None:
+    def __init__(self, dataset: Dataset, recipe: SageSoftmaxRecipe, parts: EventSplit, device: torch.device) -> None:
         self.dataset, self.recipe, self.device = dataset, recipe, device
         self.seen_UI = events_matrix(dataset, parts.seen_E)
         self.target_UI = events_matrix(dataset, parts.target_E)
@@ -84,7 +84,7 @@ class SageSoftmaxLearner:
         excluded_BI = torch.from_numpy(left_BI.toarray() > 0) | self.outside_I
         return losses.held_out_softmax(score_BI, row_T, item_T, excluded_BI.to(self.device))
 
-    def look(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
+    def validate(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
         """Return the users' scores."""
         user_UD, item_ID = vectors(self.network, self.inputs, self.scaled_UI)
         return user_UD[user_B] @ item_ID.T + self.network.bias_I, {}

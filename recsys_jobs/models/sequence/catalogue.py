@@ -23,7 +23,7 @@ from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.models.sequence.event_sequences import Sequences
 from recsys_jobs.models.sequence.learner import CATALOGUE, NAMES, Family, encode
 from recsys_jobs.models.sequence.recipe import SequenceRecipe
-from recsys_jobs.ranking.stable_top_k import best_of
+from recsys_jobs.ranking.stable_top_k import stable_top_k
 
 RECIPE = "catalogue.recipe"
 _BODY = f"{PREFIX}body."
@@ -96,5 +96,5 @@ def best_for(catalogue: Catalogue, history: History, asked_at: int, k: int) -> t
     user_1D = encode(catalogue.body, catalogue.recipe, catalogue.item_ID, found, context_EX, np.zeros(1, np.int64))
     score_1I = user_1D @ fill_unknown(catalogue.item_ID).T
     score_1I[0, torch.from_numpy(item_N)] = -torch.inf
-    best_K = best_of(score_1I, min(k, len(catalogue.items) - len(np.unique(item_N))))[0]
+    best_K = stable_top_k(score_1I, min(k, len(catalogue.items) - len(np.unique(item_N))))[0]
     return best_K.numpy(), score_1I[0, best_K].numpy()

@@ -32,7 +32,7 @@ from recsys_jobs.models.sequence.event_sequences import Sequences, alike_batches
 from recsys_jobs.models.sequence.recipe import SequenceRecipe
 from recsys_jobs.torch_common import losses
 from recsys_jobs.torch_common.devices import to_device
-from recsys_jobs.training.learner import EpochLog, Parts
+from recsys_jobs.training.learner import EpochLog, EventSplit
 from recsys_jobs.training.sampling import shared_candidates
 
 CATALOGUE, NAMES = "catalogue.item_ID", "items.names"  # among the weights: the items' vectors, and their ids
@@ -77,7 +77,7 @@ class SequenceLearner:
     """The network and its training sequences (the protocol of learner.py)."""
 
     def __init__(
-        self, family: Family, dataset: Dataset, recipe: SequenceRecipe, parts: Parts, device: torch.device
+        self, family: Family, dataset: Dataset, recipe: SequenceRecipe, parts: EventSplit, device: torch.device
     ) -> None:
         self.family, self.dataset, self.recipe, self.device = family, dataset, recipe, device
         self.found = sequences(dataset, parts.target_E)
@@ -123,7 +123,7 @@ class SequenceLearner:
         score_TC = hidden_TD @ functional.embedding(candidate_C, vector_ND).T
         return losses.sampled_softmax(positive_T, score_TC, next_T[:, None] == candidate_C, len(self.pool))
 
-    def look(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
+    def validate(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
         """Return the users' scores by the items of the seen events."""
         item_ID = item_vectors(self.network.items, len(self.dataset.items), self.device)
         context_EX = self.family.context(self.seen, self.recipe)

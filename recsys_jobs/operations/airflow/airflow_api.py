@@ -1,4 +1,4 @@
-"""Airflow's REST API, as far as a backfill asks it."""
+"""Airflow's REST API, as far as a backfill needs it."""
 
 from __future__ import annotations
 
@@ -27,35 +27,35 @@ class Airflow:
         self._sign_in()
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
-        """The JSON at `/api/v2/<path>`; JobError where Airflow does not answer as it should, asked several times."""
-        return self._patiently("GET", path, params=query)
+        """The JSON at `/api/v2/<path>`; JobError where Airflow does not answer as it should, after several tries."""
+        return self._request_with_retries("GET", path, params=query)
 
     def put(self, path: str) -> dict[str, Any]:
-        """The JSON that a request to change something answers, which must be one that may come twice."""
-        return self._patiently("PUT", path)
+        """The JSON that answers a request to change something; the request must be safe to repeat."""
+        return self._request_with_retries("PUT", path)
 
     def pause(self, paused: bool) -> None:
         """Pause or unpause the nightly DAG."""
         try:
-            self._asked("PATCH", f"dags/{DAG}", json={"is_paused": paused})
+            self._request("PATCH", f"dags/{DAG}", json={"is_paused": paused})
         except httpx.HTTPError as error:
             raise JobError(f"Airflow at {self.url} does not unpause {DAG}: {error}") from None
 
-    def _patiently(self, method: str, path: str, **how: Any) -> dict[str, Any]:
+    def _request_with_retries(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
         for wait in (*_WAITS, None):
             try:
-                return self._asked(method, path, **how)
+                return self._request(method, path, **arguments)
             except httpx.HTTPError as error:
-                if wait is None or _is_refusal(error):
+                if wait is None or _is_client_error(error):
                     raise JobError(f"Airflow at {self.url} did not answer: {error}") from None
                 time.sleep(wait)
         raise AssertionError("the last wait is None")
 
-    def _asked(self, method: str, path: str, **how: Any) -> dict[str, Any]:
-        answer = self._client.request(method, f"{self.url}/api/v2/{path}", **how)
+    def _request(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+        answer = self._client.request(method, f"{self.url}/api/v2/{path}", **arguments)
         if answer.status_code == httpx.codes.UNAUTHORIZED:  # a token lasts a day, a backfill may take longer
             self._sign_in()
-            answer = self._client.request(method, f"{self.url}/api/v2/{path}", **how)
+            answer = self._client.request(method, f"{self.url}/api/v2/{path}", **arguments)
         answer.raise_for_status()
         return dict(answer.json())
 
@@ -69,10 +69,10 @@ class Airflow:
         self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
 
-def _is_refusal(error: httpx.HTTPError) -> bool:
+def _is_client_error(error: httpx.HTTPError) -> bool:
     return isinstance(error, httpx.HTTPStatusError) and error.response.is_client_error
 
 
-def moment(text: str) -> datetime:
-    """A time as Airflow writes it."""
+def parse_time(text: str) -> datetime:
+    """Return a time that Airflow wrote."""
     return datetime.fromisoformat(text)

@@ -19,9 +19,9 @@ from recsys_jobs.contracts.settings import lake_root
 from recsys_jobs.contracts.tables import RECOMMENDATIONS
 from recsys_jobs.lake import delta
 from recsys_jobs.operations.airflow import backfill_runs
-from recsys_jobs.operations.airflow.airflow_api import DAG, Airflow, moment
+from recsys_jobs.operations.airflow.airflow_api import DAG, Airflow, parse_time
 from recsys_jobs.operations.airflow.backfill_runs import Run
-from recsys_jobs.operations.airflow.local_airflow import airflow
+from recsys_jobs.operations.airflow.local_airflow import running_airflow
 from recsys_jobs.operations.airflow.night_runner import airflow_environment
 
 POLL = 5  # seconds
@@ -31,8 +31,8 @@ _TRIES = 5
 
 
 @dataclass(frozen=True)
-class Call:
-    """One call: the dates, both included, and how Airflow is to go about them."""
+class BackfillOptions:
+    """One backfill: the dates, both included, and how Airflow is to run them."""
 
     first: date
     last: date
@@ -52,43 +52,43 @@ class Call:
         return [self.first + timedelta(days=n) for n in range((self.last - self.first).days + 1)]
 
 
-def backfill(call: Call, poll: float = POLL) -> list[Run]:
-    """Run the dates of `call` through Airflow and print their states; JobError where a date is not done."""
+def backfill(options: BackfillOptions, poll: float = POLL) -> list[Run]:
+    """Run the dates through Airflow and print their states; JobError where a date is not done."""
     began = datetime.now(UTC)
-    with airflow() as service:
-        if call.rerun or not _all_done(service, call, began):
-            _begin(service, call, poll)
-        runs = _follow(service, call, began, poll)
+    with running_airflow() as service:
+        if options.rerun or not _all_done(service, options, began):
+            _start_backfill(service, options, poll)
+        runs = _follow(service, options, began, poll)
     _print_table(runs)
-    _judge(runs)
+    _require_success(runs)
     return runs
 
 
-def _all_done(service: Airflow, call: Call, began: datetime) -> bool:
-    return all(run.state == "success" for run in backfill_runs.runs(service, call.days, began))
+def _all_done(service: Airflow, options: BackfillOptions, began: datetime) -> bool:
+    return all(run.state == "success" for run in backfill_runs.runs(service, options.days, began))
 
 
-def _begin(service: Airflow, call: Call, poll: float) -> None:
-    """Create the backfill, or go on with the one that was interrupted: Airflow has one at a time.
+def _start_backfill(service: Airflow, options: BackfillOptions, poll: float) -> None:
+    """Create the backfill, or resume the one that was interrupted: Airflow has one at a time.
 
-    What a locked database cut short may leave dates out: it is cancelled, and made again whole.
+    A backfill that a locked database cut short may leave dates out: it is cancelled, and made again.
     """
     unfinished = backfill_runs.unfinished(service, poll)
     if unfinished is not None:
-        _go_on(service, unfinished, call)
+        _resume(service, unfinished, options)
         return
     for _ in range(_TRIES):
-        if _create(call):
+        if _create(options):
             return
         backfill_runs.cancel_open(service)
         time.sleep(poll)
     raise JobError(f"airflow backfill create found Airflow's database locked {_TRIES} times: call this again")
 
 
-def _go_on(service: Airflow, unfinished: dict[str, Any], call: Call) -> None:
-    """Say that an interrupted backfill of the same dates goes on; JobError for one of other dates."""
-    first, last = (moment(unfinished[name]).date() for name in ("from_date", "to_date"))
-    if (first, last) != (call.first, call.last):
+def _resume(service: Airflow, unfinished: dict[str, Any], options: BackfillOptions) -> None:
+    """Print that an interrupted backfill of the same dates goes on; JobError for one of other dates."""
+    first, last = (parse_time(unfinished[name]).date() for name in ("from_date", "to_date"))
+    if (first, last) != (options.first, options.last):
         raise JobError(
             f"the backfill of {first} to {last} is unfinished: make backfill FROM={first} TO={last} goes on with "
             f"it, or cancel it at {service.url} (DAG {DAG}, Backfills)"
@@ -96,41 +96,42 @@ def _go_on(service: Airflow, unfinished: dict[str, Any], call: Call) -> None:
     print(f"going on with the unfinished backfill {unfinished['id']}", flush=True)
 
 
-def _create(call: Call) -> bool:
-    """`airflow backfill create`; False where the scheduler had its database, JobError where it fails otherwise."""
+def _create(options: BackfillOptions) -> bool:
+    """Run `airflow backfill create`; False where its database was locked, JobError where it fails otherwise."""
     command = ["airflow", "backfill", "create", "--dag-id", DAG, "--max-active-runs", "1"]
-    command += ["--from-date", call.first.isoformat(), "--to-date", call.last.isoformat()]
-    command += ["--reprocess-behavior", "completed" if call.rerun else "failed"]
-    command += ["--run-backwards"] if call.reverse else []
+    command += ["--from-date", options.first.isoformat(), "--to-date", options.last.isoformat()]
+    command += ["--reprocess-behavior", "completed" if options.rerun else "failed"]
+    command += ["--run-backwards"] if options.reverse else []
     # a run that is cleared keeps its old configuration unless it gets a new one: a date typed then would be an error
-    conf = {"date": "", "recipe": "", "allow_refused": call.allow_refused}
+    conf = {"date": "", "recipe": "", "allow_refused": options.allow_refused}
     command += ["--dag-run-conf", json.dumps(conf)]
-    done = subprocess.run(command, env=airflow_environment(), capture_output=True, text=True, check=False)
-    words = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-    if done.returncode and not any(_LOCKED in line for line in words):
-        raise JobError(f"airflow backfill create failed: {words[-1] if words else done.returncode}")
-    return done.returncode == 0
+    process = subprocess.run(command, env=airflow_environment(), capture_output=True, text=True, check=False)
+    output = process.stdout + process.stderr
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    if process.returncode and not any(_LOCKED in line for line in lines):
+        raise JobError(f"airflow backfill create failed: {lines[-1] if lines else process.returncode}")
+    return process.returncode == 0
 
 
-def _follow(service: Airflow, call: Call, began: datetime, poll: float) -> list[Run]:
-    """Poll until every date's run is over, telling what changes."""
-    said: dict[date, str] = {}
+def _follow(service: Airflow, options: BackfillOptions, began: datetime, poll: float) -> list[Run]:
+    """Poll until every date's run is over, and print each change."""
+    printed: dict[date, str] = {}
     while True:
-        runs = backfill_runs.runs(service, call.days, began)
+        runs = backfill_runs.runs(service, options.days, began)
         for run in runs:
-            line = _line(service, run)
-            if line and said.get(run.day) != line:
+            line = _progress_line(service, run)
+            if line and printed.get(run.day) != line:
                 print(f"{run.day}  {line}", flush=True)
-                said[run.day] = line
+                printed[run.day] = line
         if all(run.state in (*_DONE, "missing") for run in runs):
             return runs
         time.sleep(poll)
 
 
-def _line(service: Airflow, run: Run) -> str:
-    """What there is to say about a date; nothing of one that waits, or was done before."""
+def _progress_line(service: Airflow, run: Run) -> str:
+    """Return a date's line of progress; an empty one where it waits, or was done before."""
     if run.state == "running":
-        return f"▸ {backfill_runs.at_work(service, run)}"
+        return f"▸ {backfill_runs.running_tasks(service, run)}"
     if run.ran_now and run.state in _DONE:
         return f"{run.state} after {run.minutes:.1f} min  {run.why}".rstrip()
     return ""
@@ -140,19 +141,25 @@ def _print_table(runs: list[Run]) -> None:
     published = set(delta.dates(RECOMMENDATIONS))
     print(f"\n{'date':12}{'state':10}{'minutes':>8}  published")
     for run in runs:
-        minutes = f"{run.minutes:.1f}" if run.minutes is not None and run.ran_now else "before" if run.minutes else ""
-        print(f"{run.day!s:12}{run.state:10}{minutes:>8}  {'yes' if run.day in published else 'no'}")
+        is_published = "yes" if run.day in published else "no"
+        print(f"{run.day!s:12}{run.state:10}{_minutes(run):>8}  {is_published}")
 
 
-def _judge(runs: list[Run]) -> None:
+def _minutes(run: Run) -> str:
+    if run.minutes is not None and run.ran_now:
+        return f"{run.minutes:.1f}"
+    return "before" if run.minutes else ""
+
+
+def _require_success(runs: list[Run]) -> None:
     """JobError unless every date succeeded and stands in the lake."""
-    bad = _those(runs, lambda run: run.state != "success")
-    if bad:
+    failed = _days_where(runs, lambda run: run.state != "success")
+    if failed:
         raise JobError(
-            f"{len(bad)} of {len(runs)} dates are not done: {', '.join(bad)}; the same call tries them again"
+            f"{len(failed)} of {len(runs)} dates are not done: {', '.join(failed)}; the same call tries them again"
         )
     published = set(delta.dates(RECOMMENDATIONS))
-    lost = _those(runs, lambda run: run.day not in published)
+    lost = _days_where(runs, lambda run: run.day not in published)
     if lost:
         raise JobError(
             f"Airflow has run {', '.join(lost)}, and {lake_root()} has no recommendations of it: these runs were of "
@@ -160,5 +167,5 @@ def _judge(runs: list[Run]) -> None:
         )
 
 
-def _those(runs: list[Run], which: Callable[[Run], bool]) -> list[str]:
-    return [str(run.day) for run in runs if which(run)]
+def _days_where(runs: list[Run], condition: Callable[[Run], bool]) -> list[str]:
+    return [str(run.day) for run in runs if condition(run)]

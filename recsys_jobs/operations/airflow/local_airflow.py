@@ -23,7 +23,7 @@ import httpx
 
 from recsys_jobs.contracts.errors import JobError, UsageError
 from recsys_jobs.contracts.settings import lake_root, landing_zone, tracking_uri, var_dir
-from recsys_jobs.operations.airflow.airflow_api import DAG, Airflow, moment
+from recsys_jobs.operations.airflow.airflow_api import DAG, Airflow, parse_time
 from recsys_jobs.operations.airflow.night_runner import airflow_environment, prepare_airflow
 
 START = 300  # seconds in which Airflow must be up; a loaded machine takes two minutes
@@ -31,7 +31,7 @@ GRACE = 30  # seconds between SIGTERM and SIGKILL
 _STAMP, _PASSWORDS = "serving.json", "passwords.json"
 
 
-def login(passwords: Path, port: int) -> dict[str, str]:
+def login_environment(passwords: Path, port: int) -> dict[str, str]:
     """Environment of an API server on localhost whose user `admin` has a random password.
 
     It is made once and readable by its owner alone.
@@ -49,26 +49,26 @@ def login(passwords: Path, port: int) -> dict[str, str]:
     }
 
 
-def stamp(pid: int, port: int) -> None:
-    """Write down that process `pid` serves this home on `port`, and which places its jobs use."""
+def write_stamp(pid: int, port: int) -> None:
+    """Record that process `pid` serves this home on `port`, and which places its jobs use."""
     path = _home() / _STAMP
     path.write_text(json.dumps({"pid": pid, "port": port, "places": _places()}), encoding="utf-8")
 
 
 @contextmanager
-def airflow() -> Iterator[Airflow]:
+def running_airflow() -> Iterator[Airflow]:
     """The running Airflow, its nightly DAG unpaused; else one of our own, stopped at the end.
 
     Our own starts no live nights, and leaves the DAG paused or not as it was. UsageError where another command runs
     an Airflow on this home for other places, or with the DAG paused.
     """
-    running = _running()
+    running = _running_url()
     if running is not None:
         with httpx.Client(timeout=60) as client:
-            yield _checked(Airflow(running, client, _home() / _PASSWORDS))
+            yield _require_unpaused(Airflow(running, client, _home() / _PASSWORDS))
         return
     began = datetime.now(UTC)
-    with _started() as url, httpx.Client(timeout=60) as client:
+    with _started_airflow() as url, httpx.Client(timeout=60) as client:
         service = Airflow(url, client, _home() / _PASSWORDS)
         paused = _wait_for_dag(service, began)
         service.pause(False)
@@ -92,34 +92,35 @@ def _places() -> dict[str, str]:
     }
 
 
-def _running() -> str | None:
+def _running_url() -> str | None:
     """The address of the Airflow that serves this home; None where none does."""
     try:
-        known = json.loads((_home() / _STAMP).read_text(encoding="utf-8"))
+        serving = json.loads((_home() / _STAMP).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    url = f"http://127.0.0.1:{known['port']}"
-    if not Path(f"/proc/{known['pid']}").exists() or not _healthy(url):
+    url = f"http://127.0.0.1:{serving['port']}"
+    if not Path(f"/proc/{serving['pid']}").exists() or not _healthy(url):
         return None
     for name, place in _places().items():
-        if known["places"][name] != place:
+        if serving["places"][name] != place:
             raise UsageError(
-                f"the Airflow at {url} (process {known['pid']}) runs with {name}={known['places'][name]}, this call "
-                f"means {place}: stop it first, or set RECSYS_VAR to a home of its own"
+                f"the Airflow at {url} (process {serving['pid']}) runs with {name}={serving['places'][name]}, "
+                f"this call means {place}: stop it first, or set RECSYS_VAR to a home of its own"
             )
     return url
 
 
 def _healthy(url: str) -> bool:
-    """Whether the API server answers, and has heard of a scheduler and a DAG processor lately."""
+    """Return whether the API server answers, and its scheduler and DAG processor are healthy."""
     try:
-        state = httpx.get(f"{url}/api/v2/monitor/health", timeout=10).json()
-        return all((state.get(part) or {}).get("status") == "healthy" for part in ("scheduler", "dag_processor"))
+        health = httpx.get(f"{url}/api/v2/monitor/health", timeout=10).json()
+        components = (health.get(name) or {} for name in ("scheduler", "dag_processor"))
+        return all(component.get("status") == "healthy" for component in components)
     except (httpx.HTTPError, ValueError):
         return False
 
 
-def _checked(service: Airflow) -> Airflow:
+def _require_unpaused(service: Airflow) -> Airflow:
     if service.get(f"dags/{DAG}")["is_paused"]:
         raise UsageError(
             f"the DAG {DAG} is paused in the Airflow at {service.url}: unpause it there (its live nights start, too), "
@@ -129,13 +130,13 @@ def _checked(service: Airflow) -> Airflow:
 
 
 @contextmanager
-def _started() -> Iterator[str]:
+def _started_airflow() -> Iterator[str]:
     """`airflow standalone` in a session of its own, on a free port; ended with all its children."""
     environment = airflow_environment()
     prepare_airflow(environment)
     port = _free_port()
-    environment |= login(_home() / _PASSWORDS, port)
-    environment["AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE"] = "false"  # what was asked for and no live nights
+    environment |= login_environment(_home() / _PASSWORDS, port)
+    environment["AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE"] = "false"  # the backfill's runs alone, no live nights
     log = var_dir() / "logs" / "airflow.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     print(f"starting Airflow (log: {log})", flush=True)
@@ -151,12 +152,12 @@ def _started() -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_until_healthy(process, url, log)
-        stamp(process.pid, port)
+        write_stamp(process.pid, port)
         print(f"Airflow    {url}   user admin, password in {_home() / 'passwords.json'}", flush=True)
         yield url
     finally:
         (_home() / _STAMP).unlink(missing_ok=True)
-        end(process)
+        terminate_session(process)
 
 
 def _wait_until_healthy(process: subprocess.Popen[Any], url: str, log: Path) -> None:
@@ -169,11 +170,11 @@ def _wait_until_healthy(process: subprocess.Popen[Any], url: str, log: Path) -> 
         time.sleep(1)
 
 
-def end(process: subprocess.Popen[Any]) -> None:
+def terminate_session(process: subprocess.Popen[Any]) -> None:
     """End a process with its session: a scheduler ends its tasks, and these their jobs."""
-    for how in (signal.SIGTERM, signal.SIGKILL):
+    for sent in (signal.SIGTERM, signal.SIGKILL):
         try:
-            os.killpg(process.pid, how)
+            os.killpg(process.pid, sent)
         except ProcessLookupError:
             return
         until = time.monotonic() + GRACE
@@ -191,10 +192,10 @@ def _wait_for_dag(service: Airflow, since: datetime) -> bool:
     until = time.monotonic() + START
     while time.monotonic() < until:
         for error in service.get("importErrors")["import_errors"]:
-            if moment(error["timestamp"]) > since:
+            if parse_time(error["timestamp"]) > since:
                 raise JobError(f"{error['filename']} does not import: {error['stack_trace'].strip()}")
         for dag in service.get("dags", dag_id_pattern=DAG)["dags"]:
-            if dag["dag_id"] == DAG and moment(dag["last_parsed_time"]) > since:
+            if dag["dag_id"] == DAG and parse_time(dag["last_parsed_time"]) > since:
                 return bool(dag["is_paused"])
         time.sleep(1)
     raise JobError(f"Airflow at {service.url} did not read the DAG {DAG} within {START} s")

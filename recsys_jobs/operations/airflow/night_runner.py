@@ -31,7 +31,7 @@ _FAILED = re.compile(r"nightly \S+: (?P<task>\S+) failed: (?P<why>.*?) +\[plugin
 
 @dataclass
 class TaskTime:
-    """One task of a night: its wall time in seconds and what its job said."""
+    """One task of a night: its wall time in seconds and its job's lines."""
 
     task: str
     seconds: float
@@ -51,7 +51,7 @@ class Night:
 def airflow_environment() -> dict[str, str]:
     """The environment in which Airflow finds this project's DAGs, plugins and its own home under `var`."""
     home = var_dir() / "airflow"
-    own = {
+    project = {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
@@ -60,7 +60,7 @@ def airflow_environment() -> dict[str, str]:
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
     }
-    return {**own, **os.environ, "PATH": own["PATH"], "PYTHONPATH": own["PYTHONPATH"]}
+    return {**project, **os.environ, "PATH": project["PATH"], "PYTHONPATH": project["PYTHONPATH"]}
 
 
 def prepare_airflow(environment: dict[str, str]) -> None:
@@ -69,9 +69,10 @@ def prepare_airflow(environment: dict[str, str]) -> None:
     if stamp.exists():
         return
     stamp.parent.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(["airflow", "db", "migrate"], env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise JobError(f"airflow db migrate failed: {(done.stderr or done.stdout).strip()[-2000:]}")
+    command = ["airflow", "db", "migrate"]
+    process = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if process.returncode:
+        raise JobError(f"airflow db migrate failed: {(process.stderr or process.stdout).strip()[-2000:]}")
     stamp.touch()
 
 
@@ -89,12 +90,12 @@ def run_night(run_date: date, recipe: str = "", allow_refused: bool = False) -> 
             command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
         )
         assert process.stdout is not None
-        _follow(_copied(process.stdout, file), night)
+        _follow(_tee(process.stdout, file), night)
         status = process.wait()
-    return _judged(night, status)
+    return _require_success(night, status)
 
 
-def _copied(lines: IO[str], file: IO[str]) -> Iterator[str]:
+def _tee(lines: IO[str], file: IO[str]) -> Iterator[str]:
     for line in lines:
         file.write(line)
         file.flush()
@@ -102,27 +103,28 @@ def _copied(lines: IO[str], file: IO[str]) -> Iterator[str]:
 
 
 def _follow(lines: Iterator[str], night: Night) -> None:
-    """Tell the lines of Airflow's log apart, print what matters, collect tasks and errors."""
+    """Print the lines of Airflow's log that are tasks' or their jobs', and collect tasks and errors."""
     began = time.monotonic()
     for line in lines:
-        found = _LINE.match(line)
-        text = found["text"] if found else ""
+        logged = _LINE.match(line)
+        text = logged["text"] if logged else ""
         if started := _START.match(text):
             began = time.monotonic()
             night.tasks.append(TaskTime(started[1], 0.0, []))
             print(f"▸ {started[1]}", flush=True)
         elif _JOB.search(text) and night.tasks:
-            said = _JOB.sub("", text).rstrip()
-            night.tasks[-1].lines.append(said)
-            print(f"    {said}", flush=True)
+            job_line = _JOB.sub("", text).rstrip()
+            night.tasks[-1].lines.append(job_line)
+            print(f"    {job_line}", flush=True)
         elif failed := _FAILED.search(text):
             night.errors.append(f"{failed['task']}: {failed['why']}")
         elif _END.match(text) and night.tasks:
-            night.tasks[-1].seconds = time.monotonic() - began
-            print(f"  {night.tasks[-1].task} took {night.tasks[-1].seconds:.1f} s", flush=True)
+            task = night.tasks[-1]
+            task.seconds = time.monotonic() - began
+            print(f"  {task.task} took {task.seconds:.1f} s", flush=True)
 
 
-def _judged(night: Night, status: int) -> Night:
+def _require_success(night: Night, status: int) -> Night:
     if night.errors:
         raise JobError(f"the night of {night.run_date} is red: {'; '.join(night.errors)} (whole log: {night.log})")
     if status:

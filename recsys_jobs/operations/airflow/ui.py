@@ -34,27 +34,27 @@ def serve(ports: Ports) -> None:
     """
     environment = airflow_environment()
     passwords = Path(environment["AIRFLOW_HOME"]) / "passwords.json"
-    environment |= local_airflow.login(passwords, ports.airflow)
+    environment |= local_airflow.login_environment(passwords, ports.airflow)
     environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # nobody gives it jobs, and their workers hold memory
-    _need_free(ports)
+    _require_free_ports(ports)
     prepare_airflow(environment)
-    for each in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background job starts with it ignored
-        signal.signal(each, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background job starts with it ignored
+        signal.signal(number, signal.default_int_handler)
     threading.Thread(target=_docs_server(ports.docs).serve_forever, daemon=True).start()
-    processes = [subprocess.Popen(each, env=environment, start_new_session=True) for each in _commands(ports)]
-    local_airflow.stamp(processes[0].pid, ports.airflow)  # so that a backfill finds it
+    processes = [subprocess.Popen(command, env=environment, start_new_session=True) for command in _commands(ports)]
+    local_airflow.write_stamp(processes[0].pid, ports.airflow)  # so that a backfill finds it
     try:
         _print_addresses(passwords, ports)
-        first = os.wait()[0]
-        raise JobError(f"a server ended by itself (process {first}): its last lines above say why")
+        ended, _ = os.wait()
+        raise JobError(f"a server ended by itself (process {ended}): its last lines above say why")
     except KeyboardInterrupt:
         print("stopping", flush=True)
     finally:
         for process in processes:
-            local_airflow.end(process)
+            local_airflow.terminate_session(process)
 
 
-def _need_free(ports: Ports) -> None:
+def _require_free_ports(ports: Ports) -> None:
     for name, port in ports._asdict().items():
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a port just left is free

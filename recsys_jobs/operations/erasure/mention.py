@@ -8,12 +8,13 @@ from pathlib import Path
 _WORD = "[A-Za-z0-9_-]"
 
 
-def pattern(user: str) -> re.Pattern[bytes]:
-    """The id as bytes, with no letter, digit, _ or - right before or after it."""
-    return re.compile(f"(?<!{_WORD})".encode() + re.escape(user.encode()) + f"(?!{_WORD})".encode())
+def id_pattern(user: str) -> re.Pattern[bytes]:
+    """Return a pattern of the id as bytes, with no letter, digit, _ or - right before or after it."""
+    before, after = f"(?<!{_WORD})".encode(), f"(?!{_WORD})".encode()
+    return re.compile(before + re.escape(user.encode()) + after)
 
 
 def mentions(text: str | Path, user: str) -> bool:
-    """Whether the text, or the bytes of the file, name the person."""
+    """Return whether the text, or the bytes of the file, name the person."""
     data = text.read_bytes() if isinstance(text, Path) else text.encode()
-    return user.encode() in data and pattern(user).search(data) is not None
+    return user.encode() in data and id_pattern(user).search(data) is not None

@@ -1,4 +1,4 @@
-"""What MLflow keeps of a person: which fits knew them, and what those hold of theirs.
+"""A person in MLflow: the fits that were made with their events, and their rows in the weights.
 
 A fit that is published or registered keeps its weights without the person's row, so that it can be published
 again; of any other the weights go: its inputs are no more, so no night would find it. U people, F factors.
@@ -24,14 +24,14 @@ from recsys_jobs.lake import delta
 from recsys_jobs.models.folded_model import USER
 from recsys_jobs.registry import mlflow_client
 from recsys_jobs.registry.fits import EXAM, SERVING, WEIGHTS, kept_weights
-from recsys_jobs.torch_common.named_tensors import join_parts, split_parts
+from recsys_jobs.torch_common import named_tensors
 
 _WEIGHTS, _FILE = WEIGHTS.split("/")
 
 
 @dataclass(frozen=True)
-class Met:
-    """A fit that knew the person, and what was done about it."""
+class AffectedFit:
+    """A fit whose data had the person, and what was done to it."""
 
     run_id: str
     recipe: str
@@ -43,24 +43,25 @@ class Met:
         return f"{self.recipe} ({self.kind} fit, cut {self.cut}, run {self.run_id}): {self.done}"
 
 
-def erase_from_models(user: str) -> list[Met]:
-    """Take the person out of kept fits and registered versions; return the fits that knew them, oldest cut first.
+def erase_from_models(user: str) -> list[AffectedFit]:
+    """Remove the person from retained fits and registered versions; return the fits that had them, oldest cut first.
 
     Must come before their rows leave `interactions`, which say which row of the factors is theirs.
     """
-    kept = _published() | _registered_runs()
-    runs = [run for run in mlflow_client.fits_of_lake((EXAM, SERVING)) if _knew(run, user)]
+    retained = _published() | _registered_runs()
+    runs = [run for run in mlflow_client.fits_of_lake((EXAM, SERVING)) if _includes_person(run, user)]
     runs.sort(key=lambda run: (run.data.tags["cut"], run.info.start_time))
-    found = [_met(run, _erase_from_fit(run, user, run.info.run_id in kept)) for run in runs]
+    fits = [_affected_fit(run, _erase_from_fit(run, user, run.info.run_id in retained)) for run in runs]
     for version in mlflow_client.versions():
         _erase_from_version(version, user)
-    return found
+    return fits
 
 
 def _published() -> set[str]:
-    """Runs of the serving fits whose slates stand in `recommendations`."""
-    prints = pc.unique(delta.read(RECOMMENDATIONS, columns=["model_fingerprint"])["model_fingerprint"])
-    runs = (mlflow_client.find_run(fingerprint, SERVING) for fingerprint in prints.to_pylist())
+    """Return the runs of the serving fits whose slates stand in `recommendations`."""
+    column = delta.read(RECOMMENDATIONS, columns=["model_fingerprint"])["model_fingerprint"]
+    fingerprints = pc.unique(column).to_pylist()
+    runs = (mlflow_client.find_run(fingerprint, SERVING) for fingerprint in fingerprints)
     return {run.info.run_id for run in runs if run is not None}
 
 
@@ -68,8 +69,8 @@ def _registered_runs() -> set[str]:
     return {str(version.run_id) for version in mlflow_client.versions()}
 
 
-def _knew(run: Any, user: str) -> bool:
-    """Whether the person had an event by the fit's cut."""
+def _includes_person(run: Any, user: str) -> bool:
+    """Return whether the person had an event by the fit's cut."""
     first = _first_seen(user)
     return first is not None and run.data.tags["cut"] >= first.isoformat()
 
@@ -83,17 +84,17 @@ def _first_seen(user: str) -> date | None:
     return min(days, default=None)
 
 
-def _met(run: Any, done: str) -> Met:
+def _affected_fit(run: Any, done: str) -> AffectedFit:
     tags = run.data.tags
-    return Met(run.info.run_id, tags["recipe"], tags[mlflow_client.KIND], tags["cut"], done)
+    return AffectedFit(run.info.run_id, tags["recipe"], tags[mlflow_client.KIND], tags["cut"], done)
 
 
-def _erase_from_fit(run: Any, user: str, is_kept: bool) -> str:
+def _erase_from_fit(run: Any, user: str, is_retained: bool) -> str:
     with tempfile.TemporaryDirectory() as folder:
         if not mlflow_client.has_artifact(run.info.run_id, WEIGHTS):
             return "its weights are gone already"
         tensors = kept_weights(run.info.run_id)
-        left = _without(tensors, _people(run.data.tags["cut"]), user) if is_kept else None
+        left = _without_person(tensors, _people_at_cut(run.data.tags["cut"]), user) if is_retained else None
         if left is None:
             mlflow_client.drop_artifact(run.info.run_id, _WEIGHTS)
             return "its weights are removed"
@@ -105,24 +106,26 @@ def _erase_from_fit(run: Any, user: str, is_kept: bool) -> str:
         return "their row of its factors is removed"
 
 
-def _people(cut: str) -> list[str]:
-    """Everybody with an event at the cut, in the order of the factors' rows; nobody where the snapshot is gone."""
+def _people_at_cut(cut: str) -> list[str]:
+    """Return everybody with an event at the cut, in the order of the factors' rows; nobody without a snapshot."""
     rows = delta.read_date(INTERACTIONS, date.fromisoformat(cut), ["user_id"])["user_id"]
     people: list[str] = pc.unique(rows).sort().to_pylist()
     return people
 
 
-def _without(tensors: dict[str, Tensor], people: list[str], user: str) -> dict[str, Tensor] | None:
-    """The tensors without what is one person's, of a blend part by part; None where one cannot tell what is theirs."""
+def _without_person(tensors: dict[str, Tensor], people: list[str], user: str) -> dict[str, Tensor] | None:
+    """Return the tensors without one person's rows, of a blend part by part; None where their rows are not known."""
     if "blend.epochs" not in tensors:
-        return _part_without(tensors, people, user)
-    parts = {number: _part_without(own, people, user) for number, own in split_parts(tensors).items()}
-    left = {number: own for number, own in parts.items() if own is not None}
-    return join_parts(left) if len(left) == len(parts) else None
+        return _model_without_person(tensors, people, user)
+    parts = {
+        number: _model_without_person(part, people, user) for number, part in named_tensors.split_parts(tensors).items()
+    }
+    left = {number: part for number, part in parts.items() if part is not None}
+    return named_tensors.join_parts(left) if len(left) == len(parts) else None
 
 
-def _part_without(tensors: dict[str, Tensor], people: list[str], user: str) -> dict[str, Tensor] | None:
-    """The tensors of one model without the person's.
+def _model_without_person(tensors: dict[str, Tensor], people: list[str], user: str) -> dict[str, Tensor] | None:
+    """Return the tensors of one model without the person's.
 
     Item-to-item weights have no rows of people. Of a fold the person's row goes; any other tensor with a row
     a person, or a list of names, goes whole: ranking needs the fold alone.
@@ -134,15 +137,19 @@ def _part_without(tensors: dict[str, Tensor], people: list[str], user: str) -> d
         return tensors  # taken out before: this is a run that was cut short, done again
     if rows != len(people) or user not in people:
         return None
-    impersonal = {name: t for name, t in tensors.items() if name != USER and not name.startswith("users.")}
-    shared = {name: t for name, t in impersonal.items() if not (t.ndim and len(t) == rows)}
-    folded = {name: t for name, t in tensors.items() if name.startswith("fold.")}
+    shared = {name: tensor for name, tensor in tensors.items() if not _is_personal(name, tensor, rows)}
+    folded = {name: tensor for name, tensor in tensors.items() if name.startswith("fold.")}
     others = [row for row in range(rows) if row != people.index(user)]
     return shared | folded | {USER: tensors[USER][others].contiguous()}
 
 
+def _is_personal(name: str, tensor: Tensor, people: int) -> bool:
+    """Return whether a tensor has a row a person, or is a list of their names."""
+    return name == USER or name.startswith("users.") or (tensor.ndim > 0 and len(tensor) == people)
+
+
 def _erase_from_version(version: Any, user: str) -> None:
-    """Take the person out of a registered version: id, factors and what they owned."""
+    """Remove the person from a registered version: id, factors and owned items."""
     with tempfile.TemporaryDirectory() as folder:
         for path in mlflow_client.fetch_version(version, Path(folder)).glob("artifacts/**/ids.json"):
             ids = json.loads(path.read_text(encoding="utf-8"))
@@ -153,25 +160,24 @@ def _erase_from_version(version: Any, user: str) -> None:
             path.write_text(json.dumps(ids), encoding="utf-8")
             weights = next(path.parent.glob("*.safetensors"))  # older versions call it factors
             save_file(_without_row(load_file(str(weights)), row), str(weights))
-            place = path.parent.relative_to(folder).as_posix()
-            mlflow_client.replace_in_version(version, path.parent, place)
+            relative = path.parent.relative_to(folder).as_posix()
+            mlflow_client.replace_in_version(version, path.parent, relative)
 
 
 def _without_row(tensors: dict[str, Tensor], row: int) -> dict[str, Tensor]:
-    """The serving model's tensors (see `serving_model`) without one person; older versions name them otherwise."""
+    """Return the serving model's tensors (see `pyfunc_model`) without one person, older versions' included."""
     dot = "." if "owned.pointers" in tensors else "_"
     pointers, owned = (tensors[f"owned{dot}{name}"].numpy() for name in ("pointers", "items"))
     start, end = pointers[row : row + 2]
     others = [other for other in range(len(pointers) - 1) if other != row]
-    left = np.concatenate([pointers[: row + 1], pointers[row + 2 :] - (end - start)])
-    factors = {name: t[others].contiguous() for name, t in tensors.items() if name.endswith("user_UF")}
-    faded = {name: torch.cat([t[:start], t[end:]]) for name, t in tensors.items() if name.endswith(".left")}
-    return (
-        tensors
-        | factors
-        | faded
-        | {
-            f"owned{dot}pointers": torch.from_numpy(left.copy()),
-            f"owned{dot}items": torch.from_numpy(np.concatenate([owned[:start], owned[end:]])),
-        }
-    )
+    changed = {
+        f"owned{dot}pointers": np.concatenate([pointers[: row + 1], pointers[row + 2 :] - (end - start)]),
+        f"owned{dot}items": np.concatenate([owned[:start], owned[end:]]),
+    }
+    left = tensors | {name: torch.from_numpy(array) for name, array in changed.items()}
+    for name, tensor in tensors.items():
+        if name.endswith("user_UF"):
+            left[name] = tensor[others].contiguous()
+        elif name.endswith(".left"):
+            left[name] = torch.cat([tensor[:start], tensor[end:]])
+    return left

@@ -6,19 +6,19 @@ import os
 from pathlib import Path
 
 from recsys_jobs.contracts.settings import var_dir
-from recsys_jobs.operations.erasure.mention import mentions, pattern
+from recsys_jobs.operations.erasure.mention import id_pattern, mentions
 
 WORD = b"(forgotten)"
 
 
 def erase_from_pages(user: str) -> list[Path]:
     """Replace the id in every page and log; return the files that named it."""
-    found = [path for folder in _folders() for path in _files(folder) if mentions(path, user)]
-    for path in found:
-        half = path.with_name(path.name + ".part")
-        half.write_bytes(pattern(user).sub(WORD, path.read_bytes()))
-        half.replace(path)
-    return found
+    pages = [path for folder in _folders() for path in _files(folder) if mentions(path, user)]
+    for path in pages:
+        partial = path.with_name(path.name + ".part")
+        partial.write_bytes(id_pattern(user).sub(WORD, path.read_bytes()))
+        partial.replace(path)
+    return pages
 
 
 def _folders() -> list[Path]:

@@ -12,21 +12,21 @@ _TRIES, _PAUSE = 20, 1.0  # a store that answers may still have no volume to wri
 
 
 def ensure(names: list[str]) -> list[str]:
-    """Make the missing buckets; return which were made. JobError where the store will not."""
+    """Make the missing buckets; return their names. JobError where the store will not."""
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
     client = boto3.client("s3", endpoint_url=os.environ.get("AWS_ENDPOINT_URL"))
-    for left in reversed(range(_TRIES)):
+    for tries_left in reversed(range(_TRIES)):
         try:
-            made = [name for name in names if _make(client, name)]
+            created = [name for name in names if _make(client, name)]
         except (BotoCoreError, ClientError) as error:
-            if not left:
+            if not tries_left:
                 raise JobError(f"no bucket could be made: {error}") from None
             time.sleep(_PAUSE)
         else:
             break
-    return made
+    return created
 
 
 def _make(client, name: str) -> bool:  # type: ignore[no-untyped-def]  # boto3 makes its classes when it runs
@@ -42,8 +42,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m recsys_jobs.operations.stack.buckets", description=__doc__)
     parser.add_argument("name", nargs="+")
     names = parser.parse_args().name
-    made = ensure(names)
-    print(f"buckets {', '.join(names)}: {', '.join(made) or 'none'} made")
+    created = ensure(names)
+    print(f"buckets {', '.join(names)}: {', '.join(created) or 'none'} made")
 
 
 if __name__ == "__main__":

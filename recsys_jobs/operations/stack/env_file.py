@@ -68,11 +68,11 @@ def ensure(path: Path) -> list[str]:
 
     Raises UsageError where a secret is there but empty: an empty password is no password.
     """
-    there = read(path) if path.exists() else {}
-    empty = [name for name in SECRETS if there.get(name) == ""]
+    values = read(path) if path.exists() else {}
+    empty = [name for name in SECRETS if values.get(name) == ""]
     if empty:
         raise UsageError(f"{path}: {', '.join(empty)} has no value: delete the line, and it is made anew")
-    missing = [name for name in SECRETS if name not in there]
+    missing = [name for name in SECRETS if name not in values]
     before = path.read_text(encoding="utf-8").rstrip("\n") if path.exists() else _HEAD
     lines = [before, *(f"{name}={SECRETS[name]()}" for name in missing)]
     _write(path, "\n".join(lines) + "\n")
@@ -81,11 +81,11 @@ def ensure(path: Path) -> list[str]:
 
 def _write(path: Path, text: str) -> None:
     """Replace the file in one step; no moment shows it to others, or half of it."""
-    half = path.with_name(f"{path.name}.{os.getpid()}.part")
-    descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
-    half.replace(path)
+    partial.replace(path)
 
 
 def main() -> None:

@@ -24,21 +24,21 @@ def check(address: str, component: str | None = None) -> None:
         if parts.scheme == "tcp":
             socket.create_connection((parts.hostname or "", parts.port or 0), _TIMEOUT).close()
         elif parts.scheme == "http":
-            _ask(address, component)
+            _require_healthy(address, component)
         else:
             raise UsageError(f"{address}: write http://host:port/path or tcp://host:port")
     except (OSError, ValueError) as error:
         raise JobError(f"{address} is not healthy: {error}") from None
 
 
-def _ask(address: str, component: str | None) -> None:
+def _require_healthy(address: str, component: str | None) -> None:
     with urllib.request.urlopen(address, timeout=_TIMEOUT) as answer:
         body = answer.read()
     if component is None:
         return
-    said = json.loads(body).get(component) or {}
-    if said.get("status") != "healthy":
-        raise JobError(f"{component} is not healthy: {said or 'not listed'}")
+    health = json.loads(body).get(component) or {}
+    if health.get("status") != "healthy":
+        raise JobError(f"{component} is not healthy: {health or 'not listed'}")
 
 
 def main() -> None:

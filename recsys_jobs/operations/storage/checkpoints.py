@@ -1,8 +1,8 @@
-"""The states of trainings that were broken off: whose they are, and which of them nobody will go on with.
+"""Checkpoints of interrupted fits: which fit each is of, and which of them no fit will resume from.
 
-A fit keeps its state under `var/checkpoints` by its fingerprint, and removes it once MLflow has its weights. What is
-left is of a fit that runs now, one that was killed and will go on when it is asked for again, or one that nobody
-asks for any more. MLflow's runs of that fingerprint say of which recipe and lake it is.
+A fit keeps its state under `var/checkpoints` by its fingerprint, and removes it once MLflow has its weights. A state
+that is there is of a fit that runs now, of one that was killed and resumes when it is run again, or of one that is
+never run again. MLflow's runs of that fingerprint say of which recipe and lake it is.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from recsys_jobs.exam.results import aligned
 from recsys_jobs.registry import mlflow_client
 
 ABANDONED = 7  # days without an epoch
-_WRITTEN = timedelta(hours=1)  # what cannot be read may be under way of late: another lake's fit writes here too
+_WRITTEN = timedelta(hours=1)  # a state that cannot be read may just be written: another lake's fit writes here too
 
 
 @dataclass(frozen=True)
-class Left:
-    """One state: `epochs` it had, when it was written, and what of it is known to MLflow."""
+class StoredCheckpoint:
+    """One state: the epochs it has, when it was written, and what MLflow knows of its fit."""
 
     fingerprint: str
     recipe: str
@@ -37,43 +37,48 @@ class Left:
     state: str  # finished, abandoned, unreadable or unfinished
 
 
-def left(now: datetime | None = None) -> list[Left]:
+def stored_checkpoints(now: datetime | None = None) -> list[StoredCheckpoint]:
     """Return every state, the oldest first."""
     folder = var_dir() / "checkpoints"
     paths = sorted((path for path in folder.glob("*") if path.is_file()), key=lambda path: path.stat().st_mtime)
-    return [_left(path, now or datetime.now(UTC)) for path in paths]
+    return [_stored_checkpoint(path, now or datetime.now(UTC)) for path in paths]
 
 
 def show(as_json: bool) -> None:
     """Print the states, as a table or as JSON."""
-    found = left()
+    states = stored_checkpoints()
     if as_json:
-        print(json.dumps({"checkpoints": [asdict(one) for one in found], "bytes": sum(one.bytes for one in found)}))
+        size = sum(state.bytes for state in states)
+        print(json.dumps({"checkpoints": [asdict(state) for state in states], "bytes": size}))
         return
-    _print(found)
+    _print(states)
 
 
-def tidy(dry_run: bool, as_json: bool) -> None:
+def remove_unneeded(dry_run: bool, as_json: bool) -> None:
     """Remove what is finished, abandoned or unreadable; JobError where a step of a night is at work."""
     with lake_lock.exclusive("tidying checkpoints"):
-        gone = [one for one in left() if one.state != "unfinished"]
-        for one in () if dry_run else gone:
-            (var_dir() / "checkpoints" / one.fingerprint).unlink(missing_ok=True)
-    size = sum(one.bytes for one in gone)
+        unneeded = [state for state in stored_checkpoints() if state.state != "unfinished"]
+        for state in () if dry_run else unneeded:
+            (var_dir() / "checkpoints" / state.fingerprint).unlink(missing_ok=True)
+    size = sum(state.bytes for state in unneeded)
     if as_json:
-        print(json.dumps({"removed": [asdict(one) for one in gone], "bytes": size, "dry_run": dry_run}))
+        print(json.dumps({"removed": [asdict(state) for state in unneeded], "bytes": size, "dry_run": dry_run}))
         return
-    _print(gone)
-    print(f"{len(gone)} states, {size:,} bytes {'would go' if dry_run else 'removed'}")
+    _print(unneeded)
+    print(f"{len(unneeded)} states, {size:,} bytes {'would go' if dry_run else 'removed'}")
 
 
-def _print(found: list[Left]) -> None:
-    names = list(Left.__dataclass_fields__)
-    cells = [[f"{value:,}" if isinstance(value, int) else value for value in asdict(one).values()] for one in found]
-    print("\n".join(aligned([names, *cells])) if found else "no training was broken off")
+def _print(states: list[StoredCheckpoint]) -> None:
+    names = list(StoredCheckpoint.__dataclass_fields__)
+    lines = [names, *(_cells(state) for state in states)]
+    print("\n".join(aligned(lines)) if states else "no training was broken off")
 
 
-def _left(path: Path, now: datetime) -> Left:
+def _cells(state: StoredCheckpoint) -> list[str]:
+    return [f"{value:,}" if isinstance(value, int) else value for value in asdict(state).values()]
+
+
+def _stored_checkpoint(path: Path, now: datetime) -> StoredCheckpoint:
     status = path.stat()
     written = datetime.fromtimestamp(status.st_mtime, UTC)
     epochs = _epochs(path)
@@ -86,13 +91,12 @@ def _left(path: Path, now: datetime) -> Left:
     else:
         state = "abandoned" if now - written > timedelta(days=ABANDONED) else "unfinished"
     recipe, data, cut = (tags.get(name, "?") for name in ("recipe", "lake", "cut"))
-    return Left(
-        path.name, recipe, data, cut, max(epochs, 0), written.isoformat(timespec="seconds"), status.st_size, state
-    )
+    moment = written.isoformat(timespec="seconds")
+    return StoredCheckpoint(path.name, recipe, data, cut, max(epochs, 0), moment, status.st_size, state)
 
 
 def _epochs(path: Path) -> int:
-    """How many epochs a state has, -1 where it cannot be read, as what a kill left half written."""
+    """Return how many epochs a state has, -1 where it cannot be read, as after a kill while it was written."""
     try:
         with safe_open(path, framework="pt") as file:
             return len(json.loads((file.metadata() or {}).get("numbers", "{}")).get("history", []))

@@ -11,7 +11,7 @@ import numpy as np
 
 from recsys_jobs.contracts.errors import UsageError
 from recsys_jobs.contracts.settings import load_settings
-from recsys_jobs.data.readers.detect_layout import is_lake, read
+from recsys_jobs.data.readers.detect_layout import is_lake, read_data_set
 from recsys_jobs.embed.from_scratch.sizes import ENCODER_SIZES
 from recsys_jobs.embed.registry import with_pair
 from recsys_jobs.exam import contents
@@ -31,12 +31,11 @@ def compute(data: Path, run_date: date | None, encoders: str, limit: int | None,
         )
     if is_lake(data):
         os.environ["RECSYS_LAKE"] = str(data)
-    raw = read(data, run_date, settings)
-    shown = replace(raw, items=raw.items[:limit], about_I=raw.about_I[:limit], review_E=[])
-    print(f"{raw.name}: {len(shown.items):,} of {len(raw.items):,} items", flush=True)
-    counts: list[contents.Counted] = []
-    contents.load_contents(shown, np.zeros(0, np.bool_), settings, force=force, told=counts.append)
-    for one in counts:
-        print(
-            f"{one.modality}: {one.encoded:,} encoded, {one.reused:,} reused, {one.broken:,} unreadable, {one.encoder}"
-        )
+    raw = read_data_set(data, run_date, settings)
+    part = replace(raw, items=raw.items[:limit], metadata_I=raw.metadata_I[:limit], review_E=[])
+    print(f"{raw.name}: {len(part.items):,} of {len(raw.items):,} items", flush=True)
+    counts: list[contents.EncodingCounts] = []
+    contents.load_contents(part, np.zeros(0, np.bool_), settings, force=force, report=counts.append)
+    for count in counts:
+        numbers = f"{count.encoded:,} encoded, {count.reused:,} reused, {count.broken:,} unreadable"
+        print(f"{count.modality}: {numbers}, {count.encoder}")

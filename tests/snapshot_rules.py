@@ -1,6 +1,4 @@
-"""The snapshot rules in small: first events, k-core, split, edges and exam cut, for folders without Spark.
-
-The Spark side states the same rules for whole catalogues; a property test holds the two equal.
+"""The snapshot rules in small, which tests hold the Spark side's equal to: first events, split, edges, exam cut.
 
 Legend: E pairs (a person's first event with an item) in the total order of events, K edges.
 Users and items are integer codes whose order is that of their ids, so that ties by code are ties by id.
@@ -58,28 +56,13 @@ def first_events(events: Iterable[Event], cut: date) -> list[Event]:
     return list(firsts.values())
 
 
-def codes(ids: Sequence[str]) -> Ints:
+def id_codes(ids: Sequence[str]) -> Ints:
     """The rank of each id among the distinct ids."""
     rank = {name: place for place, name in enumerate(sorted(set(ids)))}
     return np.array([rank[name] for name in ids], dtype=np.int64)
 
 
-def k_core(user_E: Ints, item_E: Ints, user_core: int, item_core: int) -> Bools:
-    """The largest set of pairs in which each user has `user_core` items and each item `item_core` users."""
-    kept_E = np.ones(len(user_E), dtype=bool)
-    while True:
-        before = kept_E.sum()
-        kept_E &= _degree(user_E, kept_E) >= user_core
-        kept_E &= _degree(item_E, kept_E) >= item_core
-        if kept_E.sum() == before:
-            return kept_E
-
-
-def _degree(code_E: Ints, kept_E: Bools) -> Ints:
-    return np.bincount(code_E[kept_E], minlength=code_E.max(initial=-1) + 1)[code_E]
-
-
-def validation(in_core_E: Bools, share: float) -> Bools:
+def validation_part(in_core_E: Bools, share: float) -> Bools:
     """The last `share` of the core's pairs, rounded up so that a small core still has something to stop early on."""
     place_N = np.flatnonzero(in_core_E)
     validation_E = np.zeros(len(in_core_E), dtype=bool)
@@ -87,7 +70,7 @@ def validation(in_core_E: Bools, share: float) -> Bools:
     return validation_E
 
 
-def exam_cut(
+def choose_exam_cut(
     user_E: Ints, day_E: npt.NDArray[np.datetime64], run_date: date, min_users: int, max_share: float
 ) -> ExamCut:
     """The latest day with `min_users` (at least one) people who have a history by then and a new pair after it.
