@@ -18,6 +18,7 @@ from recsys_jobs.exam.fit_in_process import FitSummary
 from recsys_jobs.exam.options import options_from
 from recsys_jobs.exam.predictions import Predictions, predictions
 from recsys_jobs.exam.run import measure
+from recsys_jobs.models.recipes import get_recipe
 from tests.unit.test_exam_results import QUESTION, usual
 from tests.unit.test_ratings import Stars
 
