@@ -114,7 +114,7 @@ def draw_attention(sitting: Sitting, recipe: SageFMRecipe, path: Path) -> None:
         changed_recipe = replace(recipe, centred=centred, unit_parts=centred)
         fitted = families.fit(sitting.for_fit(recipe), changed_recipe, seed=0, device=choose_device())
         picture = path.with_name(f"{path.stem}-{name}.png")
-        plots.png(plots.attention_curves(fitted.history), str(picture))
+        plots.save_png(plots.attention_curves(fitted.history), str(picture))
         print(f"plot: {picture}", flush=True)
 
 

@@ -46,7 +46,7 @@ def write_plot(found: dict[str, list[dict[str, Row]]], title: str, path: Path) -
         for model, points in found.items()
     }
     picture = path.with_name(f"{path.stem}-variety.png")
-    plots.png(plots.trade_off(lines, title), str(picture))
+    plots.save_png(plots.trade_off_curves(lines, title), str(picture))
     return picture
 
 

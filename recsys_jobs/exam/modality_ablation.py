@@ -103,5 +103,5 @@ def write_plot(found: dict[str, list[tuple[float, Row]]], title: str, path: Path
         for name, points in found.items()
     }
     picture = path.with_name(f"{path.stem}-removed.png")
-    plots.png(plots.share_curves(lines, title, "NDCG"), str(picture))
+    plots.save_png(plots.share_curves(lines, title, "NDCG"), str(picture))
     return picture

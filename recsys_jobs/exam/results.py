@@ -97,7 +97,9 @@ def write_plots(call: Call, question: Question, rows: Sequence[Row], path: Path)
             cut = f"@{bars[0]['k']}" if bars[0]["k"] else ""
             title = f"{question.data}, {question.protocol}, {part_of(call)}: {metric}{cut}"
             written.append(path.with_name(f"{path.stem}-{metric}.png"))
-            plots.png(plots.metric_bars(sorted(bars, key=lambda r: r["value"], reverse=True), title), str(written[-1]))
+            plots.save_png(
+                plots.metric_bars(sorted(bars, key=lambda r: r["value"], reverse=True), title), str(written[-1])
+            )
     return written
 
 
@@ -107,7 +109,7 @@ def write_curves(fits: Sequence[Trained], path: Path) -> list[Path]:
     for fit in fits:
         if fit.history:
             written.append(path.with_name(f"{path.stem}-{fit.recipe.name}-training.png"))
-            plots.png(plots.training_curves(fit.history), str(written[-1]))
+            plots.save_png(plots.training_curves(fit.history), str(written[-1]))
     return written
 
 

@@ -50,7 +50,7 @@ def _standing(step: Step, dataset: Dataset, version: int | None) -> tuple[Fit, i
     """A version fitted before, over this night's users and items; the night's floor for None."""
     if version is None:
         return _floor_fit(step, dataset, gate_decision(step.run_date, step.recipe)), None
-    return fit_of_run(mlflow_client.nights_version(version).run_id, dataset), version
+    return fit_of_run(mlflow_client.night_version(version).run_id, dataset), version
 
 
 def night_fit(step: Step, dataset: Dataset) -> Fit:

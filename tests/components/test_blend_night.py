@@ -50,7 +50,7 @@ def test_a_night_that_runs_again_finds_its_fit_and_changes_nothing() -> None:
 
 
 def test_an_older_version_of_a_blend_serves_a_later_night() -> None:
-    version = mlflow_client.nights_version(1)
+    version = mlflow_client.night_version(1)
     later = load_dataset(NIGHTS[2], load_settings())
     fit = fits.fit_of_run(version.run_id, later)
     assert fit.recipe.name == BLEND
