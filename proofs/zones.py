@@ -11,8 +11,6 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-_KINDS = ("reviews", "items")
-
 
 def cut_zone(landing: Path, day: date, out: Path) -> Path:
     """Copy a zone without what landed or happened after the end of `day`; return the copy.
