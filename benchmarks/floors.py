@@ -4,7 +4,7 @@ A dense layer costs 2 operations a weight and row forward, twice that backward; 
 that a projection of them goes backward once. Adam reads weight, gradient and two moments, writes three: 28 bytes.
 Attention's own products, softmax, dropout and norms are left out, as small beside these.
 
-P pairs, T targets, U users, I items, D width, L layers, F and H widths of a feed-forward, N rows.
+P pairs, T targets, C candidates, U users, I items, D width, L layers, B blocks, F width of a feed-forward.
 """
 
 from __future__ import annotations
@@ -52,20 +52,20 @@ def floor(recipe: Recipe, size: Size) -> Work:
     }
     if isinstance(recipe, SequenceRecipe):
         return _sequence(recipe, size)
-    found: Work = floors.get(type(recipe), _closed)(recipe, size)
-    return found
+    work: Work = floors.get(type(recipe), _closed_form)(recipe, size)
+    return work
 
 
-def _closed(recipe: Recipe, size: Size) -> Work:
+def _closed_form(recipe: Recipe, size: Size) -> Work:
     """I^3 operations: a third for Cholesky's factor, two for the inverse from it."""
     return Work(float(size.items) ** 3, 0.0)
 
 
 def _graph(recipe: LightGCNRecipe, size: Size) -> Work:
     """2 steps L 2P rows gathered by the products, 6 P by the pairs and back, and Adam over all nodes."""
-    row = 4.0 * recipe.width
+    row_bytes = 4.0 * recipe.width
     gathered = 2 * size.steps * recipe.layers * 2 * size.pairs + 6 * size.pairs
-    return Work(0.0, gathered * row + _adam(recipe.width, size))
+    return Work(0.0, gathered * row_bytes + _adam(recipe.width, size))
 
 
 def _softmax_graph(recipe: SageSoftmaxRecipe, size: Size) -> Work:
@@ -100,10 +100,12 @@ def _attention(recipe: AttentionRecipe, size: Size) -> Work:
 
 def _ncf(recipe: NcfRecipe, size: Size) -> Work:
     """The layers over user, item and projected text, and the text's projection."""
-    into = (3 * recipe.width, *recipe.hidden)
-    weights = sum(wide * narrow for wide, narrow in zip(into, (*recipe.hidden, 1), strict=True))
-    operations = 6.0 * size.pairs * weights + 4.0 * size.pairs * size.text_width * recipe.width
-    return Work(operations, _adam(recipe.width, size))
+    widths_in = (3 * recipe.width, *recipe.hidden)
+    widths_out = (*recipe.hidden, 1)
+    weights = sum(width_in * width_out for width_in, width_out in zip(widths_in, widths_out, strict=True))
+    layers = 6.0 * size.pairs * weights
+    contents = 4.0 * size.pairs * size.text_width * recipe.width
+    return Work(layers + contents, _adam(recipe.width, size))
 
 
 def _adam(width: int, size: Size) -> float:

@@ -47,32 +47,31 @@ def main() -> None:
         raise UsageError(f"no reviews at {args.reviews}: name a file of Amazon's 2014 format with --reviews")
     spark = get_spark("benchmark")
     with tempfile.TemporaryDirectory() as folder:
-        ending = ".json" if args.plain else ".json.gz"
-        file = Path(folder) / "landing" / "shop" / "reviews" / f"reviews{ending}"
-        size = _repeat(args.reviews, file, args.mb) / 1e6
+        suffix = ".json" if args.plain else ".json.gz"
+        file = Path(folder) / "landing" / "shop" / "reviews" / f"reviews{suffix}"
+        size = _write_repeated(args.reviews, file, args.mb) / 1e6
         run(spark, Path(folder), file, size, args.rounds)
 
 
 def run(spark: SparkSession, folder: Path, file: Path, size: float, rounds: int) -> None:
     """Let both sides read `file`, of `size` megabytes of text, `rounds` times each."""
     print(f"{'MB/s':8}{'bare':>8}{'ingest':>8}{'ratio':>8}", flush=True)
-    best = (0.0, 0.0)
+    best_bare, best_ours = 0.0, 0.0
     for number in range(1, rounds + 1):
-        bare = size / _seconds(partial(_bare, spark, file, folder / f"bare{number}"))
-        ours = size / _seconds(partial(_ours, spark, file, folder / f"lake{number}"))
-        best = (max(best[0], bare), max(best[1], ours))
+        bare = size / _seconds(partial(_read_and_write, spark, file, folder / f"bare{number}"))
+        ours = size / _seconds(partial(_ingest, spark, file, folder / f"lake{number}"))
+        best_bare, best_ours = max(best_bare, bare), max(best_ours, ours)
         print(f"round {number} {bare:8.1f}{ours:8.1f}{ours / bare:8.2f}", flush=True)
-    print(f"{'best':8}{best[0]:8.1f}{best[1]:8.1f}{best[1] / best[0]:8.2f}")
-    print(
-        f"{size:.0f} MB of text in {file.name}; peak memory: JVM {_jvm_peak(spark):,} MB, Python {_python_peak():,} MB"
-    )
+    print(f"{'best':8}{best_bare:8.1f}{best_ours:8.1f}{best_ours / best_bare:8.2f}")
+    memory = f"JVM {_jvm_peak(spark):,} MB, Python {_python_peak():,} MB"
+    print(f"{size:.0f} MB of text in {file.name}; peak memory: {memory}")
 
 
-def _bare(spark: SparkSession, file: Path, target: Path) -> None:
+def _read_and_write(spark: SparkSession, file: Path, target: Path) -> None:
     spark.read.schema(SCHEMA).json(str(file)).write.format("delta").save(str(target))
 
 
-def _ours(spark: SparkSession, file: Path, lake: Path) -> None:
+def _ingest(spark: SparkSession, file: Path, lake: Path) -> None:
     landing = file.parents[2]
     ingest(spark, date(2026, 1, 1), Settings(), landing=landing, lake=lake, gate=lambda *_: None)
 
@@ -83,8 +82,8 @@ def _seconds(work: Callable[[], None]) -> float:
     return time.perf_counter() - began
 
 
-def _repeat(source: Path, target: Path, mb: int) -> int:
-    """Write `mb` megabytes of text, every round under user ids of its own; returns its bytes."""
+def _write_repeated(source: Path, target: Path, mb: int) -> int:
+    """Write `mb` megabytes of text, every round under user ids of its own; return its bytes."""
     target.parent.mkdir(parents=True)
     written = 0
     with gzip.open(target, "wb", compresslevel=6) if target.suffix == ".gz" else target.open("wb") as file:
@@ -106,7 +105,7 @@ def _rounds(source: Path) -> Iterator[bytes]:
 
 
 def _jvm_peak(spark: SparkSession) -> int:
-    """Peak resident memory of the driver's JVM, in megabytes."""
+    """Return the peak resident memory of the driver's JVM, in megabytes."""
     process = spark.sparkContext._jvm.java.lang.ProcessHandle.current().pid()  # type: ignore[union-attr]
     status = Path(f"/proc/{process}/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) // 1000

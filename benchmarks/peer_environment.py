@@ -19,28 +19,28 @@ FOLDER = ROOT / "var" / "peers"
 
 def make() -> Path:
     """Return the environment's Python; it is made again where the requirements have changed. JobError without uv."""
-    python, made = FOLDER / ".venv" / "bin" / "python", FOLDER / "made-from.txt"
-    wanted = _REQUIREMENTS.read_text()
-    if python.exists() and made.exists() and made.read_text() == wanted:
+    python, made_from = FOLDER / ".venv" / "bin" / "python", FOLDER / "made-from.txt"
+    requirements = _REQUIREMENTS.read_text()
+    if python.exists() and made_from.exists() and made_from.read_text() == requirements:
         return python
     uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     print(f"making the peer's environment in {FOLDER}, once", flush=True)
-    _call([uv, "venv", "--quiet", "--python", sys.executable, str(FOLDER / ".venv")])
-    _call([uv, "pip", "install", "--quiet", "--python", str(python), "--requirement", str(_REQUIREMENTS)])
-    made.write_text(wanted)
+    _run([uv, "venv", "--quiet", "--python", sys.executable, str(FOLDER / ".venv")])
+    _run([uv, "pip", "install", "--quiet", "--python", str(python), "--requirement", str(_REQUIREMENTS)])
+    made_from.write_text(requirements)
     return python
 
 
 def measure(python: Path, job: dict[str, Any]) -> dict[str, Any]:
-    """Return what the driver says of a job (see peer_recbole.py); JobError with its last line where it fails."""
-    printed = _call([str(python), str(_DRIVER), json.dumps(job)])
-    found: dict[str, Any] = json.loads(printed.splitlines()[-1])
-    return found
+    """Return the driver's figures of a job (see peer_recbole.py); JobError with its last line where it fails."""
+    printed = _run([str(python), str(_DRIVER), json.dumps(job)])
+    figures: dict[str, Any] = json.loads(printed.splitlines()[-1])
+    return figures
 
 
-def _call(command: list[str]) -> str:
+def _run(command: list[str]) -> str:
     try:
         # in its own folder, for RecBole leaves logs wherever it is run
         done = subprocess.run(command, capture_output=True, text=True, cwd=FOLDER)

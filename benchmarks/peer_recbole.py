@@ -21,7 +21,7 @@ from recbole.config import Config
 from recbole.data import create_dataset, data_preparation
 from recbole.utils import get_model, get_trainer, init_seed
 
-_CLOSED = {"EASE"}
+_CLOSED_FORMS = {"EASE"}
 _FIXED = {
     "load_col": {"inter": ["user_id", "item_id", "timestamp"]},
     # the last two events of each user are kept out, as on our side
@@ -48,17 +48,20 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     init_seed(0, True)
     logging.disable()
     train, _, _ = data_preparation(config, create_dataset(config))
-    seconds = [_seconds(lambda: _made(config, train))] if job["model"] in _CLOSED else _epochs(config, train, job)
+    if job["model"] in _CLOSED_FORMS:
+        seconds = [_seconds(lambda: _build_model(config, train))]
+    else:
+        seconds = _epoch_seconds(config, train, job)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     return {"seconds": seconds, "pairs": len(train.dataset), "steps": len(train), "peak_gb": peak}
 
 
-def _epochs(config: Config, train: Any, job: dict[str, Any]) -> list[float]:
-    trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, _made(config, train))
+def _epoch_seconds(config: Config, train: Any, job: dict[str, Any]) -> list[float]:
+    trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, _build_model(config, train))
     return [_seconds(lambda epoch=epoch: trainer._train_epoch(train, epoch)) for epoch in range(job["epochs"])]
 
 
-def _made(config: Config, train: Any) -> Any:
+def _build_model(config: Config, train: Any) -> Any:
     return get_model(config["model"])(config, train.dataset).to(config["device"])
 
 

@@ -6,6 +6,8 @@ FOLDER holds `sequences.txt.gz` (each line a user and its items in order); the l
 kept out, as in leave-one-out. Contents, stars and times are made up: an epoch costs the same whatever they say.
 Both sides have the same width, layers, pairs a step and threads; the fastest epoch counts. Where there is no data,
 it says so and ends well. docs/speed.md says what differs and how to read the table.
+
+U users, E events.
 """
 
 from __future__ import annotations
@@ -69,31 +71,41 @@ def run(raw: RawData, models: list[str], epochs: int) -> None:
     write_events(raw, peer_environment.FOLDER / "peers" / "peers.inter")
     data = train_part(raw)
     speeds = matmul_speed(), memory_speed()
-    print(
-        f"{raw.name}: {len(data.users):,} users, {len(data.items):,} items, {len(data.event_user_E):,} pairs; ", end=""
-    )
-    print(f"{torch.get_num_threads()} threads, {speeds[0] / 1e9:.0f} Gop/s, {speeds[1] / 1e9:.1f} GB/s")
-    print(
-        f"\n{'model':24}{'steps':>6}{'ours s':>9}{'floor s':>9}{'x floor':>9}{'RecBole s':>11}{'ratio':>8}  goal {GOAL}"
-    )
-    found: dict[str, float] = {}
+    _print_heading(raw.name, data, speeds)
+    peer_seconds: dict[str, float] = {}
     for name in models:
-        chosen = _recipe(name, data)
-        measured = max(epochs, _SETTLED) if name in _SHORT else epochs
-        size = _size(chosen, data)
-        ours, least = our_seconds(data, chosen, measured), floor(chosen, size).seconds(*speeds)
+        model_recipe = _recipe(name, data)
+        size = _size(model_recipe, data)
+        measured_epochs = max(epochs, _SETTLED) if name in _SHORT else epochs
+        ours = our_seconds(data, model_recipe, measured_epochs)
+        least = floor(model_recipe, size).seconds(*speeds)
         peer = _PEERS.get(name)
-        if peer and peer not in found:
-            found[peer] = min(peer_environment.measure(python, _job(peer, chosen, size, measured))["seconds"])
-        theirs = f"{found[peer]:11.2f}{ours / found[peer]:8.2f}" if peer else f"{'-':>11}{'-':>8}"
-        verdict = "" if not peer else "  met" if ours <= GOAL * found[peer] else "  missed"
-        print(f"{name:24}{size.steps:6}{ours:9.2f}{least:9.2f}{ours / least:9.1f}{theirs}{verdict}", flush=True)
+        if peer and peer not in peer_seconds:
+            job = _job(peer, model_recipe, size, measured_epochs)
+            peer_seconds[peer] = min(peer_environment.measure(python, job)["seconds"])
+        comparison = _comparison(ours, peer_seconds[peer] if peer else None)
+        print(f"{name:24}{size.steps:6}{ours:9.2f}{least:9.2f}{ours / least:9.1f}{comparison}", flush=True)
 
 
-def our_seconds(data: Dataset, chosen: Recipe, epochs: int) -> float:
+def _print_heading(name: str, data: Dataset, speeds: tuple[float, float]) -> None:
+    sizes = f"{len(data.users):,} users, {len(data.items):,} items, {len(data.event_user_E):,} pairs"
+    machine = f"{torch.get_num_threads()} threads, {speeds[0] / 1e9:.0f} Gop/s, {speeds[1] / 1e9:.1f} GB/s"
+    print(f"{name}: {sizes}; {machine}")
+    columns = f"{'steps':>6}{'ours s':>9}{'floor s':>9}{'x floor':>9}{'RecBole s':>11}{'ratio':>8}"
+    print(f"\n{'model':24}{columns}  goal {GOAL}")
+
+
+def _comparison(ours: float, theirs: float | None) -> str:
+    """Return the last three columns: the peer's seconds, the ratio, whether the goal is met."""
+    if theirs is None:
+        return f"{'-':>11}{'-':>8}"
+    return f"{theirs:11.2f}{ours / theirs:8.2f}" + ("  met" if ours <= GOAL * theirs else "  missed")
+
+
+def our_seconds(data: Dataset, model_recipe: Recipe, epochs: int) -> float:
     """Return the seconds of the fastest epoch, or of the whole fit of a closed form."""
     began = time.perf_counter()
-    fitted = families.fit(data, chosen, seed=0, epochs=epochs)
+    fitted = families.fit(data, model_recipe, seed=0, epochs=epochs)
     return min((entry["seconds"] for entry in fitted.history), default=time.perf_counter() - began)
 
 
@@ -101,12 +113,13 @@ def train_part(raw: RawData) -> Dataset:
     """Return all but the last two events of each user, with made-up contents, stars and times."""
     user_E, item_E = raw.events.user_E, raw.events.item_E
     order = np.argsort(user_E, kind="stable")  # a user's events stand in their order
-    ends = np.cumsum(np.bincount(user_E, minlength=len(raw.users)))[user_E[order]]
-    kept = np.sort(order[np.arange(len(order)) < ends - 2])
-    data = with_random_contents(raw.users, raw.items, user_E[kept], item_E[kept], image_width=0)
+    end_U = np.cumsum(np.bincount(user_E, minlength=len(raw.users)))
+    before_last_two = np.arange(len(order)) < end_U[user_E[order]] - 2
+    train = np.sort(order[before_last_two])
+    data = with_random_contents(raw.users, raw.items, user_E[train], item_E[train], image_width=0)
     random = np.random.default_rng(0)
-    stars = random.integers(1, 6, len(kept)).astype(np.float32)
-    return dataclasses.replace(data, rating_E=stars, time_E=np.arange(len(kept), dtype=np.int64) * 3_600)
+    stars_E = random.integers(1, 6, len(train)).astype(np.float32)
+    return dataclasses.replace(data, rating_E=stars_E, time_E=np.arange(len(train), dtype=np.int64) * 3_600)
 
 
 def write_events(raw: RawData, path: Path) -> None:
@@ -125,33 +138,42 @@ def _recipe(name: str, data: Dataset) -> Any:
     return get_recipe(name)
 
 
-def _size(chosen: Any, data: Dataset) -> Size:
+def _size(model_recipe: Any, data: Dataset) -> Size:
     pairs = len(data.event_user_E)
-    if isinstance(chosen, SequenceRecipe):
+    if isinstance(model_recipe, SequenceRecipe):
         length_U = np.bincount(data.event_user_E, minlength=len(data.users))
-        pairs = int(np.minimum(np.maximum(length_U - 1, 0), chosen.length).sum())
-        steps = math.ceil(pairs / chosen.batch)
+        targets_U = np.clip(length_U - 1, 0, model_recipe.length)
+        pairs = int(targets_U.sum())
+        steps = math.ceil(pairs / model_recipe.batch)
+    elif isinstance(model_recipe, NcfRecipe):
+        steps = math.ceil(pairs / model_recipe.batch)
     else:
-        steps = (
-            math.ceil(pairs / chosen.batch) if isinstance(chosen, NcfRecipe) else getattr(chosen, "steps_per_epoch", 1)
-        )
-    has_text = chosen.name not in _PEERS
-    return Size(len(data.users), len(data.items), pairs, steps, data.text_IT.shape[1] if has_text else 0)
+        steps = getattr(model_recipe, "steps_per_epoch", 1)
+    text_width = 0 if model_recipe.name in _PEERS else data.text_IT.shape[1]
+    return Size(len(data.users), len(data.items), pairs, steps, text_width)
 
 
-def _job(peer: str, chosen: Any, size: Size, epochs: int) -> dict[str, Any]:
-    """Return what the driver is asked: RecBole's settings that mean what the recipe means."""
+def _job(peer: str, model_recipe: Any, size: Size, epochs: int) -> dict[str, Any]:
+    """Return the driver's job: RecBole's settings that mean what the recipe means."""
     config: dict[str, Any] = {"train_batch_size": math.ceil(size.pairs / size.steps)}
-    if isinstance(chosen, LightGCNRecipe):
-        config |= {"embedding_size": chosen.width, "learning_rate": chosen.learning_rate, "reg_weight": chosen.l2}
-        config |= {"n_layers": chosen.layers} if chosen.layers else {}
-    elif isinstance(chosen, SequenceRecipe):
-        config |= {"hidden_size": chosen.width, "inner_size": chosen.feed_width, "n_layers": chosen.blocks}
-        config |= {"n_heads": chosen.heads, "hidden_act": "relu", "MAX_ITEM_LIST_LENGTH": chosen.length}
-        config |= {"hidden_dropout_prob": chosen.dropout, "attn_dropout_prob": chosen.dropout}
+    if isinstance(model_recipe, LightGCNRecipe):
+        config |= {
+            "embedding_size": model_recipe.width,
+            "learning_rate": model_recipe.learning_rate,
+            "reg_weight": model_recipe.l2,
+        }
+        config |= {"n_layers": model_recipe.layers} if model_recipe.layers else {}
+    elif isinstance(model_recipe, SequenceRecipe):
+        config |= {
+            "hidden_size": model_recipe.width,
+            "inner_size": model_recipe.feed_width,
+            "n_layers": model_recipe.blocks,
+        }
+        config |= {"n_heads": model_recipe.heads, "hidden_act": "relu", "MAX_ITEM_LIST_LENGTH": model_recipe.length}
+        config |= {"hidden_dropout_prob": model_recipe.dropout, "attn_dropout_prob": model_recipe.dropout}
         config |= {"train_neg_sample_args": None, "loss_type": "CE"}
     else:
-        config |= {"reg_weight": chosen.ridge}
+        config |= {"reg_weight": model_recipe.ridge}
     threads, folder = torch.get_num_threads(), str(peer_environment.FOLDER)
     return {"model": peer, "folder": folder, "epochs": epochs, "threads": threads, "config": config}
 

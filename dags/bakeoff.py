@@ -28,17 +28,19 @@ from plugins.no_running_nights import no_running_nights
 from plugins.plan_operator import PlanOperator
 from plugins.run_date import run_date
 
-CALL = [
+ARGUMENTS = [
     "--run-date",
     "{{ run_date(dag_run, params) }}",
     "{{ '--recipes=' ~ params.recipes if params.recipes else '' }}",
 ]
 
 
-def job(step: str, hours: int, operator=JobOperator, **how) -> JobOperator:
+def job(step: str, hours: int, operator=JobOperator, **options) -> JobOperator:
     """One task: `python -m recsys_jobs.challenges.bakeoff.step --run-date D [--recipes=A,B]`."""
     module = f"recsys_jobs.challenges.bakeoff.{step}"
-    return operator(task_id=step, module=module, arguments=CALL, execution_timeout=timedelta(hours=hours), **how)
+    return operator(
+        task_id=step, module=module, arguments=ARGUMENTS, execution_timeout=timedelta(hours=hours), **options
+    )
 
 
 @dag(

@@ -20,6 +20,7 @@ from proofs import homes
 from recsys_jobs.contracts.errors import run_main
 from recsys_jobs.contracts.settings import Settings, load_settings, parse_date
 from recsys_jobs.contracts.tables import ITEM_EDGES, MODEL_METRICS
+from recsys_jobs.evaluation.interval_text import interval_text
 from recsys_jobs.lake import delta
 
 
@@ -33,9 +34,10 @@ def main() -> None:
     out, settings = args.out.absolute(), load_settings()
     lines = ["| edges | listed | recipe | users | NDCG | recall |", "|---|---|---|---|---|---|"]
     for name, listed in (("with", True), ("without", False)):
-        file = write_settings(dataclasses.replace(settings, listed_edges=listed), out / f"{name}.toml")
-        homes.run(out / name, args.landing, "night", str(args.date), configuration=file)
-        lines += figures(name, out / name / homes.LAKE, args.date, settings.k)
+        changed = dataclasses.replace(settings, listed_edges=listed)
+        configuration = write_settings(changed, out / f"{name}.toml")
+        homes.run(out / name, args.landing, "night", str(args.date), configuration=configuration)
+        lines += metric_rows(name, out / name / homes.LAKE, args.date, settings.k)
     report = "\n".join([f"The night of {args.date}, at {settings.k}, 95 % intervals", "", *lines])
     (out / "also_bought.md").write_text(report + "\n", encoding="utf-8")
     print(report)
@@ -49,18 +51,18 @@ def write_settings(settings: Settings, path: Path) -> Path:
     return path
 
 
-def figures(name: str, folder: Path, day: date, k: int) -> list[str]:
-    """A line a recipe: what it reached with all examined users."""
+def metric_rows(name: str, folder: Path, day: date, k: int) -> list[str]:
+    """Return a line a recipe: what it reached with all examined users."""
     kinds = delta.read_date(ITEM_EDGES, day, ["kind"], folder)["kind"]
     listed = len(kinds) - (pc.sum(pc.equal(kinds, "co_review")).as_py() or 0)
-    rows = [
-        r for r in delta.read_date(MODEL_METRICS, day, lake=folder).to_pylist() if (r["slice"], r["k"]) == ("all", k)
-    ]
+    metrics = delta.read_date(MODEL_METRICS, day, lake=folder).to_pylist()
+    rows = [row for row in metrics if (row["slice"], row["k"]) == ("all", k)]
     lines = []
     for recipe in sorted({row["recipe"] for row in rows}):
-        of = {row["metric"]: row for row in rows if row["recipe"] == recipe}
-        shown = [f"{of[m]['value']:.4f} [{of[m]['low']:.4f}, {of[m]['high']:.4f}]" for m in ("ndcg", "recall")]
-        lines.append(f"| {name} | {listed:,} | {recipe} | {of['ndcg']['users']:,} | {' | '.join(shown)} |")
+        by_metric = {row["metric"]: row for row in rows if row["recipe"] == recipe}
+        ndcg, recall = by_metric["ndcg"], by_metric["recall"]
+        cells = [interval_text(row["value"], row["low"], row["high"]) for row in (ndcg, recall)]
+        lines.append(f"| {name} | {listed:,} | {recipe} | {ndcg['users']:,} | {' | '.join(cells)} |")
     return lines
 
 

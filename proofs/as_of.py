@@ -32,11 +32,11 @@ def main() -> None:
     }
     for name, zone in zones.items():
         homes.run(out / name, zone, "night", str(args.date))
-    compared = homes.compare(out / "known", [out / "whole", out / "poisoned"])
-    report = "\n".join([f"The night of {args.date}", "", *homes.table(compared)])
+    comparison = homes.compare_lakes(out / "known", [out / "whole", out / "poisoned"])
+    report = "\n".join([f"The night of {args.date}", "", *homes.difference_table(comparison)])
     (out / "as_of.md").write_text(report + "\n", encoding="utf-8")
     print(report)
-    homes.demand_equal(compared)
+    homes.require_equal(comparison)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ _VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?::(?P<how>[-?])(?P<text>[^}]*))?\}")
 
 @dataclass(frozen=True)
 class Service:
-    """One service: its command line, its environment, the check of its health, its files by path in the container."""
+    """A service: its command line, its environment, its health check, its files by path in the container."""
 
     name: str
     image: str
@@ -28,35 +28,38 @@ class Service:
 
 
 def load(path: Path, variables: Mapping[str, str]) -> dict[str, Service]:
-    """The services by name; UsageError where the file asks for a variable that is not there."""
-    whole = filled(yaml.safe_load(path.read_text(encoding="utf-8")), variables)
-    configs = {name: config["content"] for name, config in whole["configs"].items()}
-    return {name: _service(name, described, configs) for name, described in whole["services"].items()}
+    """Return the services by name; UsageError where the file asks for a variable that is not there."""
+    compose = fill_variables(yaml.safe_load(path.read_text(encoding="utf-8")), variables)
+    configs = {name: config["content"] for name, config in compose["configs"].items()}
+    return {name: _service(name, section, configs) for name, section in compose["services"].items()}
 
 
-def filled(value: Any, variables: Mapping[str, str]) -> Any:
-    """The tree with every ${NAME}, ${NAME:-default} and ${NAME:?message} in its strings replaced."""
+def fill_variables(value: Any, variables: Mapping[str, str]) -> Any:
+    """Return the tree with every ${NAME}, ${NAME:-default} and ${NAME:?message} in its strings replaced."""
     if isinstance(value, dict):
-        return {name: filled(each, variables) for name, each in value.items()}
+        return {name: fill_variables(each, variables) for name, each in value.items()}
     if isinstance(value, list):
-        return [filled(each, variables) for each in value]
-    return _VARIABLE.sub(lambda found: _value(found, variables), value) if isinstance(value, str) else value
+        return [fill_variables(each, variables) for each in value]
+    if isinstance(value, str):
+        return _VARIABLE.sub(lambda variable: _value(variable, variables), value)
+    return value
 
 
-def _value(found: re.Match[str], variables: Mapping[str, str]) -> str:
-    value = variables.get(found["name"], "")
-    if not value and found["how"] == "?":
-        raise UsageError(f"{found['name']} is not set: {found['text']}")
-    return value or (found["text"] if found["how"] == "-" else "")
+def _value(variable: re.Match[str], variables: Mapping[str, str]) -> str:
+    value = variables.get(variable["name"], "")
+    if not value and variable["how"] == "?":
+        raise UsageError(f"{variable['name']} is not set: {variable['text']}")
+    default = variable["text"] if variable["how"] == "-" else ""
+    return value or default
 
 
-def _service(name: str, described: dict[str, Any], configs: Mapping[str, str]) -> Service:
-    health = described.get("healthcheck", {}).get("test", [])
+def _service(name: str, section: dict[str, Any], configs: Mapping[str, str]) -> Service:
+    health = section.get("healthcheck", {}).get("test", [])
     return Service(
         name=name,
-        image=described["image"],
-        command=[*described.get("entrypoint", []), *described.get("command", [])],
-        environment={key: str(value) for key, value in described.get("environment", {}).items()},
+        image=section["image"],
+        command=[*section.get("entrypoint", []), *section.get("command", [])],
+        environment={key: str(value) for key, value in section.get("environment", {}).items()},
         health=health[1:],  # after CMD
-        files={config["target"]: configs[config["source"]] for config in described.get("configs", [])},
+        files={config["target"]: configs[config["source"]] for config in section.get("configs", [])},
     )

@@ -99,9 +99,9 @@ class Containers:
         return self.hosts.command(name, self._mounts(service), command)
 
     def _mounts(self, service: Service) -> dict[Path, str]:
-        found = {self.work / "data" / service.name: "/data"} if "seaweedfs" in service.image else {}
+        mounts = {self.work / "data" / service.name: "/data"} if "seaweedfs" in service.image else {}
         if service.image.startswith(_JOB_IMAGE):
-            found = {
+            mounts = {
                 ROOT: _WORKDIR,
                 self.work / "var": f"{_WORKDIR}/var",
                 self.landing: "/landing",
@@ -112,13 +112,13 @@ class Containers:
             source = self.work / "files" / service.name / Path(target).name
             source.parent.mkdir(parents=True, exist_ok=True)
             source.write_text(content, encoding="utf-8")
-            found[source.parent] = str(Path(target).parent)
-        for source in found:
+            mounts[source.parent] = str(Path(target).parent)
+        for source in mounts:
             source.mkdir(parents=True, exist_ok=True)
-        return found
+        return mounts
 
     def _environment(self, name: str) -> dict[str, str]:
-        """The service's variables, and those that its image sets; nothing else of this process's own."""
+        """Return the service's variables, and those that its image sets; nothing else of this process's own."""
         image = {
             "PATH": os.pathsep.join([str(_BIN), "/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"]),
             "HOME": str(self.work / "home"),
@@ -135,9 +135,9 @@ class Containers:
 
 
 def postgres_programs() -> Path | None:
-    """The folder of the machine's newest PostgreSQL server, as its packages lay it; None where there is none."""
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    return found[-1].parent if found else None
+    """Return the folder of the machine's newest PostgreSQL server, where its packages put it; None without one."""
+    by_version = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    return by_version[-1].parent if by_version else None
 
 
 def start_postgres(containers: Containers) -> str:
@@ -153,9 +153,9 @@ def start_postgres(containers: Containers) -> str:
     for folder in (data, files):
         subprocess.run(["chown", "-R", "postgres", str(folder)], check=True)
     user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]  # the server refuses to be root
-    made = [f"--pgdata={data}", f"--username={variables['POSTGRES_USER']}", f"--pwfile={files / 'password'}"]
-    made += variables["POSTGRES_INITDB_ARGS"].split()
-    _done(containers.run("postgres", [*user, str(programs / "initdb"), *made]))
+    options = [f"--pgdata={data}", f"--username={variables['POSTGRES_USER']}", f"--pwfile={files / 'password'}"]
+    options += variables["POSTGRES_INITDB_ARGS"].split()
+    _output_of(containers.run("postgres", [*user, str(programs / "initdb"), *options]))
     with (data / "pg_hba.conf").open("a", encoding="utf-8") as access:
         access.write("host all all all scram-sha-256\n")  # as the image adds it
     server = [*user, str(programs / "postgres"), "-D", str(data), "-c", "listen_addresses=*"]
@@ -165,11 +165,11 @@ def start_postgres(containers: Containers) -> str:
     deadline = time.monotonic() + containers.patience
     while containers.run("postgres", ["pg_isready", "--host=127.0.0.1"]).returncode and time.monotonic() < deadline:
         time.sleep(0.5)
-    _done(containers.run("postgres", psql, {"PGPASSWORD": variables["POSTGRES_PASSWORD"]}))
-    return _done(containers.run("postgres", [str(programs / "postgres"), "--version"])).strip()
+    _output_of(containers.run("postgres", psql, {"PGPASSWORD": variables["POSTGRES_PASSWORD"]}))
+    return _output_of(containers.run("postgres", [str(programs / "postgres"), "--version"])).strip()
 
 
-def _done(result: subprocess.CompletedProcess[str]) -> str:
+def _output_of(result: subprocess.CompletedProcess[str]) -> str:
     if result.returncode:
         raise JobError(
             f"ended with exit status {result.returncode}: {(result.stderr or result.stdout).strip()[-2000:]}"
@@ -177,8 +177,8 @@ def _done(result: subprocess.CompletedProcess[str]) -> str:
     return result.stdout
 
 
-def absent() -> str | None:
-    """What the trial needs and this machine lacks, in words; None where all is there."""
+def missing_requirement() -> str | None:
+    """Return what the trial needs and this machine lacks, in words; None where all is there."""
     from proofs import hosts
 
     path = os.pathsep.join([str(_BIN), os.environ.get("PATH", "")])

@@ -29,12 +29,12 @@ OPEN = {
 _EPHEMERAL = range(32768, 61000)  # Linux's choice for port 0: Spark's workers and drivers among themselves
 
 
-def logs_without(folder: Path, secrets: Mapping[str, str]) -> str:
-    """How many log files under `folder` were read; JobError naming secret and file where one holds its value."""
+def check_logs(folder: Path, secrets: Mapping[str, str]) -> str:
+    """Return how many log files under `folder` were read; JobError naming secret and file where one holds its value."""
     logs = [path for path in folder.rglob("*") if path.is_file() and _is_log(path.relative_to(folder))]
-    found = [f"{name} in {log}" for log in logs for name in _within(log.read_bytes(), secrets)]
-    if found:
-        raise JobError(f"secrets in logs: {', '.join(sorted(found))}")
+    leaks = [f"{name} in {log}" for log in logs for name in _secrets_in(log.read_bytes(), secrets)]
+    if leaks:
+        raise JobError(f"secrets in logs: {', '.join(sorted(leaks))}")
     size = sum(log.stat().st_size for log in logs)
     return f"none of {len(secrets)} values in {len(logs)} files of {size / 1e6:.1f} MB"
 
@@ -43,7 +43,7 @@ def _is_log(path: Path) -> bool:
     return path.suffix == ".log" or "logs" in path.parts or path.name in ("stdout", "stderr")  # Spark's executors
 
 
-def _within(text: bytes, secrets: Mapping[str, str]) -> Iterator[str]:
+def _secrets_in(text: bytes, secrets: Mapping[str, str]) -> Iterator[str]:
     yield from (name for name, value in secrets.items() if value.encode() in text)
 
 
@@ -52,7 +52,7 @@ class CommandLines:
 
     def __init__(self, secrets: Mapping[str, str], processes: Path = Path("/proc")) -> None:
         self._secrets, self._processes = secrets, processes
-        self._found: set[str] = set()
+        self._leaks: set[str] = set()
         self._looks = 0
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -78,31 +78,31 @@ class CommandLines:
             except OSError:  # the process has just ended
                 continue
             program = line.split(b"\0")[0].decode(errors="replace")
-            self._found |= {f"{name} on that of {program}" for name in _within(line, self._secrets)}
+            self._leaks |= {f"{name} on that of {program}" for name in _secrets_in(line, self._secrets)}
         self._looks += 1
 
     def verdict(self) -> str:
-        """How often was looked; JobError naming secret and program where one was seen."""
-        if self._found:
-            raise JobError(f"secrets on command lines: {', '.join(sorted(self._found))}")
+        """Return how often was looked; JobError naming secret and program where one was seen."""
+        if self._leaks:
+            raise JobError(f"secrets on command lines: {', '.join(sorted(self._leaks))}")
         return f"none of {len(self._secrets)} values, {self._looks} looks"
 
 
-def beyond_loopback(said: str) -> set[int]:
-    """The ports in what `ss -ltnH` says that listen on more than their own host's loopback."""
-    places = [line.split()[3].rpartition(":") for line in said.splitlines() if line.strip()]
-    return {int(port) for address, _, port in places if not re.match(r"127\.|\[::1\]|\[::ffff:127\.", address)}
+def beyond_loopback(sockets: str) -> set[int]:
+    """Return the ports in the output of `ss -ltnH` that listen on more than their own host's loopback."""
+    endpoints = [line.split()[3].rpartition(":") for line in sockets.splitlines() if line.strip()]
+    return {int(port) for address, _, port in endpoints if not re.match(r"127\.|\[::1\]|\[::ffff:127\.", address)}
 
 
-def open_ports(running: Containers) -> str:
-    """Each service's ports that others can reach; JobError for one that is not there by design."""
-    found = {name: beyond_loopback(running.run(name, ["ss", "-ltnH"]).stdout) for name in running.services}
-    strange = [
+def check_open_ports(running: Containers) -> str:
+    """Return each service's ports that others can reach; JobError for one that is not there by design."""
+    open_ports = {name: beyond_loopback(running.run(name, ["ss", "-ltnH"]).stdout) for name in running.services}
+    unexpected = [
         f"{name}:{port}"
-        for name, ports in found.items()
+        for name, ports in open_ports.items()
         for port in sorted(ports - OPEN.get(name, set()))
         if port not in _EPHEMERAL
     ]
-    if strange:
-        raise JobError(f"open, and not by design: {', '.join(strange)}")
-    return ", ".join(f"{name} {' '.join(map(str, sorted(ports)))}" for name, ports in found.items() if ports)
+    if unexpected:
+        raise JobError(f"open, and not by design: {', '.join(unexpected)}")
+    return ", ".join(f"{name} {' '.join(map(str, sorted(ports)))}" for name, ports in open_ports.items() if ports)

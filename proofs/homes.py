@@ -13,7 +13,7 @@ from recsys_jobs.operations.lake_diff import TableDiff, diff
 
 LAKE = "shop"  # the same name in every home
 
-Compared = dict[str, list[TableDiff]]  # by the name of the home that is held against the first
+Comparison = dict[str, list[TableDiff]]  # by the name of the home that is compared with the first
 
 
 def run(home: Path, landing: Path, *arguments: str, configuration: Path | None = None) -> float:
@@ -27,33 +27,32 @@ def run(home: Path, landing: Path, *arguments: str, configuration: Path | None =
     environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
     environment |= {name: str(place) for name, place in places.items()}
     environment |= {"RECSYS_CONFIG": str(configuration)} if configuration else {}
-    if subprocess.run(
-        [sys.executable, "-m", "recsys_jobs.commands.cli", *arguments], env=environment, check=False
-    ).returncode:
+    command = [sys.executable, "-m", "recsys_jobs.commands.cli", *arguments]
+    if subprocess.run(command, env=environment, check=False).returncode:
         raise JobError(f"recsys {' '.join(arguments)} in {home} failed: its lines are above")
     return time.monotonic() - began
 
 
-def compare(first: Path, others: list[Path]) -> Compared:
-    """Hold the lake of each other home against the first's."""
+def compare_lakes(first: Path, others: list[Path]) -> Comparison:
+    """Compare the lake of each other home with the first's."""
     return {other.name: diff(first / LAKE, other / LAKE) for other in others}
 
 
-def table(compared: Compared) -> list[str]:
-    """A line a table: its rows in the first lake, and how many keys differ in each of the others."""
-    lines = [
-        f"| table | rows | {' | '.join(f'{name} differs' for name in compared)} |",
-        "|---" * (2 + len(compared)) + "|",
+def difference_table(comparison: Comparison) -> list[str]:
+    """Return a line a table: its rows in the first lake, and how many keys differ in each of the others."""
+    headings = " | ".join(f"{name} differs" for name in comparison)
+    lines = [f"| table | rows | {headings} |", "|---" * (2 + len(comparison)) + "|"]
+    for diffs in zip(*comparison.values(), strict=True):
+        counts = [str(table.only_a + table.only_b + table.changed) for table in diffs]
+        lines.append(f"| {diffs[0].table} | {diffs[0].rows_a} | {' | '.join(counts)} |")
+    examples = [
+        f"{name} {table.table}: {line}" for name, diffs in comparison.items() for table in diffs for line in table.first
     ]
-    for found in zip(*compared.values(), strict=True):
-        differing = [str(one.only_a + one.only_b + one.changed) for one in found]
-        lines.append(f"| {found[0].table} | {found[0].rows_a} | {' | '.join(differing)} |")
-    first = [f"{name} {one.table}: {line}" for name, found in compared.items() for one in found for line in one.first]
-    return [*lines, "", *first] if first else lines
+    return [*lines, "", *examples] if examples else lines
 
 
-def demand_equal(compared: Compared) -> None:
+def require_equal(comparison: Comparison) -> None:
     """JobError, naming home and table, where a lake differs from the first."""
-    differing = [f"{name} {one.table}" for name, found in compared.items() for one in found if one.differs]
+    differing = [f"{name} {table.table}" for name, diffs in comparison.items() for table in diffs if table.differs]
     if differing:
         raise JobError(f"lakes differ that must be equal: {', '.join(differing)}")

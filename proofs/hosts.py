@@ -17,14 +17,16 @@ _MOUNT = 'while [ "$1" != -- ]; do mount --bind "$1" "$2" || exit 125; shift 2; 
 
 
 def missing() -> str | None:
-    """What this machine lacks for such hosts, in words; None where it lacks nothing."""
+    """Return what this machine lacks for such hosts, in words; None where it lacks nothing."""
     if os.name != "posix" or os.geteuid() != 0:
         return "needs root, for network namespaces"
-    absent = [tool for tool in ("ip", "unshare", "mount") if shutil.which(tool) is None]
-    if absent:
-        return f"needs {', '.join(absent)} (iproute2, util-linux)"
-    tried = subprocess.run(["unshare", "--net", "--mount", "--pid", "--fork", "true"], capture_output=True, check=False)
-    return None if tried.returncode == 0 else "this machine allows no network namespaces"
+    missing_tools = [tool for tool in ("ip", "unshare", "mount") if shutil.which(tool) is None]
+    if missing_tools:
+        return f"needs {', '.join(missing_tools)} (iproute2, util-linux)"
+    command = ["unshare", "--net", "--mount", "--pid", "--fork", "true"]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        return "this machine allows no network namespaces"
+    return None
 
 
 class Hosts:
@@ -32,7 +34,7 @@ class Hosts:
 
     def __init__(self, names: Iterable[str]) -> None:
         self.addresses = {name: f"{_NETWORK}.{number}" for number, name in enumerate(names, 10)}
-        self._made: list[Path] = []
+        self._made_folders: list[Path] = []
 
     def __enter__(self) -> Hosts:
         self._remove()
@@ -45,15 +47,16 @@ class Hosts:
 
     def __exit__(self, *_: object) -> None:
         self._remove()
-        for folder in reversed(self._made):
+        for folder in reversed(self._made_folders):
             folder.rmdir()
 
     def _add(self, number: int, name: str, address: str) -> None:
         space, outside, inside = f"{_PREFIX}-{name}", f"{_PREFIX}{number}", f"{_PREFIX}{number}i"
-        names = [f"{a} {n}" for n, a in {"localhost": "127.0.0.1", **self.addresses}.items()]
+        addresses = {"localhost": "127.0.0.1", **self.addresses}
+        lines = [f"{host_address} {host}\n" for host, host_address in addresses.items()]
         etc = Path("/etc/netns") / space
         etc.mkdir(parents=True)
-        (etc / "hosts").write_text("\n".join(names) + "\n", encoding="utf-8")
+        (etc / "hosts").write_text("".join(lines), encoding="utf-8")
         _ip("netns", "add", space)
         _ip("link", "add", outside, "type", "veth", "peer", "name", inside)
         _ip("link", "set", outside, "master", _BRIDGE, "up")
@@ -69,7 +72,7 @@ class Hosts:
         subprocess.run(["ip", "link", "del", _BRIDGE], capture_output=True, check=False)
 
     def command(self, name: str, mounts: Mapping[Path, str], command: Iterable[str]) -> list[str]:
-        """The line that runs `command` on the host `name`, with folders and files mounted at paths of its own.
+        """Return the line that runs `command` on the host `name`, with folders and files mounted at paths of its own.
 
         Its process group's end is the end of everything that it started there.
         """
@@ -78,16 +81,16 @@ class Hosts:
             self._mount_point(Path(target), source.is_dir())
             binds += [str(source), target]
         space = ["ip", "netns", "exec", f"{_PREFIX}-{name}"]
-        apart = ["unshare", "--mount", "--uts", "--pid", "--mount-proc", "--fork", "--kill-child"]
-        return [*space, *apart, "sh", "-c", f"hostname {name} && {_MOUNT}", "sh", *binds, "--", *command]
+        isolated = ["unshare", "--mount", "--uts", "--pid", "--mount-proc", "--fork", "--kill-child"]
+        return [*space, *isolated, "sh", "-c", f"hostname {name} && {_MOUNT}", "sh", *binds, "--", *command]
 
     def _mount_point(self, target: Path, folder: bool) -> None:
-        """An empty folder to mount on; what is made here goes again at the end."""
-        where = target if folder else target.parent
-        for each in [*reversed(where.parents), where]:
-            if not each.exists():
-                each.mkdir()
-                self._made.append(each)
+        """Make an empty folder to mount on; what is made here goes again at the end."""
+        leaf = target if folder else target.parent
+        for path in [*reversed(leaf.parents), leaf]:
+            if not path.exists():
+                path.mkdir()
+                self._made_folders.append(path)
 
 
 def _ip(*arguments: str) -> None:

@@ -26,8 +26,8 @@ from recsys_jobs.operations.airflow.backfill import BackfillOptions
 
 
 @dataclass(frozen=True)
-class Kept:
-    """What a rerun may not add to, and whose model is champion."""
+class HomeCounts:
+    """What a home holds that a rerun may not add to, and whose model is champion."""
 
     runs: int
     versions: int
@@ -47,41 +47,47 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0, help="of the shuffled order (default 0)")
     args = parser.parse_args()
-    call, out = BackfillOptions(args.first, args.last), args.out.absolute()
+    dates, out = BackfillOptions(args.first, args.last), args.out.absolute()
     lines = ["| order | seconds | runs in MLflow | versions | vectors | champion |", "|---|---|---|---|---|---|"]
-    for order, calls in orders(call, args.seed).items():
-        seconds = sum(homes.run(out / order, args.landing, "backfill", *one) for one in calls)
-        lines.append(f"| {order} | {seconds:.0f} | {kept(out / order)} |")
-    before = kept(out / "forward")
-    seconds = homes.run(out / "forward", args.landing, "backfill", str(call.first), str(call.last), "--rerun")
-    after = kept(out / "forward")
+    for order, backfills in arguments_by_order(dates, args.seed).items():
+        seconds = sum(homes.run(out / order, args.landing, "backfill", *arguments) for arguments in backfills)
+        lines.append(f"| {order} | {seconds:.0f} | {count_home(out / order)} |")
+    before = count_home(out / "forward")
+    seconds = homes.run(out / "forward", args.landing, "backfill", str(dates.first), str(dates.last), "--rerun")
+    after = count_home(out / "forward")
     lines.append(f"| forward again | {seconds:.0f} | {after} |")
-    compared = homes.compare(out / "forward", [out / "reverse", out / "shuffled"])
-    report = "\n".join([*lines, "", *homes.table(compared)])
+    comparison = homes.compare_lakes(out / "forward", [out / "reverse", out / "shuffled"])
+    report = "\n".join([*lines, "", *homes.difference_table(comparison)])
     (out / "orders.md").write_text(report + "\n", encoding="utf-8")
     print(report)
-    homes.demand_equal(compared)
+    homes.require_equal(comparison)
     if before != after:
         raise JobError(f"a rerun left more behind than it found: {before} became {after}")
 
 
-def orders(call: BackfillOptions, seed: int) -> dict[str, list[list[str]]]:
-    """The arguments of each `recsys backfill` that an order consists of."""
-    shuffled = random.Random(seed).sample(call.days, len(call.days))
-    whole = [str(call.first), str(call.last)]
-    return {"forward": [whole], "reverse": [[*whole, "--reverse"]], "shuffled": [[str(day)] * 2 for day in shuffled]}
+def arguments_by_order(dates: BackfillOptions, seed: int) -> dict[str, list[list[str]]]:
+    """Return the arguments of each `recsys backfill` that an order consists of."""
+    shuffled = random.Random(seed).sample(dates.days, len(dates.days))
+    whole = [str(dates.first), str(dates.last)]
+    return {
+        "forward": [whole],
+        "reverse": [[*whole, "--reverse"]],
+        "shuffled": [[str(day), str(day)] for day in shuffled],
+    }
 
 
-def kept(home: Path) -> Kept:
+def count_home(home: Path) -> HomeCounts:
     """Count the runs and versions of a home's MLflow and the vectors of its lake."""
+    lake = home / homes.LAKE
     client = MlflowClient(f"sqlite:///{home / 'mlflow' / 'mlflow.db'}")
     experiment = client.get_experiment_by_name(homes.LAKE)
     runs = client.search_runs([experiment.experiment_id], max_results=5000) if experiment else []
-    name = registered_name(home / homes.LAKE)
-    versions = [client.get_model_version(name, v.version) for v in client.search_model_versions(f"name = '{name}'")]
+    name = registered_name(lake)
+    numbers = [version.version for version in client.search_model_versions(f"name = '{name}'")]
+    versions = [client.get_model_version(name, number) for number in numbers]
     champion = [version.tags["run_date"] for version in versions if "champion" in version.aliases]
-    vectors = dataset(DeltaTable(table_path(EMBEDDINGS, home / homes.LAKE))).count_rows()
-    return Kept(len(runs), len(versions), vectors, f"of {champion[0]}" if champion else "none")
+    vectors = dataset(DeltaTable(table_path(EMBEDDINGS, lake))).count_rows()
+    return HomeCounts(len(runs), len(versions), vectors, f"of {champion[0]}" if champion else "none")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Somebody who asks for the published nights again and again, and must never see a part of one."""
+"""A reader who asks for the published nights again and again, and must never see a part of one."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from recsys_jobs.lake.delta import dataset
 
 
 def published(lake: Path) -> dict[str, int]:
-    """The rows of every published night."""
-    nights = dataset(DeltaTable(str(lake / "recommendations"))).to_table(columns=["run_date"])["run_date"]
-    return {str(night): rows for night, rows in Counter(nights.to_pylist()).items()}
+    """Return the number of rows of every published night."""
+    table = dataset(DeltaTable(str(lake / "recommendations")))
+    run_dates = table.to_table(columns=["run_date"])["run_date"].to_pylist()
+    return {str(run_date): rows for run_date, rows in Counter(run_dates).items()}
 
 
 class Reader:
@@ -47,5 +48,6 @@ class Reader:
                 self.partial.append(f"not readable: {error}")
                 continue
             self.polls += 1
-            wrong = {night: rows for night, rows in seen.items() if self._whole.get(night) != rows}
-            self.partial += [f"{night} with {rows} rows of {self._whole.get(night)}" for night, rows in wrong.items()]
+            for night, rows in seen.items():
+                if rows != self._whole.get(night):
+                    self.partial.append(f"{night} with {rows} rows of {self._whole.get(night)}")

@@ -1,4 +1,4 @@
-"""Nights of a lake again, recipe by recipe, and pooled: `python -m proofs.real_nights LAKE DATE … [--models a,b]`.
+"""Measures nights again, recipe by recipe, and pooled: `python -m proofs.real_nights LAKE DATE … [--models a,b]`.
 
 Each night's question as the night asked it (fitted on the cut H, asked of (H, D]), its floor the one that validation
 chose; fits that the night made are found in MLflow, others are made and kept there. A person may stand in several
@@ -6,7 +6,7 @@ nights: pooled intervals resample people, with all the nights of each. Differenc
 Besides everyone: people with one or two events against the floor, and new items ranked among themselves against both
 popularities.
 
-U people of a night, N pairs of a person and a night.
+U people of a night, I items, T targets, N pairs of a person and a night, R resamples.
 """
 
 from __future__ import annotations
@@ -20,12 +20,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from proofs.pooled import means
+from proofs.pooled import pooled_means
 from recsys_jobs.contracts.settings import Settings, load_settings, parse_date
 from recsys_jobs.data.dataset import Bools, Dataset, Ints
 from recsys_jobs.data.from_lake import load_dataset, load_holdout
 from recsys_jobs.data.holdout import Holdout
 from recsys_jobs.evaluation.bootstrap import Values
+from recsys_jobs.evaluation.interval_text import interval_text
 from recsys_jobs.evaluation.slices import FEW_EVENTS, new_items
 from recsys_jobs.evaluation.top_k_evaluation import evaluate_top_k
 from recsys_jobs.lake.cuts import exam_cut
@@ -39,7 +40,7 @@ FLOOR = "the floor"
 
 
 class Question(NamedTuple):
-    """One slice of a night: whom it asks for what, what it leaves out of the ranking, what it is held against."""
+    """One slice of a night: its targets, what it leaves out of the ranking, what it is compared with."""
 
     holdout: Holdout
     blocked_items: Ints | None
@@ -47,7 +48,7 @@ class Question(NamedTuple):
 
 
 class SliceResult(NamedTuple):
-    """One slice of a night, or of several: its people, each model's NDCG [N], and what it is held against."""
+    """One slice of a night, or of several: its people, each model's NDCG [N], and what it is compared with."""
 
     person_N: list[str]
     ndcg: dict[str, Values]
@@ -58,31 +59,34 @@ def questions(dataset: Dataset, holdout: Holdout) -> dict[str, Question]:
     """Return a night's slices by name."""
     events_U = np.bincount(dataset.event_user_E, minlength=len(dataset.users))
     new_I = new_items(dataset)
-    few_T, new_T = events_U[holdout.user_T] <= FEW_EVENTS, new_I[holdout.item_T]
+    few_events = _targets_where(holdout, events_U[holdout.user_T] <= FEW_EVENTS)
+    of_new_items = _targets_where(holdout, new_I[holdout.item_T])
     return {
         "everyone": Question(holdout, None, (FLOOR,)),
-        "few events": Question(_some(holdout, few_T), None, (FLOOR, *POPULARITIES)),
-        "among new items": Question(_some(holdout, new_T), np.flatnonzero(~new_I), POPULARITIES),
+        "few events": Question(few_events, None, (FLOOR, *POPULARITIES)),
+        "among new items": Question(of_new_items, np.flatnonzero(~new_I), POPULARITIES),
     }
 
 
-def _some(holdout: Holdout, in_slice_T: Bools) -> Holdout:
+def _targets_where(holdout: Holdout, in_slice_T: Bools) -> Holdout:
     return replace(holdout, user_T=holdout.user_T[in_slice_T], item_T=holdout.item_T[in_slice_T], rating_T=None)
 
 
-def night(run_date: date, names: list[str], settings: Settings) -> dict[str, SliceResult]:
+def measure_night(run_date: date, names: list[str], settings: Settings) -> dict[str, SliceResult]:
     """Return what the models and the night's floor reach in each slice of one night."""
     cut, _ = exam_cut(run_date)
     context = night_context(run_date, settings)
     dataset, tags = load_dataset(cut, context.settings), context.tags(cut)
     floor = strongest_floor(dataset, settings, tags)
-    fits = {FLOOR: floor} | {name: exam_fit(dataset, get_recipe(name), settings.seed, tags) for name in names}
+    fits = {FLOOR: floor}
+    for name in names:
+        fits[name] = exam_fit(dataset, get_recipe(name), settings.seed, tags)
     print(f"{run_date}: the floor is {floor.recipe.name}", flush=True)
     slices = questions(dataset, load_holdout(run_date, cut, dataset))
-    return {name: _measured(question, fits, dataset, settings.k) for name, question in slices.items()}
+    return {name: _measure_slice(question, fits, dataset, settings.k) for name, question in slices.items()}
 
 
-def _measured(question: Question, fits: dict[str, Fit], dataset: Dataset, k: int) -> SliceResult:
+def _measure_slice(question: Question, fits: dict[str, Fit], dataset: Dataset, k: int) -> SliceResult:
     results = {
         name: evaluate_top_k(fit.model, dataset, question.holdout, k_values=[k], blocked_items=question.blocked_items)
         for name, fit in fits.items()
@@ -93,7 +97,7 @@ def _measured(question: Question, fits: dict[str, Fit], dataset: Dataset, k: int
     return SliceResult([dataset.users[user] for user in users], ndcg, question.against)
 
 
-def pooled(nights: list[SliceResult]) -> SliceResult:
+def pool_nights(nights: list[SliceResult]) -> SliceResult:
     """Return a slice's people of several nights, one night after the other; a night without any adds nothing."""
     with_people = [night for night in nights if night.person_N]
     persons = [person for night in with_people for person in night.person_N]
@@ -102,26 +106,26 @@ def pooled(nights: list[SliceResult]) -> SliceResult:
     return SliceResult(persons, ndcg, nights[0].against)
 
 
-def rows(label: str, result: SliceResult) -> list[str]:
+def table_rows(label: str, result: SliceResult) -> list[str]:
     """Return a slice as lines of a table: each model, its NDCG, and what it is ahead by, with intervals."""
     lines = []
     for name, ndcg_N in result.ndcg.items():
         others = [other for other in result.against if other != name]
-        ahead = [f"{_interval(result.person_N, ndcg_N - result.ndcg[other], '+')} {other}" for other in others]
-        figures = f"{len(ndcg_N)} | `{name}` | {_interval(result.person_N, ndcg_N)}"
+        ahead = [f"{_pooled_interval(result.person_N, ndcg_N - result.ndcg[other], '+')} {other}" for other in others]
+        figures = f"{len(ndcg_N)} | `{name}` | {_pooled_interval(result.person_N, ndcg_N)}"
         lines.append(f"| {label} | {figures} | {'; '.join(ahead)} |")
     return lines
 
 
-def _interval(persons: list[str], value_N: Values, sign: str = "") -> str:
+def _pooled_interval(persons: list[str], value_N: Values, sign: str = "") -> str:
     _, person_N = np.unique(persons, return_inverse=True)
-    mean_1, drawn_R1 = means(person_N, value_N[:, None])
+    mean_1, drawn_R1 = pooled_means(person_N, value_N[:, None])
     low, high = np.quantile(drawn_R1[:, 0], [0.025, 0.975])
-    return f"{mean_1[0]:{sign}.4f} [{low:{sign}.4f}, {high:{sign}.4f}]"
+    return interval_text(mean_1[0], low, high, sign)
 
 
 def main() -> None:
-    """The command line."""
+    """Print the nights' slices, each by itself and pooled."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("lake", type=Path, metavar="LAKE")
     parser.add_argument("dates", type=parse_date, nargs="+", metavar="DATE")
@@ -130,12 +134,13 @@ def main() -> None:
     os.environ["RECSYS_LAKE"] = str(arguments.lake.absolute())
     settings = load_settings()
     names = list(dict.fromkeys([*(arguments.models or settings.recipe).split(","), *POPULARITIES]))
-    nights = {day: night(day, names, settings) for day in arguments.dates}
+    nights = {day: measure_night(day, names, settings) for day in arguments.dates}
     print(f"| slice, night | people | model | NDCG@{settings.k} | ahead of |\n|---|---|---|---|---|")
     for slice_name in next(iter(nights.values())):
-        each = {str(day): found[slice_name] for day, found in nights.items()}
-        for label, result in (each | {"pooled": pooled(list(each.values()))}).items():
-            for row in rows(f"{slice_name}, {label}", result):
+        by_night = {str(day): slices[slice_name] for day, slices in nights.items()}
+        pooled = pool_nights(list(by_night.values()))
+        for label, result in (by_night | {"pooled": pooled}).items():
+            for row in table_rows(f"{slice_name}, {label}", result):
                 print(row)
 
 

@@ -34,18 +34,18 @@ AIRFLOW = ["airflow-api-server", "airflow-dag-processor", "airflow-triggerer", "
 NIGHT = str(dates.FIRST_NIGHT)
 _SLATES = "select count(*) slates, count(distinct user_id) people from recommendations_latest"
 _API = "http://{}:8080"
-_TRIP = """
+_ROUND_TRIP = """
 import mlflow, pathlib, tempfile
 mlflow.set_experiment("trip")
 with mlflow.start_run() as run:
     mlflow.log_text("through the store", "note.txt")
-found = mlflow.artifacts.download_artifacts(run_id=run.info.run_id, dst_path=tempfile.mkdtemp())
-print((pathlib.Path(found) / "note.txt").read_text())
+folder = mlflow.artifacts.download_artifacts(run_id=run.info.run_id, dst_path=tempfile.mkdtemp())
+print((pathlib.Path(folder) / "note.txt").read_text())
 """
 
 
 class Report:
-    """The table of what was tried; a line is printed as soon as it is known."""
+    """Prints the table of checks, a line as soon as a check is done."""
 
     def __init__(self) -> None:
         self.failed = 0
@@ -54,12 +54,12 @@ class Report:
         """Run one check; print `ok` with what it says, or FAILED with why, and go on."""
         began = time.monotonic()
         try:
-            said, verdict = run(), "ok"
+            message, verdict = run(), "ok"
         except (JobError, OSError) as error:
-            said, verdict = str(error), "FAILED"
+            message, verdict = str(error), "FAILED"
             self.failed += 1
         seconds = time.monotonic() - began
-        print(f"| {what} | {verdict} | {seconds:.0f} s | {' '.join(said.split())[:300]} |", flush=True)
+        print(f"| {what} | {verdict} | {seconds:.0f} s | {' '.join(message.split())[:300]} |", flush=True)
 
 
 def main() -> None:
@@ -72,10 +72,10 @@ def main() -> None:
         "--patience", type=int, default=300, help="seconds a service may take to be healthy (default: %(default)s)"
     )
     arguments = parser.parse_args()
-    if lacks := containers.absent():
-        raise JobError(f"the stack was not tried: {lacks}")
-    for each in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background job starts with it ignored
-        signal.signal(each, lambda *_: sys.exit("error: the trial was ended"))  # what is open closes: services, hosts
+    if missing := containers.missing_requirement():
+        raise JobError(f"the stack was not tried: {missing}")
+    for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background job starts with it ignored
+        signal.signal(number, lambda *_: sys.exit("error: the trial was ended"))  # what is open closes: services, hosts
     work = arguments.keep or Path(tempfile.mkdtemp(prefix="stack-"))
     work.mkdir(parents=True, exist_ok=True)
     report = Report()
@@ -88,45 +88,46 @@ def main() -> None:
         raise JobError(f"{report.failed} steps failed: logs are in {work}")
 
 
-def _try_all(work: Path, asked: argparse.Namespace, report: Report) -> None:
+def _try_all(work: Path, arguments: argparse.Namespace, report: Report) -> None:
     for folder in ("var", "landing", "home"):
         (work / folder).mkdir(exist_ok=True)
     (ROOT / "var").mkdir(exist_ok=True)
-    landing.write(work / "landing", asked.users, 0, dates.SECOND_NIGHT)
+    landing.write(work / "landing", arguments.users, 0, dates.SECOND_NIGHT)
     env_file.ensure(work / ".env")
     secrets = env_file.read(work / ".env")
     services = load(ROOT / "docker-compose.yml", secrets | {"RECSYS_CONFIG": "demo"})
     print("| step | | time | said |\n|---|---|---|---|")
-    watched = exposure.CommandLines(secrets)
+    command_lines = exposure.CommandLines(secrets)
     with (
-        watched,
+        command_lines,
         hosts.Hosts(services) as network,
-        Containers(services, network, work, work / "landing", asked.patience) as running,
+        Containers(services, network, work, work / "landing", arguments.patience) as running,
     ):
         _stores(running, report)
         for name in SERVERS:
-            report.step(name, lambda name=name: _up(running, name))  # type: ignore[misc]
+            report.step(name, lambda name=name: _start_healthy(running, name))  # type: ignore[misc]
         report.step(
-            "mlflow: a run and its file, through the S3 store", lambda: _ran(running, "job", "python", "-c", _TRIP)
+            "mlflow: a run and its file, through the S3 store",
+            lambda: _run_ok(running, "job", "python", "-c", _ROUND_TRIP),
         )
-        report.step("airflow-init", lambda: _last(_ran(running, "airflow-init")))
+        report.step("airflow-init", lambda: _last_line(_run_ok(running, "airflow-init")))
         for name in AIRFLOW:
-            report.step(name, lambda name=name: _up(running, name))  # type: ignore[misc]
+            report.step(name, lambda name=name: _start_healthy(running, name))  # type: ignore[misc]
         _airflow(running, secrets["AIRFLOW_ADMIN_PASSWORD"], report)
         _lake(running, report)
         _sql(running, report)
-        if asked.night:
-            report.step("a night through Airflow", lambda: _night(running, secrets["AIRFLOW_ADMIN_PASSWORD"]))
+        if arguments.night:
+            report.step("a night through Airflow", lambda: _run_night(running, secrets["AIRFLOW_ADMIN_PASSWORD"]))
             report.step("beeline reads the night's slates", lambda: _beeline(running, _SLATES))
-        report.step("open to the other services", lambda: exposure.open_ports(running))
-    report.step("no log shows a secret", lambda: exposure.logs_without(work, secrets))
-    report.step("no command line shows a secret", watched.verdict)
+        report.step("open to the other services", lambda: exposure.check_open_ports(running))
+    report.step("no log shows a secret", lambda: exposure.check_logs(work, secrets))
+    report.step("no command line shows a secret", command_lines.verdict)
 
 
 def _stores(running: Containers, report: Report) -> None:
     report.step("postgres", lambda: f"{containers.start_postgres(running)}, {_healthy(running, 'postgres')}")
-    report.step("s3", lambda: _up(running, "s3"))
-    report.step("s3-init", lambda: _ran(running, "s3-init"))
+    report.step("s3", lambda: _start_healthy(running, "s3"))
+    report.step("s3-init", lambda: _run_ok(running, "s3-init"))
     wrong = ["env", "PGPASSWORD=postgres", "psql", "host=postgres user=postgres dbname=postgres", "--command=select 1"]
     report.step("postgres refuses a wrong password", lambda: _refused(running, "job", wrong, "authentication failed"))
     anonymous = ["wget", "-q", "-O", "-", "-S", "http://s3:8333/lake"]
@@ -136,7 +137,7 @@ def _stores(running: Containers, report: Report) -> None:
 def _airflow(running: Containers, password: str, report: Report) -> None:
     address = running.hosts.addresses["airflow-api-server"]
     report.step("Airflow takes the password of .env", lambda: f"a token of {len(_token(address, password))} letters")
-    report.step("Airflow refuses admin/admin", lambda: _no_token(address))
+    report.step("Airflow refuses admin/admin", lambda: _token_refused(address))
 
 
 def _lake(running: Containers, report: Report) -> None:
@@ -144,18 +145,18 @@ def _lake(running: Containers, report: Report) -> None:
     day = ["--run-date", NIGHT]
     report.step(
         "Spark ingests on the cluster, to s3://",
-        lambda: _last(_ran(running, "job", "python", "-m", "spark.ingest", *day)),
+        lambda: _last_line(_run_ok(running, "job", "python", "-m", "spark.ingest", *day)),
     )
     report.step(
         "delta-rs writes item_images to s3://",
-        lambda: _last(_ran(running, "job", "python", "-m", "recsys_jobs.images", *day)),
+        lambda: _last_line(_run_ok(running, "job", "python", "-m", "recsys_jobs.images", *day)),
     )
     count = "select (select count(*) from reviews) reviews, (select count(*) from item_images) images"
-    report.step("delta-rs reads both", lambda: _ran(running, "job", "recsys", "sql", count, "--format=csv"))
+    report.step("delta-rs reads both", lambda: _run_ok(running, "job", "recsys", "sql", count, "--format=csv"))
 
 
 def _sql(running: Containers, report: Report) -> None:
-    report.step("thrift", lambda: _up(running, "thrift"))
+    report.step("thrift", lambda: _start_healthy(running, "thrift"))
     report.step("beeline reads", lambda: _beeline(running, "select count(*) from reviews"))
     report.step(
         "beeline cannot write",
@@ -163,7 +164,7 @@ def _sql(running: Containers, report: Report) -> None:
     )
 
 
-def _up(running: Containers, name: str) -> str:
+def _start_healthy(running: Containers, name: str) -> str:
     running.start(name)
     return _healthy(running, name)
 
@@ -172,22 +173,22 @@ def _healthy(running: Containers, name: str) -> str:
     return f"healthy after {running.wait_healthy(name):.0f} s"
 
 
-def _ran(running: Containers, name: str, *command: str) -> str:
+def _run_ok(running: Containers, name: str, *command: str) -> str:
     done = running.run(name, list(command) or None)
     if done.returncode:
         raise JobError(f"exit status {done.returncode}: {(done.stdout + done.stderr).strip()[-600:]}")
     return done.stdout.strip() or done.stderr.strip()
 
 
-def _last(said: str) -> str:
-    return said.splitlines()[-1] if said else ""
+def _last_line(output: str) -> str:
+    return output.splitlines()[-1] if output else ""
 
 
 def _refused(running: Containers, name: str, command: list[str], says: str) -> str:
     done = running.run(name, command)
-    said = done.stdout + done.stderr
-    if not done.returncode or says.lower() not in said.lower():
-        raise JobError(f"was not refused with {says!r}: exit status {done.returncode}, {said.strip()[-300:]}")
+    output = done.stdout + done.stderr
+    if not done.returncode or says.lower() not in output.lower():
+        raise JobError(f"was not refused with {says!r}: exit status {done.returncode}, {output.strip()[-300:]}")
     return f"{says}, exit status {done.returncode}"
 
 
@@ -196,12 +197,16 @@ def _query(sql: str) -> list[str]:
 
 
 def _beeline(running: Containers, sql: str) -> str:
-    return _ran(running, "thrift", *_query(sql))
+    return _run_ok(running, "thrift", *_query(sql))
 
 
-def _ask(url: str, body: dict[str, Any] | None = None, token: str = "", method: str | None = None) -> dict[str, Any]:
-    """One call of Airflow's API; JobError with its status where it says no."""
-    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+def _call_airflow(
+    url: str, body: dict[str, Any] | None = None, token: str = "", method: str | None = None
+) -> dict[str, Any]:
+    """Return the answer of Airflow's API to one call; JobError with its status where it says no."""
+    headers = {"Content-Type": "application/json"}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
     request = urllib.request.Request(url, json.dumps(body).encode() if body else None, headers, method=method)
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
@@ -211,10 +216,11 @@ def _ask(url: str, body: dict[str, Any] | None = None, token: str = "", method: 
 
 
 def _token(address: str, password: str) -> str:
-    return str(_ask(f"{_API.format(address)}/auth/token", {"username": "admin", "password": password})["access_token"])
+    login = {"username": "admin", "password": password}
+    return str(_call_airflow(f"{_API.format(address)}/auth/token", login)["access_token"])
 
 
-def _no_token(address: str) -> str:
+def _token_refused(address: str) -> str:
     try:
         _token(address, "admin")
     except JobError as error:
@@ -222,20 +228,21 @@ def _no_token(address: str) -> str:
     raise JobError("a token was given")
 
 
-def _night(running: Containers, password: str, minutes: int = 120) -> str:
+def _run_night(running: Containers, password: str, minutes: int = 120) -> str:
     """Trigger the night of the sample by the API, let the scheduler run it, and wait for its end."""
     address = running.hosts.addresses["airflow-api-server"]
     dag = f"{_API.format(address)}/api/v2/dags/nightly"
-    asked = {"logical_date": None, "conf": {"date": NIGHT}}
-    run_id = _ask(f"{dag}/dagRuns", asked, _token(address, password))["dag_run_id"]
-    _ask(dag, {"is_paused": False}, _token(address, password), "PATCH")  # after it: its run is the first in the queue
-    state, end = "not started", time.monotonic() + 60 * minutes
-    while state not in ("success", "failed") and time.monotonic() < end:
+    body = {"logical_date": None, "conf": {"date": NIGHT}}
+    run_id = _call_airflow(f"{dag}/dagRuns", body, _token(address, password))["dag_run_id"]
+    # after it: its run is the first in the queue
+    _call_airflow(dag, {"is_paused": False}, _token(address, password), "PATCH")
+    state, deadline = "not started", time.monotonic() + 60 * minutes
+    while state not in ("success", "failed") and time.monotonic() < deadline:
         time.sleep(5)
-        state = _ask(f"{dag}/dagRuns/{quote(run_id)}", token=_token(address, password))["state"]
+        state = _call_airflow(f"{dag}/dagRuns/{quote(run_id)}", token=_token(address, password))["state"]
     if state != "success":
         raise JobError(f"the night is {state}")
-    return f"{state}: {_ran(running, 'job', 'recsys', 'sql', _SLATES, '--format=csv')}"
+    return f"{state}: {_run_ok(running, 'job', 'recsys', 'sql', _SLATES, '--format=csv')}"
 
 
 if __name__ == "__main__":

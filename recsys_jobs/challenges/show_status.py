@@ -80,7 +80,7 @@ def _open(rows: list[Row]) -> list[str]:
 def _versions(rows: list[Row]) -> list[str]:
     """One line a version, the newest first."""
     out = promotions.rejected(rows)
-    previous = mlflow_client.aliased(mlflow_client.PREVIOUS)
+    previous = mlflow_client.version_with_alias(mlflow_client.PREVIOUS)
     marks = {mlflow_client.champion(): mlflow_client.CHAMPION} | (
         {int(previous.version): mlflow_client.PREVIOUS} if previous else {}
     )

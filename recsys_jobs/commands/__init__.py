@@ -1,1 +1,1 @@
-"""`recsys COMMAND`, a module a command: arguments and calls. Nothing may import it."""
+"""`recsys COMMAND`, a module a command, each with NAME, WHAT, MORE, add_arguments and run. Nothing may import it."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-WHAT = "states of trainings that were broken off: list them, tidy them away"
+NAME, WHAT, MORE = "checkpoints", "states of trainings that were broken off: list them, tidy them away", ""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what `recsys checkpoints` takes."""
+    """Add the arguments of `recsys checkpoints`, a part at a time."""
     parts = parser.add_subparsers(dest="part", required=True, metavar="PART")
     listing = parts.add_parser("list", help="fingerprint, recipe, lake, cut, epochs, when, bytes, state")
     tidy = parts.add_parser("tidy", help="remove those of fits that are finished or abandoned, or that are broken")
@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Do what the part of the command says."""
+    """List the checkpoints, or tidy them away."""
     from recsys_jobs.operations.storage import checkpoints
 
     if arguments.part == "list":

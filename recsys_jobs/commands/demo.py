@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 from pathlib import Path
@@ -9,9 +10,11 @@ from pathlib import Path
 from recsys_jobs.contracts.settings import var_dir
 from recsys_jobs.operations.airflow.night_runner import Night, run_night
 from recsys_jobs.sample.dates import DEFAULT_USERS, FIRST_NIGHT, SECOND_NIGHT
-from recsys_jobs.sample.landing import write
 
-_ENCODED = re.compile(r"embed (text|image): needed=(\d+) known=(\d+) encoded=(\d+)")
+NAME, WHAT = "demo", "make the sample dumps, run two nights on them through Airflow, and sum up"
+MORE = "Everything goes under var/demo; a second call finds what the first one did."
+
+_EMBED_LINE = re.compile(r"embed (text|image): needed=(\d+) known=(\d+) encoded=(\d+)")
 
 _METRICS = """
     SELECT run_date, recipe, metric || '@' || k AS metric, round(value, 4) AS value,
@@ -26,19 +29,25 @@ _DECISIONS = (
 )
 
 
-def run_demo() -> None:
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """`recsys demo` takes no arguments."""
+
+
+def run(arguments: argparse.Namespace) -> None:
     """Run the demo under `var/demo`. What it did before is found, not done again."""
+    from recsys_jobs.sample.landing import write
+
     home = var_dir() / "demo"
-    _at_home(home)
+    _set_environment(home)
     nights = []
     for day in (FIRST_NIGHT, SECOND_NIGHT):
         print(f"\n=== dumps up to {day} land, and the night of {day} begins", flush=True)
         print(write(home / "landing", DEFAULT_USERS, seed=0, until=day), flush=True)
         nights.append(run_night(day))
-    _sum_up(nights, home)
+    _print_summary(nights, home)
 
 
-def _at_home(home: Path) -> None:
+def _set_environment(home: Path) -> None:
     """Point every place at the demo's own folder, whatever the environment says: it must not touch a real lake."""
     os.environ.update(
         RECSYS_VAR=str(home),
@@ -50,7 +59,7 @@ def _at_home(home: Path) -> None:
     )
 
 
-def _sum_up(nights: list[Night], home: Path) -> None:
+def _print_summary(nights: list[Night], home: Path) -> None:
     from recsys_jobs.commands.show.slate import show_slate
     from recsys_jobs.lake.sql import show
 
@@ -58,7 +67,7 @@ def _sum_up(nights: list[Night], home: Path) -> None:
     _print_times(nights)
     print("\n=== encoded per night")
     for night in nights:
-        print(f"  {night.run_date}  {', '.join(_encoded(night))}")
+        print(f"  {night.run_date}  {', '.join(_encoded_counts(night))}")
     print("\n=== the exam: full ranking on the holdout, 95 % bootstrap intervals")
     show(_METRICS)
     print("=== what the gate decided")
@@ -70,16 +79,16 @@ def _sum_up(nights: list[Night], home: Path) -> None:
 
 def _print_times(nights: list[Night]) -> None:
     names = [task.task for task in nights[0].tasks]
-    columns = [{task.task: task.seconds for task in night.tasks} for night in nights]
+    seconds_by_night = [{task.task: task.seconds for task in night.tasks} for night in nights]
     print(f"  {'':<22}" + "".join(f"{night.run_date!s:>12}" for night in nights))
     for name in names:
-        print(f"  {name:<22}" + "".join(f"{column.get(name, 0.0):>12.1f}" for column in columns))
-    print(f"  {'all':<22}" + "".join(f"{sum(column.values()):>12.1f}" for column in columns))
+        print(f"  {name:<22}" + "".join(f"{seconds.get(name, 0.0):>12.1f}" for seconds in seconds_by_night))
+    print(f"  {'all':<22}" + "".join(f"{sum(seconds.values()):>12.1f}" for seconds in seconds_by_night))
 
 
-def _encoded(night: Night) -> list[str]:
-    found = [_ENCODED.search(line) for task in night.tasks for line in task.lines]
-    return [f"{m[1]}s: {m[4]} of {m[2]} needed" for m in found if m]
+def _encoded_counts(night: Night) -> list[str]:
+    matches = [_EMBED_LINE.search(line) for task in night.tasks for line in task.lines]
+    return [f"{match[1]}s: {match[4]} of {match[2]} needed" for match in matches if match]
 
 
 _WHERE_NEXT = """

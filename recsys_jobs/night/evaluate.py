@@ -142,7 +142,7 @@ def _log_evaluation(
 def _log_bars(rows: list[dict[str, Any]], metric: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{metric}.png"
-        plots.png(
+        plots.save_png(
             plots.metric_bars([row | {"model": row["recipe"]} for row in rows], f"{metric}@{rows[0]['k']}"), str(path)
         )
         mlflow_client.log_file(path, "plots")

@@ -179,5 +179,5 @@ def _pictures(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 def _encoded(figure: Any) -> str:
     with tempfile.NamedTemporaryFile(suffix=".png") as file:
-        plots.png(figure, file.name)
+        plots.save_png(figure, file.name)
         return base64.b64encode(Path(file.name).read_bytes()).decode()

@@ -22,7 +22,7 @@ def moved(rows: list[decision_log.Row]) -> int | None:
     if stands is None or expected is None or stands == expected["model_version"]:
         return None
     try:
-        mlflow_client.nights_version(stands)
+        mlflow_client.night_version(stands)
     except UsageError as error:
         log.warning("%s points to version %d, which cannot be published: %s", mlflow_client.CHAMPION, stands, error)
         return None
@@ -36,7 +36,7 @@ def take_over(effective: date) -> bool:
     if version is None:
         return False
     expected = promotions.champion(rows)
-    tags = mlflow_client.nights_version(version).tags
+    tags = mlflow_client.night_version(version).tags
     was = expected["model_version"] if expected else None
     reason = (
         f"{mlflow_client.CHAMPION} was moved by hand in MLflow from {f'version {was}' if was else 'no version'} to "

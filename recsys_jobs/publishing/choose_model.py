@@ -98,7 +98,7 @@ def _standing(night: NightContext, dataset: Dataset, version: int | None, may_fi
     """A version fitted before, over this night's users and items; the night's floor for None."""
     if version is None:
         return Choice(floor_fit(night, dataset, may_fit=may_fit), None)
-    return Choice(fit_of_run(mlflow_client.nights_version(version).run_id, dataset), version)
+    return Choice(fit_of_run(mlflow_client.night_version(version).run_id, dataset), version)
 
 
 def _manifest(night: NightContext, dataset: Dataset, choice: Choice, rows: list[Row]) -> Manifest:

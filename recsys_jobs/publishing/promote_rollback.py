@@ -29,7 +29,7 @@ def promote(version: int, reason: str, settings: Settings) -> None:
     """Let this version serve the latest night, hold it there, and put its recipe in force."""
     with delta.writer_lock(publish_intent.LOCK):
         night = _ready(settings)
-        tags = mlflow_client.nights_version(version).tags
+        tags = mlflow_client.night_version(version).tags
         if tags["run_date"] > str(night):
             raise UsageError(f"version {version} was fitted for {tags['run_date']}, after the latest night, {night}")
         why = f"version {version} ({tags['recipe']} of {tags['run_date']}) was promoted"
@@ -92,7 +92,7 @@ def _ready(settings: Settings) -> date:
 
 def _row(kind: str, effective: date, version: int | None, reason: str, settings: Settings) -> Row:
     tags = (
-        mlflow_client.nights_version(version).tags
+        mlflow_client.night_version(version).tags
         if version
         else {"recipe": decision_log.last_floor(), "fingerprint": ""}
     )

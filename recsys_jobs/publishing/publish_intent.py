@@ -50,7 +50,7 @@ def version_of(slates: pa.Table) -> int | None:
 
 def _wanted(night: NightContext, slates: pa.Table) -> Row:
     version = version_of(slates)
-    recipe = mlflow_client.nights_version(version).tags["recipe"] if version else slates["model_name"][0].as_py()
+    recipe = mlflow_client.night_version(version).tags["recipe"] if version else slates["model_name"][0].as_py()
     held = promotions.hold(decision_log.everything(), night.run_date)
     return {
         "kind": "publish",
@@ -93,8 +93,8 @@ def move_aliases(row: Row) -> None:
     if not row["moves_alias"]:
         return
     version = row["model_version"]
-    mlflow_client.point(mlflow_client.CHAMPION, version)
-    mlflow_client.point(mlflow_client.PREVIOUS, promotions.before(decision_log.everything(), version))
+    mlflow_client.set_alias(mlflow_client.CHAMPION, version)
+    mlflow_client.set_alias(mlflow_client.PREVIOUS, promotions.before(decision_log.everything(), version))
     log.info(
         "%s stands at %s", mlflow_client.CHAMPION, f"version {version}" if version else "no version: the floor serves"
     )

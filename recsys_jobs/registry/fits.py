@@ -81,7 +81,7 @@ def fit_of_run(run_id: str, dataset: Dataset) -> Fit:
 
     JobError where the run has no weights, or its weights do not go with what is configured now.
     """
-    run = mlflow_client.run(run_id)
+    run = mlflow_client.get_run(run_id)
     params, fingerprint = run.data.params, run.data.tags[mlflow_client.FINGERPRINT]
     recipe = restored(run.data.tags["recipe"], params)
     if model_fingerprint(dataset, recipe, int(params["seed"]), parse_epochs(params["epochs_fitted"])) == fingerprint:

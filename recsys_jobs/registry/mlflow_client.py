@@ -31,8 +31,10 @@ _SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec("string", "user_id")]),
     outputs=Schema(
         [
-            ColSpec(t, n)
-            for n, t in (("user_id", "string"), ("rank", "long"), ("item_id", "string"), ("score", "double"))
+            ColSpec("string", "user_id"),
+            ColSpec("long", "rank"),
+            ColSpec("string", "item_id"),
+            ColSpec("double", "score"),
         ]
     ),
     params=ParamSchema([ParamSpec("k", "integer", 20)]),
@@ -40,13 +42,13 @@ _SIGNATURE = ModelSignature(
 
 
 def registered_name() -> str:
-    """The registered model of the lake in use."""
+    """Return the name of the registered model of the lake in use."""
     return settings.registered_name(lake_root())
 
 
 @cache
 def client() -> MlflowClient:
-    """MLflow's client, with the lake's experiment in place."""
+    """Return MLflow's client of the tracking server in use."""
     uri = tracking_uri()
     if uri.startswith("sqlite:///"):
         Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
@@ -58,29 +60,29 @@ def client() -> MlflowClient:
 
 @cache
 def experiment_id(name: str | None = None) -> str:
-    """The experiment of this name, else the lake's. A server decides where artifacts go; a file does not."""
+    """Return the experiment of this name, else the lake's; make it where there is none."""
     name = name or lake_root().name
-    found = client().get_experiment_by_name(name)
-    if found is not None:
-        return str(found.experiment_id)
-    local = tracking_uri().startswith("sqlite:")
-    place = (var_dir() / "mlflow" / "artifacts").as_uri() if local else None
-    return client().create_experiment(name, artifact_location=place)
+    experiment = client().get_experiment_by_name(name)
+    if experiment is not None:
+        return str(experiment.experiment_id)
+    local = tracking_uri().startswith("sqlite:")  # a server decides where artifacts go; a file does not
+    location = (var_dir() / "mlflow" / "artifacts").as_uri() if local else None
+    return client().create_experiment(name, artifact_location=location)
 
 
 def find_run(fingerprint: str, kind: str) -> Run | None:
-    """The finished run of this fingerprint and kind (exam, serving, evaluation), or None."""
-    found = client().search_runs(
+    """Return the finished run of this fingerprint and kind (exam, serving, evaluation), or None."""
+    runs = client().search_runs(
         [experiment_id()],
         f"attributes.status = 'FINISHED' AND tags.{FINGERPRINT} = '{fingerprint}' AND tags.{KIND} = '{kind}'",
         max_results=1,
         order_by=["attributes.start_time ASC"],
     )
-    return found[0] if found else None
+    return runs[0] if runs else None
 
 
 def runs_of_kind(kind: str, experiment: str | None = None) -> list[Run]:
-    """The finished runs of a kind, the newest first; of the lake's experiment unless one is named."""
+    """Return the finished runs of a kind, the newest first; of the lake's experiment unless one is named."""
     return list(
         client().search_runs(
             [experiment_id(experiment)],
@@ -91,35 +93,35 @@ def runs_of_kind(kind: str, experiment: str | None = None) -> list[Run]:
 
 
 def runs_of_fingerprint(fingerprint: str) -> list[Run]:
-    """The runs of a fingerprint in any experiment, broken-off ones too, the newest first; none for what is no name."""
-    if not fingerprint.isalnum():
+    """Return the runs of a fingerprint in any experiment, broken-off ones too, the newest first."""
+    if not fingerprint.isalnum():  # it goes into a query
         return []
-    places = [experiment.experiment_id for experiment in client().search_experiments()]
-    wanted = f"tags.{FINGERPRINT} = '{fingerprint}'"
-    return list(client().search_runs(places, wanted, order_by=["attributes.start_time DESC"]))
+    experiment_ids = [experiment.experiment_id for experiment in client().search_experiments()]
+    query = f"tags.{FINGERPRINT} = '{fingerprint}'"
+    return list(client().search_runs(experiment_ids, query, order_by=["attributes.start_time DESC"]))
 
 
 def artifacts(run_id: str, folder: str) -> list[str]:
-    """The paths of what a run keeps in a folder of its artifacts."""
-    return [str(found.path) for found in client().list_artifacts(run_id, folder)]
+    """Return the paths of what a run keeps in a folder of its artifacts."""
+    return [str(file.path) for file in client().list_artifacts(run_id, folder)]
 
 
 @contextmanager
 def new_run(
     name: str, kind: str, fingerprint: str, tags: Mapping[str, str], experiment: str | None = None
 ) -> Iterator[Run]:
-    """A run that ends FINISHED, or FAILED where its body raises; of the lake's experiment unless one is named."""
+    """Open a run that ends FINISHED, or FAILED where its body raises; of the lake's experiment unless one is named."""
     client()
-    every = {**tags, KIND: kind, FINGERPRINT: fingerprint}
-    with mlflow.start_run(experiment_id=experiment_id(experiment), run_name=name, tags=every) as run:
+    all_tags = {**tags, KIND: kind, FINGERPRINT: fingerprint}
+    with mlflow.start_run(experiment_id=experiment_id(experiment), run_name=name, tags=all_tags) as run:
         yield run
 
 
 def resumed_run(run_id: str) -> AbstractContextManager[Run]:
-    """An earlier run, to which more is logged."""
+    """Open an earlier run, to which more is logged."""
     client()
-    again: AbstractContextManager[Run] = mlflow.start_run(run_id=run_id)
-    return again
+    run: AbstractContextManager[Run] = mlflow.start_run(run_id=run_id)
+    return run
 
 
 def log_params(values: Mapping[str, Any]) -> None:
@@ -169,13 +171,13 @@ def _log_pyfunc(folder: Path) -> str:
 def register(model_uri: str, run_id: str, tags: Mapping[str, str]) -> int:
     """Register the model of a run; return its version."""
     _ensure_registered_model()
-    made = client().create_model_version(registered_name(), source=model_uri, run_id=run_id, tags=dict(tags))
-    return int(made.version)
+    version = client().create_model_version(registered_name(), source=model_uri, run_id=run_id, tags=dict(tags))
+    return int(version.version)
 
 
 def version_of(run_id: str) -> int | None:
-    """The version made from this run, or None. The first, should a killed task have left two."""
-    return min((int(found.version) for found in versions() if found.run_id == run_id), default=None)
+    """Return the version made from this run, or None. The first, should a killed task have left two."""
+    return min((int(version.version) for version in versions() if version.run_id == run_id), default=None)
 
 
 def _ensure_registered_model() -> None:
@@ -186,8 +188,8 @@ def _ensure_registered_model() -> None:
             raise
 
 
-def aliased(alias: str) -> Any | None:
-    """The version that bears the alias, or None."""
+def version_with_alias(alias: str) -> Any | None:
+    """Return the version that bears the alias, or None."""
     try:
         return client().get_model_version_by_alias(registered_name(), alias)
     except MlflowException as error:
@@ -196,49 +198,48 @@ def aliased(alias: str) -> Any | None:
         raise
 
 
-def point(alias: str, version: int | None) -> None:
+def set_alias(alias: str, version: int | None) -> None:
     """Let the alias stand at `version`, or nowhere."""
-    now = aliased(alias)
     if version is not None:
         client().set_registered_model_alias(registered_name(), alias, str(version))
-    elif now is not None:
+    elif version_with_alias(alias) is not None:
         client().delete_registered_model_alias(registered_name(), alias)
 
 
 def champion() -> int | None:
-    """The version that bears `champion`, or None."""
-    now = aliased(CHAMPION)
-    return None if now is None else int(now.version)
+    """Return the number of the version that bears `champion`, or None."""
+    version = version_with_alias(CHAMPION)
+    return None if version is None else int(version.version)
 
 
 def fits_of_lake(kinds: tuple[str, ...]) -> list[Run]:
-    """Every finished run of these kinds in the lake's experiment."""
-    found: list[Run] = []
+    """Return every finished run of these kinds in the lake's experiment."""
+    runs: list[Run] = []
     token: str | None = ""
     while token is not None:
         page = client().search_runs([experiment_id()], "attributes.status = 'FINISHED'", page_token=token or None)
-        found += [run for run in page if run.data.tags.get(KIND) in kinds]
+        runs += [run for run in page if run.data.tags.get(KIND) in kinds]
         token = page.token or None
-    return found
+    return runs
 
 
 def versions() -> list[Any]:
-    """Every registered version of the lake's model, the oldest first."""
-    found = client().search_model_versions(f"name = '{registered_name()}'")
-    return sorted(found, key=lambda version: int(version.version))
+    """Return every registered version of the lake's model, the oldest first."""
+    unordered = client().search_model_versions(f"name = '{registered_name()}'")
+    return sorted(unordered, key=lambda version: int(version.version))
 
 
-def nights_version(version: int) -> Any:
-    """A version that a night registered; UsageError where there is none of this number."""
-    every = {int(found.version): found for found in versions()}
-    if version not in every or "recipe" not in every[version].tags:
-        known = ", ".join(str(number) for number, found in every.items() if "recipe" in found.tags) or "none"
+def night_version(version: int) -> Any:
+    """Return a version that a night registered; UsageError where there is none of this number."""
+    by_number = {int(registered.version): registered for registered in versions() if "recipe" in registered.tags}
+    if version not in by_number:
+        known = ", ".join(map(str, by_number)) or "none"
         raise UsageError(f"no night registered version {version} of {registered_name()}; known: {known}")
-    return every[version]
+    return by_number[version]
 
 
-def run(run_id: str) -> Run:
-    """The run of this id."""
+def get_run(run_id: str) -> Run:
+    """Return the run of this id."""
     return client().get_run(run_id)
 
 
@@ -253,8 +254,8 @@ def replace_in_version(version: Any, folder: Path, place: str) -> None:
 
 
 def has_artifact(run_id: str, artifact: str) -> bool:
-    """Whether a run still has this file."""
-    return any(one.path == artifact for one in client().list_artifacts(run_id, str(Path(artifact).parent)))
+    """Return whether a run still has this file."""
+    return artifact in artifacts(run_id, str(Path(artifact).parent))
 
 
 def replace_artifact(run_id: str, file: Path, place: str) -> None:
@@ -273,11 +274,11 @@ def archive_version(version: Any, day: str) -> None:
 
 
 def aliases() -> dict[str, int]:
-    """The registered model's aliases and the versions that bear them; none while there is no such model."""
+    """Return the registered model's aliases and the versions that bear them; none while there is no such model."""
     try:
-        named = client().get_registered_model(registered_name()).aliases
+        version_by_alias = client().get_registered_model(registered_name()).aliases
     except MlflowException as error:
         if error.error_code == "RESOURCE_DOES_NOT_EXIST":
             return {}
         raise
-    return {alias: int(version) for alias, version in named.items()}
+    return {alias: int(version) for alias, version in version_by_alias.items()}

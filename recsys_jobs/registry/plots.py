@@ -27,31 +27,33 @@ def log_training(history: Sequence[dict[str, float]]) -> None:
 
 
 def training_curves(history: Sequence[dict[str, float]]) -> Figure:
-    """Losses of training and validation (left axis) and validation metrics (right axis) by epoch."""
+    """Draw losses of training and validation (left axis) and validation metrics (right axis) by epoch."""
     figure, left = plt.subplots(figsize=_SIZE)
     epochs = [entry["epoch"] for entry in history]
     for name, style in (("loss", "-"), ("validation_loss", "--")):
         if name in history[0]:
-            label = name.replace("_", " ")
-            left.plot(epochs, [e[name] for e in history], style, color=COLOURS[0], label=label)
+            values = [entry[name] for entry in history]
+            left.plot(epochs, values, style, color=COLOURS[0], label=name.replace("_", " "))
     left.set(xlabel="epoch", ylabel="loss", title="What the fit went through")
     names = [name for name in history[0] if name.startswith("validation_") and name != "validation_loss"]
     right = left.twinx()
     for colour, name in zip(COLOURS[1:], names, strict=False):
-        right.plot(epochs, [entry[name] for entry in history], color=colour, marker="o", label=name.replace("_", " "))
+        values = [entry[name] for entry in history]
+        right.plot(epochs, values, color=colour, marker="o", label=name.replace("_", " "))
     right.set_ylabel("validation")
     figure.legend(loc="upper center", ncols=3, frameon=False, bbox_to_anchor=(0.5, 0.02))
     return figure
 
 
 def attention_curves(history: Sequence[dict[str, float]]) -> Figure:
-    """Mean attention weight of each modality by epoch, users beside items: what the model looks at."""
+    """Draw the mean attention weight of each modality by epoch, users beside items: what the model looks at."""
     figure, panels = plt.subplots(1, 2, figsize=(8.4, 3.6), sharey=True)
+    epochs = [entry["epoch"] for entry in history]
     for panel, side in zip(panels, ("user", "item"), strict=True):
         names = [name for name in history[0] if name.startswith(f"attention_{side}_")]
         for colour, name in zip(COLOURS, names, strict=False):
             modality = name.removeprefix(f"attention_{side}_")
-            panel.plot([e["epoch"] for e in history], [e[name] for e in history], color=colour, label=modality)
+            panel.plot(epochs, [entry[name] for entry in history], color=colour, label=modality)
         panel.set(title=f"{side}s", xlabel="epoch", ylim=(0, 1))
         panel.legend(frameon=False)
     panels[0].set_ylabel("mean attention weight")
@@ -59,12 +61,13 @@ def attention_curves(history: Sequence[dict[str, float]]) -> Figure:
 
 
 def metric_bars(rows: Sequence[dict[str, float | str]], metric: str) -> Figure:
-    """One metric of several models with 95 % intervals; `rows` have model, value, low, high."""
+    """Draw one metric of several models with 95 % intervals; `rows` have model, value, low, high."""
     figure, panel = plt.subplots(figsize=_SIZE)
     for place, row in enumerate(rows):
         value, low, high = (float(row[key]) for key in ("value", "low", "high"))
+        below, above = max(value - low, 0), max(high - value, 0)
         panel.barh(place, value, color=COLOURS[place % len(COLOURS)], height=0.6)
-        panel.errorbar(value, place, xerr=[[max(value - low, 0)], [max(high - value, 0)]], color="black", capsize=4)
+        panel.errorbar(value, place, xerr=[[below], [above]], color="black", capsize=4)
     panel.set_yticks(range(len(rows)), [str(row["model"]) for row in rows])
     panel.invert_yaxis()
     panel.set(title=f"{metric}, with 95 % bootstrap intervals", xlim=(0, None))
@@ -72,23 +75,26 @@ def metric_bars(rows: Sequence[dict[str, float | str]], metric: str) -> Figure:
 
 
 def share_curves(lines: Mapping[str, Sequence[tuple[float, ...]]], title: str, side: str) -> Figure:
-    """Lines of (share gone, value, low, high) by name: what is left of a metric when contents go."""
+    """Draw lines of (share gone, value, low, high) by name: what is left of a metric when contents go."""
     figure, panel = plt.subplots(figsize=_SIZE)
     for place, (name, points) in enumerate(lines.items()):
-        share, value, low, high = zip(*points, strict=True)
+        shares, values, lows, highs = zip(*points, strict=True)
+        percents = [100 * share for share in shares]
         colour = COLOURS[place % len(COLOURS)]
-        panel.plot([100 * x for x in share], value, color=colour, marker="o", label=name)
-        panel.fill_between([100 * x for x in share], low, high, color=colour, alpha=0.15)
+        panel.plot(percents, values, color=colour, marker="o", label=name)
+        panel.fill_between(percents, lows, highs, color=colour, alpha=0.15)
     panel.set(title=title, xlabel="% removed", ylabel=f"{side}, with 95 % bootstrap intervals", ylim=(0, None))
     panel.legend(frameon=False)
     return figure
 
 
-def trade_off(lines: Mapping[str, Sequence[tuple[float, ...]]], title: str) -> Figure:
-    """Lines of (weight of variety, diversity, NDCG) by name: what is paid in NDCG for more diverse slates."""
+def trade_off_curves(lines: Mapping[str, Sequence[tuple[float, ...]]], title: str) -> Figure:
+    """Draw lines of (weight of variety, diversity, NDCG) by name: what is paid in NDCG for more diverse slates."""
     figure, panel = plt.subplots(figsize=_SIZE)
     for place, (name, points) in enumerate(lines.items()):
-        panel.plot([p[1] for p in points], [p[2] for p in points], marker="o", color=COLOURS[place % 5], label=name)
+        diversities = [diversity for _, diversity, _ in points]
+        ndcgs = [ndcg for _, _, ndcg in points]
+        panel.plot(diversities, ndcgs, marker="o", color=COLOURS[place % len(COLOURS)], label=name)
         for weight, diversity, ndcg in points:
             panel.annotate(f"{weight:g}", (diversity, ndcg), xytext=(3, 4), textcoords="offset points", fontsize=7)
     panel.set(title=title, xlabel="diversity of a slate, 1 - mean cosine", ylabel="NDCG", ylim=(0, None))
@@ -97,18 +103,18 @@ def trade_off(lines: Mapping[str, Sequence[tuple[float, ...]]], title: str) -> F
 
 
 def search_history(values: Sequence[float | None], title: str) -> Figure:
-    """What each trial of a search was worth on validation (None: its fit failed), and the best until then."""
+    """Draw each trial's NDCG on validation (None: its fit failed), and the best until then."""
     figure, panel = plt.subplots(figsize=_SIZE)
-    known = [(number, value) for number, value in enumerate(values) if value is not None]
-    number, value = zip(*known, strict=True)
-    panel.scatter(number, value, color=COLOURS[0], label="trial")
-    panel.step(number, list(accumulate(value, max)), where="post", color=COLOURS[1], label="best so far")
+    numbers = [number for number, value in enumerate(values) if value is not None]
+    scores = [value for value in values if value is not None]
+    panel.scatter(numbers, scores, color=COLOURS[0], label="trial")
+    panel.step(numbers, list(accumulate(scores, max)), where="post", color=COLOURS[1], label="best so far")
     panel.set(title=title, xlabel="trial", ylabel="NDCG on validation")
     panel.legend(frameon=False)
     return figure
 
 
-def png(figure: Figure, path: str) -> None:
+def save_png(figure: Figure, path: str) -> None:
     """Write the figure and close it."""
     figure.savefig(path, dpi=120, bbox_inches="tight")
     plt.close(figure)

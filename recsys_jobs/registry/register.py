@@ -1,4 +1,4 @@
-"""The registered model of a fit: its files, and its version in MLflow."""
+"""The registered model of a fit: its files, and its version in MLflow. U users, I items, F factors."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ def register_fit(run_date: date, fit: Fit, dataset: Dataset) -> int:
 
 
 def write_model(folder: Path, model: Model, dataset: Dataset) -> None:
-    """Write what the registered model reads (see `serving_model`); JobError where the model has no terms."""
-    found = terms(model)
-    if not found:
+    """Write what the registered model reads (see `pyfunc_model`); JobError where the model has no terms."""
+    model_terms = terms(model)
+    if not model_terms:
         raise JobError("this model is neither factors nor item-to-item, nor a blend of such: it cannot be registered")
-    pointers, indices = owned_items(dataset)
-    owned = {"pointers": torch.from_numpy(pointers), "items": torch.from_numpy(indices)}
-    parts = {str(number): _tensors(term.form) for number, term in enumerate(found)}
+    pointers, items = owned_items(dataset)
+    owned = {"pointers": torch.from_numpy(pointers), "items": torch.from_numpy(items)}
+    parts = {str(number): _form_tensors(term.form) for number, term in enumerate(model_terms)}
     save_file(named_tensors.join_parts(parts | {"owned": owned}), str(folder / "model.safetensors"))
-    told = {"users": dataset.users, "items": dataset.items, "weights": [term.weight for term in found]}
-    (folder / "ids.json").write_text(json.dumps(told), encoding="utf-8")
+    ids = {"users": dataset.users, "items": dataset.items, "weights": [term.weight for term in model_terms]}
+    (folder / "ids.json").write_text(json.dumps(ids), encoding="utf-8")
 
 
-def _tensors(form: Factors | Rows) -> dict[str, torch.Tensor]:
+def _form_tensors(form: Factors | Rows) -> dict[str, torch.Tensor]:
     if isinstance(form, Factors):
         return {"user_UF": form.user_UF.contiguous(), "item_IF": form.item_IF.contiguous()}
     tensors = csr_tensors(form.weight_II)

@@ -17,23 +17,25 @@ from recsys_jobs.training.recipe import Recipe
 
 
 def confirm(winner: Recipe, run_date: date, settings: Settings) -> str:
-    """Challenge with the winner on the night of `run_date`, unless it was looked at; return what came of it."""
-    if before := _looked(winner.name, run_date):
-        if before["recipe"] == winner.name:
-            return f"measured before, and not again: {before['reason']}"
+    """Challenge with the winner on the night of `run_date`, unless it has confirmed before; return the outcome."""
+    if earlier := _earlier_challenge(winner.name, run_date):
+        if earlier["recipe"] == winner.name:
+            return f"measured before, and not again: {earlier['reason']}"
         return (
-            f"{winner.name} is not measured on {run_date}, where {before['recipe']} was ({before['reason']}); "
+            f"{winner.name} is not measured on {run_date}, where {earlier['recipe']} was ({earlier['reason']}); "
             f"confirm it on a later night: recsys challenge {winner.name} --date NIGHT"
         )
     if decision_log.recipe_in_force(run_date, settings) == winner.name:
         return f"{winner.name} is in force on {run_date} already"
     verdicts = challenge([winner.name], run_date, settings)
-    return next(one.reason for one in verdicts if one.challenger.fit.recipe.name == winner.name)
+    return next(verdict.reason for verdict in verdicts if verdict.challenger.fit.recipe.name == winner.name)
 
 
-def _looked(name: str, run_date: date) -> Row | None:
-    """The last challenge on this night by what a search of the same recipe found."""
-    since = run_date + timedelta(days=1)
-    rows = [row for row in decision_log.everything() if row["kind"] == "challenge" and row["effective_date"] == since]
-    same = [row for row in rows if is_tuned(row["recipe"]) and root(row["recipe"]) == root(name)]
-    return same[-1] if same else None
+def _earlier_challenge(name: str, run_date: date) -> Row | None:
+    """Return the last challenge on this night by what a search of the same recipe found."""
+    next_day = run_date + timedelta(days=1)
+    challenges = [
+        row for row in decision_log.everything() if row["kind"] == "challenge" and row["effective_date"] == next_day
+    ]
+    of_recipe = [row for row in challenges if is_tuned(row["recipe"]) and root(row["recipe"]) == root(name)]
+    return of_recipe[-1] if of_recipe else None

@@ -1,4 +1,4 @@
-"""What a trial is worth: NDCG on what the recipe's fit validates itself by, all of it before the cut.
+"""The objective of the search: NDCG on what the recipe's fit validates itself by, all of it before the cut.
 
 A trained recipe: the validation events that its early stopping looks at. A recipe in time: the last windows that it
 learned on. Another closed form, which has neither: the same validation events, by a fit that never saw them. Nothing
@@ -21,24 +21,24 @@ from recsys_jobs.training.epochs import total_epochs
 from recsys_jobs.training.recipe import Recipe, TrainedRecipe, is_iterative
 
 
-class Worth(NamedTuple):
+class ValidationScore(NamedTuple):
     """NDCG on validation, and the epochs that early stopping kept (0 for a closed form)."""
 
     ndcg: float
     epochs: int = 0
 
 
-def worth(dataset: Dataset, recipe: Recipe, seed: int) -> Worth:
-    """Fit a recipe and return its worth; JobError where the dataset has nothing to validate it by."""
+def validation_score(dataset: Dataset, recipe: Recipe, seed: int) -> ValidationScore:
+    """Fit a recipe and return its score; JobError where the dataset has nothing to validate it by."""
     if isinstance(recipe, RecentRecipe):
-        return Worth(_on_windows(dataset, recipe, seed))
+        return ValidationScore(_on_windows(dataset, recipe, seed))
     if not dataset.validation_E.any():
         raise JobError(f"no event of the cut is of its validation part: nothing to search {recipe.name} by")
     if not is_iterative(recipe):
-        return Worth(_on_later_events(dataset, recipe, seed))
+        return ValidationScore(_on_later_events(dataset, recipe, seed))
     fitted = families.fit(dataset, recipe, seed=seed, device=choose_device())
-    kept = total_epochs(fitted.epochs)
-    return Worth(fitted.history[kept - 1]["validation_ndcg"], kept)
+    epochs = total_epochs(fitted.epochs)
+    return ValidationScore(fitted.history[epochs - 1]["validation_ndcg"], epochs)
 
 
 def _on_windows(dataset: Dataset, recipe: RecentRecipe, seed: int) -> float:
@@ -50,5 +50,5 @@ def _on_windows(dataset: Dataset, recipe: RecentRecipe, seed: int) -> float:
 
 def _on_later_events(dataset: Dataset, recipe: Recipe, seed: int) -> float:
     model = families.fit(without_events(dataset, dataset.validation_E), recipe, seed=seed).model
-    watch = choose_validation_set(dataset, TrainedRecipe(recipe.name, recipe.family), seed, validate=True)
-    return watch.ndcg(model.score_block(watch.users))
+    validation = choose_validation_set(dataset, TrainedRecipe(recipe.name, recipe.family), seed, validate=True)
+    return validation.ndcg(model.score_block(validation.users))

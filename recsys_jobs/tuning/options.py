@@ -1,4 +1,4 @@
-"""What one search over hyperparameters is asked for."""
+"""What one search over hyperparameters is given."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from recsys_jobs.contracts.settings import Settings
 
 
 @dataclass(frozen=True)
-class Call:
-    """One search: its recipe, the night whose holdout confirms, its budget, whether to confirm, its configuration."""
+class TuneOptions:
+    """A recipe's name, the night whose holdout confirms, the budget, whether to confirm, the configuration."""
 
     recipe: str
     run_date: date
     minutes: float
-    trials: float
+    trials: float  # math.inf: the minutes alone end it
     confirms: bool
     settings: Settings

@@ -1,4 +1,4 @@
-"""The search itself: Optuna's TPE (Bergstra et al. 2011) asks for values, a fit's worth on validation answers.
+"""The search itself: Optuna's TPE (Bergstra et al. 2011) suggests values, a fit's score on validation answers.
 
 A study is a SQLite file of its own: each trial is a transaction, so that a kill leaves whole trials, where a journal's
 last line could be half a line, behind which nothing is read again. The sampler is seeded by the finished trials before
@@ -23,8 +23,8 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from recsys_jobs.contracts.errors import JobError, UsageError
 from recsys_jobs.contracts.settings import var_dir
 from recsys_jobs.training.recipe import Recipe
-from recsys_jobs.tuning.objective import Worth
-from recsys_jobs.tuning.space import own_values, space, varied
+from recsys_jobs.tuning.objective import ValidationScore
+from recsys_jobs.tuning.space import own_values, search_space, with_values
 
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)  # pruned: its fit failed, which is a result; killed ones are FAIL
 EPOCHS, SECONDS, REASON = "epochs", "seconds", "reason"
@@ -47,10 +47,10 @@ def open_study(name: str) -> Study:
     return optuna.create_study(study_name=name, storage=storage, direction="maximize", load_if_exists=True)
 
 
-def search(
+def run_trials(
     study: Study,
     recipe: Recipe,
-    worth: Callable[[Recipe], Worth],
+    score: Callable[[Recipe], ValidationScore],
     seed: int,
     budget: Budget,
     on_trial: Callable[[FrozenTrial], None],
@@ -62,40 +62,42 @@ def search(
     """
     for killed in study.get_trials(states=(TrialState.RUNNING,)):
         study.tell(killed.number, state=TrialState.FAIL)
-    ends = time.monotonic() + budget.seconds
-    while not finished(study) or (time.monotonic() < ends and len(finished(study)) < budget.trials):
-        _run(study, recipe, worth, seed)
-        on_trial(finished(study)[-1])
+    deadline = time.monotonic() + budget.seconds
+    while not finished_trials(study) or (time.monotonic() < deadline and len(finished_trials(study)) < budget.trials):
+        _run_trial(study, recipe, score, seed)
+        on_trial(finished_trials(study)[-1])
 
 
-def finished(study: Study) -> list[FrozenTrial]:
+def finished_trials(study: Study) -> list[FrozenTrial]:
     """Return the trials that have a result, in their order."""
     return study.get_trials(states=FINISHED)
 
 
-def best(study: Study) -> FrozenTrial:
-    """Return the trial of most NDCG on validation, of equal ones the first."""
+def best_trial(study: Study) -> FrozenTrial:
+    """Return the trial of most NDCG on validation; of equal trials, the first."""
     return max(study.get_trials(states=(TrialState.COMPLETE,)), key=lambda trial: trial.value or 0.0)
 
 
-def _run(study: Study, recipe: Recipe, worth: Callable[[Recipe], Worth], seed: int) -> None:
-    trial, began = _asked(study, recipe, seed), time.monotonic()
+def _run_trial(study: Study, recipe: Recipe, score: Callable[[Recipe], ValidationScore], seed: int) -> None:
+    trial = _ask_trial(study, recipe, seed)
+    began = time.monotonic()
     try:
-        found = worth(varied(recipe, trial.params))
+        result = score(with_values(recipe, trial.params))
     except (JobError, UsageError) as error:
-        if not finished(study):
+        if not finished_trials(study):
             raise
         trial.set_user_attr(REASON, str(error))
         study.tell(trial, state=TrialState.PRUNED)
         return
-    trial.set_user_attr(EPOCHS, found.epochs)
+    trial.set_user_attr(EPOCHS, result.epochs)
     trial.set_user_attr(SECONDS, time.monotonic() - began)
-    study.tell(trial, found.ndcg)
+    study.tell(trial, result.ndcg)
 
 
-def _asked(study: Study, recipe: Recipe, seed: int) -> Trial:
-    done = len(finished(study))
-    study.sampler = TPESampler(seed=int(np.random.SeedSequence((seed, done)).generate_state(1)[0]))
-    if not done and not study.get_trials(states=(TrialState.WAITING,)):
+def _ask_trial(study: Study, recipe: Recipe, seed: int) -> Trial:
+    finished = len(finished_trials(study))
+    [sampler_seed] = np.random.SeedSequence((seed, finished)).generate_state(1)
+    study.sampler = TPESampler(seed=int(sampler_seed))
+    if not finished and not study.get_trials(states=(TrialState.WAITING,)):
         study.enqueue_trial(own_values(recipe))
-    return study.ask(space(recipe))
+    return study.ask(search_space(recipe))

@@ -27,13 +27,13 @@ from recsys_jobs.models.sequence.recipe import (
     SequenceRecipe,
     TemporalGPT2Recipe,
 )
-from recsys_jobs.training.recipe import Recipe, TrainedRecipe, part_recipes
+from recsys_jobs.training.recipe import Recipe, TrainedRecipe
 
 Rule = Callable[[Any], BaseDistribution | None]  # from the recipe's own value; None: it stays as it is
 
 
 def _around(factor: float) -> Rule:
-    """From own / factor to own * factor on a log scale; what is 0 is switched off, and stays so."""
+    """Return a rule: from own / factor to own * factor on a log scale; what is 0 is switched off, and stays so."""
 
     def rule(own: float) -> BaseDistribution | None:
         if not own:
@@ -46,17 +46,17 @@ def _around(factor: float) -> Rule:
 
 
 def _between(low: float, high: float) -> Rule:
-    """From low to high, further where the recipe's own value is outside."""
+    """Return a rule: from low to high, further where the recipe's own value is outside."""
     return lambda own: FloatDistribution(min(low, own), max(high, own))
 
 
 def _count(low: int, high: int) -> Rule:
-    """Whole numbers from low to high, as `_between`; 0 is switched off, and stays so."""
+    """Return a rule: whole numbers from low to high, as `_between`; 0 is switched off, and stays so."""
     return lambda own: IntDistribution(min(low, own), max(high, own)) if own else None
 
 
 def _among(*values: int) -> Rule:
-    """One of the values, and of the recipe's own; 0 is switched off, and stays so."""
+    """Return a rule: one of the values, and of the recipe's own; 0 is switched off, and stays so."""
     return lambda own: CategoricalDistribution(sorted({*values, own})) if own else None
 
 
@@ -136,34 +136,52 @@ _IDLE_WITHOUT = {
 }
 
 
-def space(recipe: Recipe) -> dict[str, BaseDistribution]:
+def search_space(recipe: Recipe) -> dict[str, BaseDistribution]:
     """Return what is searched of a recipe, by field, of its parts as `part.field`; empty where there is nothing."""
     if isinstance(recipe, BlendRecipe):
         return {}
-    found: dict[str, BaseDistribution] = {}
+    own: dict[str, BaseDistribution] = {}
     for kind in type(recipe).__mro__:
         for name, rule in _FIELDS.get(kind, {}).items():
-            limits = rule(getattr(recipe, name)) if getattr(recipe, _IDLE_WITHOUT.get(name, ""), True) else None
+            limits = rule(getattr(recipe, name)) if _counts(recipe, name) else None
             if limits is not None:
-                found.setdefault(name, limits)
-    parts = {f"{part.name}.{name}": limits for part in part_recipes(recipe) for name, limits in space(part).items()}
-    return found | parts
+                own.setdefault(name, limits)
+    of_parts = {
+        f"{part.name}.{name}": limits for part in parts_of(recipe) for name, limits in search_space(part).items()
+    }
+    return own | of_parts
+
+
+def _counts(recipe: Recipe, name: str) -> bool:
+    switch = _IDLE_WITHOUT.get(name, "")
+    return bool(getattr(recipe, switch, True))
 
 
 def own_values(recipe: Recipe) -> dict[str, Any]:
     """Return the values that the recipe itself has of its space."""
-    part = {part.name: part for part in part_recipes(recipe)}
-    path = {name: name.rpartition(".") for name in space(recipe)}
-    return {name: getattr(part.get(owner, recipe), field) for name, (owner, _, field) in path.items()}
+    parts = {part.name: part for part in parts_of(recipe)}
+    values = {}
+    for name in search_space(recipe):
+        part_name, _, field = name.rpartition(".")
+        values[name] = getattr(parts.get(part_name, recipe), field)
+    return values
 
 
-def varied(recipe: Recipe, values: dict[str, Any]) -> Recipe:
+def with_values(recipe: Recipe, values: dict[str, Any]) -> Recipe:
     """Return the recipe with these values of its space."""
     own = {name: value for name, value in values.items() if "." not in name}
     if isinstance(recipe, RecentRecipe):
-        own["parts"] = tuple((weight, varied(part, _of_part(part.name, values))) for weight, part in recipe.parts)
+        own["parts"] = tuple(
+            (weight, with_values(part, _values_of_part(part.name, values))) for weight, part in recipe.parts
+        )
     return replace(recipe, **own)
 
 
-def _of_part(part: str, values: dict[str, Any]) -> dict[str, Any]:
-    return {name.removeprefix(f"{part}."): value for name, value in values.items() if name.startswith(f"{part}.")}
+def parts_of(recipe: Recipe) -> list[Recipe]:
+    """Return a recipe's parts, none of most."""
+    return [part for _, part in recipe.parts] if isinstance(recipe, BlendRecipe | RecentRecipe) else []
+
+
+def _values_of_part(part_name: str, values: dict[str, Any]) -> dict[str, Any]:
+    prefix = f"{part_name}."
+    return {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}

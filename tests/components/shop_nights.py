@@ -126,7 +126,7 @@ def slates(night: date) -> pa.Table:
 
 def aliases() -> tuple[int | None, int | None]:
     """The versions that bear `champion` and `previous`."""
-    previous = mlflow_client.aliased(mlflow_client.PREVIOUS)
+    previous = mlflow_client.version_with_alias(mlflow_client.PREVIOUS)
     return mlflow_client.champion(), None if previous is None else int(previous.version)
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from recsys_jobs.commands.why.print_trace import lines
-from recsys_jobs.commands.why.trace import answer
+from recsys_jobs.commands.why.trace import trace_row
 from recsys_jobs.contracts.settings import load_settings
 from recsys_jobs.contracts.tables import RECOMMENDATIONS
 from recsys_jobs.data.from_lake import load_dataset
@@ -50,7 +50,7 @@ def test_a_night_that_runs_again_finds_its_fit_and_changes_nothing() -> None:
 
 
 def test_an_older_version_of_a_blend_serves_a_later_night() -> None:
-    version = mlflow_client.nights_version(1)
+    version = mlflow_client.night_version(1)
     later = load_dataset(NIGHTS[2], load_settings())
     fit = fits.fit_of_run(version.run_id, later)
     assert fit.recipe.name == BLEND
@@ -61,7 +61,7 @@ def test_an_older_version_of_a_blend_serves_a_later_night() -> None:
 
 def test_the_terms_of_its_parts_sum_to_the_published_score() -> None:
     row = delta.read_date(RECOMMENDATIONS, NIGHTS[1]).to_pylist()[0]
-    found = answer(row["user_id"], row["item_id"], NIGHTS[1])
+    found = trace_row(row["user_id"], row["item_id"], NIGHTS[1])
     assert found.parts is not None and list(found.parts) == ["ease_text", "lightgcn"]
     assert found.explained == pytest.approx(row["score"], abs=1e-4)
     assert any("what each part of the blend adds" in line for line in lines(found))

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from recsys_jobs.commands.why.print_trace import lines
-from recsys_jobs.commands.why.trace import Answer, answer
+from recsys_jobs.commands.why.trace import Trace, trace_row
 from recsys_jobs.contracts.errors import JobError, UsageError
 from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.contracts.tables import CONTENTS, CUTS, INTERACTIONS, ITEM_EDGES, ITEMS, PUBLICATIONS, RECOMMENDATIONS
@@ -135,8 +135,8 @@ def slates() -> dict[str, list[str]]:
     return shown
 
 
-def why(user: str = "u07", place: int = 1) -> Answer:
-    return answer(user, slates()[user][place])
+def why(user: str = "u07", place: int = 1) -> Trace:
+    return trace_row(user, slates()[user][place])
 
 
 def test_the_recorded_versions_give_the_published_slates_again(recipe: str) -> None:
@@ -185,7 +185,7 @@ def test_the_history_is_that_of_the_cut(recipe: str) -> None:
 def test_what_is_printed_names_model_run_and_versions_and_cannot_move_a_cursor(recipe: str) -> None:
     found = why()
     text = "\n".join(lines(found))
-    for word in (recipe, found.made_from.run_id, found.made_from.model_fingerprint, "seed 0", "interactions 1"):
+    for word in (recipe, found.publication.run_id, found.publication.model_fingerprint, "seed 0", "interactions 1"):
         assert word in text
     assert "the slate made again from these: 5 of 5 places alike" in text
     assert "\x1b" not in text and "& <b>water</b>" in text
@@ -204,14 +204,14 @@ def test_what_is_not_there_gets_one_line_that_helps(
     recipe: str, user: str, item: str, day: date | None, says: str
 ) -> None:
     with pytest.raises(UsageError, match=says):
-        answer(user, item, day)
+        trace_row(user, item, day)
 
 
 def test_an_item_further_down_is_told_with_the_slate(recipe: str) -> None:
     had = {str(pair(7, turn, shift=0)["item_id"]) for turn in range(EACH)}
     [below, *_] = sorted({f"i{n:02}" for n in range(ITEMS_)} - had - set(slates()["u07"]))
     with pytest.raises(UsageError, match=f"below the last place; shown were {', '.join(slates()['u07'])}"):
-        answer("u07", below)
+        trace_row("u07", below)
 
 
 def test_a_version_that_is_gone_is_an_error_that_names_it(
@@ -224,7 +224,7 @@ def test_a_version_that_is_gone_is_an_error_that_names_it(
     table = delta.open_table(INTERACTIONS)
     table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
     with pytest.raises(JobError, match="vacuumed most likely.*publishes the night again"):
-        answer("u07", seen)
+        trace_row("u07", seen)
     with delta.pinned({"interactions": 99}), pytest.raises(JobError, match="version 99 of interactions is not kept"):
         delta.open_table(INTERACTIONS)
 
@@ -237,4 +237,4 @@ def test_a_night_from_before_the_record_says_how_to_get_one(
     shutil.rmtree(shop / PUBLICATIONS.name)
     monkeypatch.setenv("RECSYS_LAKE", str(shop))
     with pytest.raises(UsageError, match="published before its lineage was recorded: run it again"):
-        answer("u07", "i01")
+        trace_row("u07", "i01")

@@ -172,7 +172,7 @@ def test_a_challenger_is_measured_on_the_same_cuts_and_written_down(settings: Se
 
 def test_a_version_ranks_as_it_did_on_its_own_night_and_without_its_fold(settings: Settings) -> None:
     dataset = load_dataset(NIGHTS[0], settings)
-    fit = fits.fit_of_run(mlflow_client.nights_version(1).run_id, dataset)
+    fit = fits.fit_of_run(mlflow_client.night_version(1).run_id, dataset)
     expected = shop.slates(NIGHTS[0])["item_id"].to_pylist()
     assert ranked(fit.model, dataset) == expected
     anew = families.load(weights(1), dataset, fit.recipe)  # as over another night's dataset
@@ -185,6 +185,6 @@ def ranked(model: Model, dataset: Dataset) -> list[str]:
 
 
 def weights(version: int) -> dict[str, Tensor]:
-    run = mlflow_client.nights_version(version).run_id
+    run = mlflow_client.night_version(version).run_id
     with tempfile.TemporaryDirectory() as folder:
         return load_file(str(mlflow_client.fetch(run, "weights/weights.safetensors", Path(folder))))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from recsys_jobs.commands.recommend.options import Call
-from recsys_jobs.commands.recommend.run import run
+from recsys_jobs.commands.recommend.command import recommend
+from recsys_jobs.commands.recommend.options import RecommendOptions
 from recsys_jobs.contracts.errors import UsageError
 from recsys_jobs.contracts.tables import RECOMMENDATIONS
 from recsys_jobs.lake import delta
@@ -37,7 +37,7 @@ def slates(day: date) -> dict[str, list[str]]:
 
 
 def asked(out: Path, **how: object) -> dict[str, list[str]]:
-    run(Call(users=tuple(WHO), k=shop.SETTINGS.k, out=out, **how))  # type: ignore[arg-type]
+    recommend(RecommendOptions(users=tuple(WHO), k=shop.SETTINGS.k, out=out, **how))  # type: ignore[arg-type]
     return {one["user_id"]: [item["item_id"] for item in one["items"]] for one in json.loads(out.read_text())["slates"]}
 
 
@@ -56,4 +56,4 @@ def test_what_is_on_the_blocklist_by_now_is_left_out(published: Path) -> None:
 
 def test_a_night_that_was_not_published_is_a_wrong_call(published: Path) -> None:
     with pytest.raises(UsageError, match=r"nothing is published on 2030-01-01; published nights: 2024-01-01 to 2024-"):
-        run(Call(users=tuple(WHO), run_date=date(2030, 1, 1)))
+        recommend(RecommendOptions(users=tuple(WHO), run_date=date(2030, 1, 1)))

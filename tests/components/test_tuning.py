@@ -38,9 +38,9 @@ from recsys_jobs.models.tuned_recipes import keep
 from recsys_jobs.promotion import decision_log
 from recsys_jobs.registry import mlflow_client
 from recsys_jobs.tuning import record
-from recsys_jobs.tuning.search import Budget, best, finished
-from recsys_jobs.tuning.space import varied
-from recsys_jobs.tuning.tune import searched
+from recsys_jobs.tuning.search import Budget, best_trial, finished_trials
+from recsys_jobs.tuning.space import with_values
+from recsys_jobs.tuning.tune import search_recipe
 from tests.components import shop_nights as shop
 from tests.components.shop_nights import NIGHTS
 
@@ -66,11 +66,11 @@ def tuned(capsys: pytest.CaptureFixture[str], *arguments: str, name: str = "ease
 
 
 def ease_searched() -> Study:
-    return searched(ease_text(), load_night(EARLY, load_settings()), Budget(60, TRIALS))
+    return search_recipe(ease_text(), load_night(EARLY, load_settings()), Budget(60, TRIALS))
 
 
 def values(study: Study) -> list[tuple[dict[str, Any], float | None]]:
-    return [(trial.params, trial.value) for trial in finished(study)]
+    return [(trial.params, trial.value) for trial in finished_trials(study)]
 
 
 def challenges() -> list[decision_log.Row]:
@@ -160,7 +160,7 @@ def test_the_winner_challenges_once_and_is_in_force_under_its_name(capsys: pytes
     name = decision_log.recipe_in_force(row["effective_date"], Settings(recipe="random"))
     assert name.startswith("ease_text-tuned-")
     found = get_recipe(name)
-    winner = best(ease_searched()).params
+    winner = best_trial(ease_searched()).params
     assert {field: getattr(found, field) for field in winner} == winner
 
 
@@ -170,7 +170,7 @@ def test_it_does_not_look_again_at_the_same_winner_or_at_another(
     [row] = challenges()
     monkeypatch.setattr(challenge, "load_holdout", no_holdout)
     assert tuned(capsys, "--trials", str(TRIALS)) == f"measured before, and not again: {row['reason']}"
-    monkeypatch.setattr("recsys_jobs.tuning.tune.best", lambda study: finished(study)[-1])
+    monkeypatch.setattr("recsys_jobs.tuning.tune.best_trial", lambda study: finished_trials(study)[-1])
     last = tuned(capsys, "--trials", str(TRIALS))
     assert f"is not measured on {LATE}, where {row['recipe']} was" in last and "confirm it on a later night" in last
     assert len(challenges()) == 1
@@ -189,6 +189,6 @@ def test_a_trained_recipe_is_searched_and_a_night_runs_on_what_was_found(capsys:
     runs = mlflow_client.runs_of_kind(record.TRIAL, record.EXPERIMENT)
     trained = [run for run in runs if run.data.tags["recipe"] == "sage_fm_debug"]
     assert len(trained) == 4 and {run.data.metrics["epochs"] for run in trained} <= {1.0, 2.0}
-    name = keep(varied(get_recipe("sage_fm_debug"), {"learning_rate": 2e-3})).name
+    name = keep(with_values(get_recipe("sage_fm_debug"), {"learning_rate": 2e-3})).name
     shop.run_night(LATE, "--recipe", name)
     assert [version.tags["recipe"] for version in mlflow_client.versions()] == [name]

@@ -114,7 +114,7 @@ def test_the_registered_model_answers_as_the_table_does(first_night: Night) -> N
 
     from recsys_jobs.registry import mlflow_client
 
-    champion = mlflow_client.aliased(mlflow_client.CHAMPION)
+    champion = mlflow_client.version_with_alias(mlflow_client.CHAMPION)
     published = slates(FIRST_NIGHT)
     if champion is None:  # the gate kept the model out, and says so
         assert rows("select distinct publishes = floor from promotions") == [(True,)]

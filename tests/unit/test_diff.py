@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from recsys_jobs.commands.lake_diff import show
+from recsys_jobs.commands.diff import show
 from recsys_jobs.contracts.errors import JobError, UsageError
 from recsys_jobs.contracts.tables import MODEL_METRICS, POPULAR_ITEMS, PROMOTIONS, RECOMMENDATIONS, TABLES, Table
 from recsys_jobs.lake import delta

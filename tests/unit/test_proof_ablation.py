@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from proofs.ablation import VARIATIONS, identifiers_alone, measured, without_terms
+from proofs.ablation import VARIATIONS, identifiers_alone, measure_row, without_terms
 from recsys_jobs.data.holdout import Holdout
 from recsys_jobs.exam.datasets import EvaluationDatasets
 from recsys_jobs.models.sage_softmax.recipe import sage_fm_softmax
@@ -33,5 +33,5 @@ def test_a_row_is_measured_on_validation(name: str) -> None:
     )
     fields, change = VARIATIONS[name]
     recipe = replace(sage_fm_softmax(), **{"width": 8, "min_batch": 8, "max_epochs": 2, **fields})
-    recall, ndcg, epochs, _ = measured(datasets.map_datasets(change), recipe, seed=0).split()
+    recall, ndcg, epochs, _ = measure_row(datasets.map_datasets(change), recipe, seed=0).split()
     assert 0 < float(recall) <= 1 and 0 < float(ndcg) <= 1 and epochs in ("1", "2")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from proofs.exposure import CommandLines, beyond_loopback, logs_without
+from proofs.exposure import CommandLines, beyond_loopback, check_logs
 from recsys_jobs.contracts.errors import JobError
 
 SECRETS = {"STORE_PASSWORD": "correct-horse", "STORE_KEY": "battery-staple"}
@@ -21,14 +21,14 @@ def test_logs_that_show_nothing_are_counted(tmp_path: Path) -> None:
     log(tmp_path / "store.log", "started\n")
     log(tmp_path / "var" / "airflow" / "logs" / "attempt=1", "asked with a key\n")
     log(tmp_path / ".env", "STORE_PASSWORD=correct-horse\n")  # where the secret belongs
-    assert logs_without(tmp_path, SECRETS) == "none of 2 values in 2 files of 0.0 MB"
+    assert check_logs(tmp_path, SECRETS) == "none of 2 values in 2 files of 0.0 MB"
 
 
 @pytest.mark.parametrize("name", ["store.log", "var/airflow/logs/dag/attempt=1", "spark-work/app-1/0/stderr"])
 def test_a_secret_in_a_log_is_told_by_its_name_and_file_and_not_by_its_value(tmp_path: Path, name: str) -> None:
     log(tmp_path / name, "connect postgres://me:correct-horse@store\n")
     with pytest.raises(JobError, match=f"STORE_PASSWORD in .*{name}") as told:
-        logs_without(tmp_path, SECRETS)
+        check_logs(tmp_path, SECRETS)
     assert "correct-horse" not in str(told.value)
 
 

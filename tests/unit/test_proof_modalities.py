@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from proofs.modalities import LEFT_OUT, WITHOUT, for_what_is_there
+from proofs.modalities import LEFT_OUT, WITHOUT, recipe_without
 from recsys_jobs.data.dataset import Dataset
 from recsys_jobs.models import families
 from recsys_jobs.models.recipes import RECIPES
@@ -35,9 +35,9 @@ def test_of_what_is_left_out_nothing_stays_and_all_else_does(name: str) -> None:
 
 
 def test_a_graph_that_is_made_of_histories_is_left_out_by_its_layers() -> None:
-    assert for_what_is_there(sage_fm_recent(), ("graph",)).layers == 0  # type: ignore[attr-defined]
-    assert for_what_is_there(sage_fm_recent(), ("text",)) == sage_fm_recent()
-    assert for_what_is_there(sage_fm(), ("graph",)) == sage_fm()  # its graph is that of the edges
+    assert recipe_without(sage_fm_recent(), ("graph",)).layers == 0  # type: ignore[attr-defined]
+    assert recipe_without(sage_fm_recent(), ("text",)) == sage_fm_recent()
+    assert recipe_without(sage_fm(), ("graph",)) == sage_fm()  # its graph is that of the edges
 
 
 @pytest.mark.parametrize("name", ["sage_fm", "sage_fm_recent"])
@@ -46,6 +46,6 @@ def test_what_is_left_can_be_fitted(name: str, row: str) -> None:
     data = with_everything()
     for left_out in LEFT_OUT[row]:
         data = WITHOUT[left_out](data)
-    recipe = for_what_is_there(replace(RECIPES[name](), **TINY[name]), LEFT_OUT[row])
+    recipe = recipe_without(replace(RECIPES[name](), **TINY[name]), LEFT_OUT[row])
     score_UI = families.fit(data, recipe, seed=0).model.score_block(torch.arange(len(data.users)))
     assert score_UI.isfinite().all()

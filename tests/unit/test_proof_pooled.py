@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from proofs.pooled import ALONE, FLOOR, Figures, all_years, means, table, windows, with_edges
+from proofs.pooled import FLOOR, WITHOUT_LISTED, Figures, measure_all_years, pooled_means, table, windows, with_edges
 from recsys_jobs.data.holdout import Holdout
 from recsys_jobs.data.readers.raw import EventLog, RawData, build_raw_data
 from recsys_jobs.data.split_protocols import TEST, TRAIN, VALIDATION
@@ -53,7 +53,7 @@ def test_a_person_of_many_years_is_drawn_as_one() -> None:
     """One of two people has nine of ten values: the mean weighs pairs, the interval swings with people."""
     user_N = np.array([0] * 9 + [1])
     value_N1 = np.array([1.0] * 9 + [0.0])[:, None]
-    mean, drawn = means(user_N, value_N1)
+    mean, drawn = pooled_means(user_N, value_N1)
     assert mean.tolist() == [0.9]
     assert set(np.round(drawn[:, 0], 6)) == {0.0, 0.9, 1.0}
 
@@ -78,9 +78,9 @@ def test_a_model_that_fails_on_one_year_leaves_the_others_their_figures(capsys: 
     holdout = Holdout(data.event_user_E[held], data.event_item_E[held])
     good = EvaluationDatasets(data, past, past, holdout, None, "train")
     unrated = replace(data, rating_E=np.full(len(data.rating_E), np.nan, np.float32))
-    bad = replace(good, early_stopping=unrated)
-    years = [(date(2001, 3, 1), {"": good, ALONE: good}), (date(2002, 3, 1), {"": bad, ALONE: bad})]
-    found = all_years(iter(years), [FLOOR, "ncf_rating"])
+    bad = replace(good, watched=unrated)
+    years = [(date(2001, 3, 1), {"": good, WITHOUT_LISTED: good}), (date(2002, 3, 1), {"": bad, WITHOUT_LISTED: bad})]
+    found = measure_all_years(iter(years), [FLOOR, "ncf_rating"])
     assert list(found) == [FLOOR]
     assert len(found[FLOOR].user_N) == 2 * len(np.unique(found[FLOOR].user_N))
     assert "2002-03-01  ncf_rating: " in capsys.readouterr().out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from proofs.real_nights import FLOOR, SliceResult, pooled, questions, rows
+from proofs.real_nights import FLOOR, SliceResult, pool_nights, questions, table_rows
 from tests.unit.test_slices import HOLDOUT, shop
 
 
@@ -24,12 +24,12 @@ def test_a_person_of_two_nights_is_drawn_as_one() -> None:
     first = SliceResult(["ann"] * 4 + ["bob"], {FLOOR: np.zeros(5), "ours": np.array([1.0] * 4 + [0.0])}, (FLOOR,))
     second = SliceResult(["ann"] * 5, {FLOOR: np.zeros(5), "ours": np.ones(5)}, (FLOOR,))
     nobody = SliceResult([], {}, (FLOOR,))
-    both = pooled([first, nobody, second])
+    both = pool_nights([first, nobody, second])
     assert both.person_N == ["ann"] * 4 + ["bob"] + ["ann"] * 5
-    floor, ours = rows("everyone", both)
+    floor, ours = table_rows("everyone", both)
     assert floor == "| everyone | 10 | `the floor` | 0.0000 [0.0000, 0.0000] |  |"
     assert ours == "| everyone | 10 | `ours` | 0.9000 [0.0000, 1.0000] | +0.9000 [+0.0000, +1.0000] the floor |"
 
 
 def test_a_slice_that_no_night_has_is_no_line() -> None:
-    assert rows("few events", pooled([SliceResult([], {}, (FLOOR,))])) == []
+    assert table_rows("few events", pool_nights([SliceResult([], {}, (FLOOR,))])) == []

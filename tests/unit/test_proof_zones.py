@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from proofs.orders import orders
+from proofs.orders import arguments_by_order
 from proofs.zones import cut_zone, poison_zone
 from recsys_jobs.operations.airflow.backfill import BackfillOptions
 
@@ -77,7 +77,7 @@ def test_poison_lands_the_next_day_and_leaves_all_else_alone(landing: Path, tmp_
 
 def test_every_order_has_the_same_dates() -> None:
     call = BackfillOptions(date(2014, 3, 1), date(2014, 3, 5))
-    found = orders(call, seed=0)
+    found = arguments_by_order(call, seed=0)
     assert found["forward"] == [["2014-03-01", "2014-03-05"]]
     assert found["reverse"] == [["2014-03-01", "2014-03-05", "--reverse"]]
     days = [first for first, last in found["shuffled"] if first == last]

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from recsys_jobs.commands.cli import parser
-from recsys_jobs.commands.recommend.options import call_of
+from recsys_jobs.commands.recommend.options import options_of
 from recsys_jobs.contracts.errors import UsageError
 from recsys_jobs.contracts.settings import ROOT
 from tests.unit.test_exam_command import shop
@@ -58,4 +58,4 @@ def test_an_exam_s_model_answers_a_stranger(tmp_path: Path) -> None:
 )
 def test_a_wrong_call_is_said(words: list[str], said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        call_of(parser().parse_args(["recommend", "--history", "h.txt", *words]))
+        options_of(parser().parse_args(["recommend", "--history", "h.txt", *words]))

@@ -11,15 +11,15 @@ import pytest
 import torch
 
 from recsys_jobs.commands.cli import parser
-from recsys_jobs.commands.recommend.for_people import Asked, people, run
-from recsys_jobs.commands.recommend.options import Call, call_of
+from recsys_jobs.commands.recommend.for_people import RecommendSource, chosen_users, run
+from recsys_jobs.commands.recommend.options import RecommendOptions, options_of
 from recsys_jobs.contracts.errors import UsageError
 from tests.unit.test_ratings import Stars
 from tests.unit.worlds import dataset
 
 # two people, who had items 0 and 1; item 3 must not be shown
 WORLD = dataset([(0, 0), (1, 1)], 2, 4)
-ASKED = Asked(
+ASKED = RecommendSource(
     Stars(torch.tensor([[9.0, 4, 3, 8], [1, 9, 3, 2]])), WORLD, "random, of a test", {"i00001": "Cup"}, np.array([3])
 )
 
@@ -28,7 +28,7 @@ def test_named_people_get_what_they_have_not_as_a_table_and_as_json(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "deep" / "slates.json"
-    run(Call(users=("u00000", "nobody"), k=5, out=out), ASKED)
+    run(RecommendOptions(users=("u00000", "nobody"), k=5, out=out), ASKED)
     told = capsys.readouterr()
     assert told.out.splitlines() == [
         "random, of a test",
@@ -48,7 +48,7 @@ def test_named_people_get_what_they_have_not_as_a_table_and_as_json(
 def test_listed_people_in_their_order_as_csv(tmp_path: Path) -> None:
     listed, out = tmp_path / "people.txt", tmp_path / "slates.csv"
     listed.write_text("u00001\n\n u00000 \nu00001\n")
-    run(Call(users_file=listed, k=1, out=out), ASKED)
+    run(RecommendOptions(users_file=listed, k=1, out=out), ASKED)
     assert [(row["user_id"], row["item_id"]) for row in csv.DictReader(out.open())] == [
         ("u00001", "i00002"),
         ("u00000", "i00001"),
@@ -57,10 +57,10 @@ def test_listed_people_in_their_order_as_csv(tmp_path: Path) -> None:
 
 def test_a_sample_is_the_same_for_the_same_seed() -> None:
     known = [f"u{n}" for n in range(100)]
-    drawn = [people(Call(sample=10, seed=seed), known) for seed in (0, 0, 1)]
+    drawn = [chosen_users(RecommendOptions(sample=10, seed=seed), known) for seed in (0, 0, 1)]
     assert drawn[0] == drawn[1] != drawn[2]
     assert len(set(drawn[0])) == 10
-    assert people(Call(sample=500), known) == known
+    assert chosen_users(RecommendOptions(sample=500), known) == known
 
 
 def test_variety_chooses_other_items(tmp_path: Path) -> None:
@@ -69,18 +69,18 @@ def test_variety_chooses_other_items(tmp_path: Path) -> None:
     model = Stars(torch.tensor([[0.0, 4, 3.9, 1]]))
     for weight, expected in ((0.0, ["i00001", "i00002"]), (0.8, ["i00001", "i00003"])):
         out = tmp_path / "slates.csv"
-        run(Call(users=("u00000",), k=2, diversity=weight, out=out), Asked(model, varied, ""))
+        run(RecommendOptions(users=("u00000",), k=2, diversity=weight, out=out), RecommendSource(model, varied, ""))
         assert [row["item_id"] for row in csv.DictReader(out.open())] == expected
 
 
 def test_nobody_known_and_no_file_are_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="none of the 1 users is known; the first of 2 is 'u00000'"):
-        people(Call(users=("x",)), WORLD.users)
+        chosen_users(RecommendOptions(users=("x",)), WORLD.users)
     with pytest.raises(UsageError, match="No such file"):
-        people(Call(users_file=tmp_path / "none"), WORLD.users)
+        chosen_users(RecommendOptions(users_file=tmp_path / "none"), WORLD.users)
     (tmp_path / "empty").write_text("\n")
     with pytest.raises(UsageError, match="empty: write a user id a line"):
-        people(Call(users_file=tmp_path / "empty"), WORLD.users)
+        chosen_users(RecommendOptions(users_file=tmp_path / "empty"), WORLD.users)
 
 
 @pytest.mark.parametrize(
@@ -100,4 +100,4 @@ def test_nobody_known_and_no_file_are_said(tmp_path: Path) -> None:
 )
 def test_a_wrong_call_is_said(words: list[str], said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        call_of(parser().parse_args(["recommend", *words]))
+        options_of(parser().parse_args(["recommend", *words]))

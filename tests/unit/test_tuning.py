@@ -25,17 +25,17 @@ from recsys_jobs.models.recipes import RECIPES, get_recipe, restored
 from recsys_jobs.models.tuned_recipes import keep, place, root
 from recsys_jobs.training.recipe import Recipe
 from recsys_jobs.tuning import record
-from recsys_jobs.tuning.objective import Worth, worth
-from recsys_jobs.tuning.options import Call
-from recsys_jobs.tuning.search import Budget, best, finished, open_study, search
-from recsys_jobs.tuning.space import own_values, space, varied
+from recsys_jobs.tuning.objective import ValidationScore, validation_score
+from recsys_jobs.tuning.options import TuneOptions
+from recsys_jobs.tuning.search import Budget, best_trial, finished_trials, open_study, run_trials
+from recsys_jobs.tuning.space import own_values, search_space, with_values
 from recsys_jobs.tuning.tune import as_code, tune
 from tests.unit.worlds import two_tastes
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 YARDSTICK = {"validation_users", "validation_k", "stop_by", "windows", "window_users", "window_share"}
-SEARCHED = [name for name, make in RECIPES.items() if space(make())]
+SEARCHED = [name for name, make in RECIPES.items() if search_space(make())]
 DAYS = {"time_E": np.repeat(np.arange(6) * 86_400 * 7, 80).astype(np.int64)}  # two_tastes: an event a week each
 
 
@@ -53,22 +53,22 @@ class Fits:
         self.seen: list[EaseTextRecipe] = []
         self.dies_at = dies_at
 
-    def __call__(self, tried: Recipe) -> Worth:
+    def __call__(self, tried: Recipe) -> ValidationScore:
         assert isinstance(tried, EaseTextRecipe)
         self.seen.append(tried)
         if len(self.seen) == self.dies_at:
             raise KeyboardInterrupt
-        return Worth(1 - abs(np.log(tried.ridge / 200)))
+        return ValidationScore(1 - abs(np.log(tried.ridge / 200)))
 
 
 def searched(name: str, fits: Any, trials: int = 6, seed: int = 0) -> Study:
     study = open_study(name)
-    search(study, ease_text(), fits, seed, Budget(60, trials), lambda trial: None)
+    run_trials(study, ease_text(), fits, seed, Budget(60, trials), lambda trial: None)
     return study
 
 
 def told(study: Study) -> list[tuple[dict[str, Any], float | None]]:
-    return [(trial.params, trial.value) for trial in finished(study)]
+    return [(trial.params, trial.value) for trial in finished_trials(study)]
 
 
 def test_a_recipe_has_something_to_search_or_is_known_to_have_nothing() -> None:
@@ -79,20 +79,22 @@ def test_a_recipe_has_something_to_search_or_is_known_to_have_nothing() -> None:
 @pytest.mark.parametrize("name", SEARCHED)
 def test_a_space_holds_the_recipes_own_values_and_nothing_that_it_is_measured_with(name: str) -> None:
     one = RECIPES[name]()
-    own, limits = own_values(one), space(one)
+    own, limits = own_values(one), search_space(one)
     assert not YARDSTICK & {field.rpartition(".")[2] for field in limits}
     assert all(limits[field]._contains(limits[field].to_internal_repr(value)) for field, value in own.items())
-    assert varied(one, own) == one
+    assert with_values(one, own) == one
 
 
 def test_what_is_off_stays_off() -> None:
-    assert "layers" not in space(get_recipe("bpr_mf")) and "layers" in space(get_recipe("lightgcn"))
-    assert "text_power" not in space(get_recipe("ease"))
-    assert "temperature" not in space(get_recipe("sage_fm_seed"))
+    assert "layers" not in search_space(get_recipe("bpr_mf")) and "layers" in search_space(get_recipe("lightgcn"))
+    assert "text_power" not in search_space(get_recipe("ease"))
+    assert "temperature" not in search_space(get_recipe("sage_fm_seed"))
 
 
 def test_a_recipe_in_time_is_searched_with_its_parts() -> None:
-    found = varied(item_knn_recent(), own_values(item_knn_recent()) | {"item_cosine.neighbours": 7, "smoothing": 0.01})
+    found = with_values(
+        item_knn_recent(), own_values(item_knn_recent()) | {"item_cosine.neighbours": 7, "smoothing": 0.01}
+    )
     assert (found.smoothing, found.parts[0][1].neighbours) == (0.01, 7)  # type: ignore[attr-defined]
     assert as_code(found) == "replace(item_knn_recent(), parts=((1.0, replace(item_cosine(), neighbours=7)),), " + (
         "smoothing=0.01)"
@@ -104,9 +106,9 @@ def test_the_first_trial_is_the_recipe_itself_and_the_best_is_no_worse() -> None
     study = searched("a", fits, trials=15)
     assert fits.seen[0] == ease_text()
     assert len(set(fits.seen)) == 15
-    assert (best(study).value or 0) > finished(study)[0].value
-    limits = space(ease_text())
-    for trial in finished(study):
+    assert (best_trial(study).value or 0) > finished_trials(study)[0].value
+    limits = search_space(ease_text())
+    for trial in finished_trials(study):
         assert all(limits[k]._contains(limits[k].to_internal_repr(v)) for k, v in trial.params.items())
 
 
@@ -149,7 +151,7 @@ def test_as_many_trials_as_asked_for_with_those_of_earlier_calls() -> None:
 
 def test_without_time_left_the_recipe_itself_is_tried_and_nothing_else() -> None:
     fits, study = Fits(), open_study("a")
-    search(study, ease_text(), fits, 0, Budget(1e-9), lambda trial: None)
+    run_trials(study, ease_text(), fits, 0, Budget(1e-9), lambda trial: None)
     assert fits.seen == [ease_text()]
 
 
@@ -157,23 +159,23 @@ def test_a_variation_that_cannot_be_fitted_is_a_bad_trial_and_said_so() -> None:
     lines: list[str] = []
     study = open_study("a")
 
-    def fits(tried: Recipe) -> Worth:
+    def fits(tried: Recipe) -> ValidationScore:
         if tried != ease_text():
             raise JobError("the loss is not finite")
-        return Worth(0.5)
+        return ValidationScore(0.5)
 
     def on_trial(trial: FrozenTrial) -> None:
-        lines.append(record.line(trial, study, ease_text()))
+        lines.append(record.trial_line(trial, study, ease_text()))
 
-    search(study, ease_text(), fits, 0, Budget(60, 3), on_trial)
-    assert [trial.state for trial in finished(study)] == [TrialState.COMPLETE, *[TrialState.PRUNED] * 2]
+    run_trials(study, ease_text(), fits, 0, Budget(60, 3), on_trial)
+    assert [trial.state for trial in finished_trials(study)] == [TrialState.COMPLETE, *[TrialState.PRUNED] * 2]
     assert lines[0].startswith("trial 0: validation 0.5000, ") and lines[0].endswith("the recipe as it stands")
     assert lines[1].startswith("trial 1: its fit failed (the loss is not finite), of ridge ")
-    assert [row.split()[:2] for row in record.table(study, ease_text())[1:]] == [["0.5000", "0"]]
+    assert [row.split()[:2] for row in record.best_trials_table(study, ease_text())[1:]] == [["0.5000", "0"]]
 
 
 def test_a_recipe_that_cannot_be_fitted_ends_the_search() -> None:
-    def fits(tried: Recipe) -> Worth:
+    def fits(tried: Recipe) -> ValidationScore:
         raise UsageError("no stars")
 
     with pytest.raises(UsageError, match="no stars"):
@@ -184,7 +186,7 @@ def test_a_trained_recipe_is_worth_what_early_stopping_kept() -> None:
     small = replace(lightgcn(), width=8, min_batch=32, steps_per_epoch=6, max_epochs=6, learning_rate=0.05)
     data = two_tastes()
     fitted = families.fit(data, small, seed=0)
-    found = worth(data, small, 0)
+    found = validation_score(data, small, 0)
     assert found == (max(entry["validation_ndcg"] for entry in fitted.history), fitted.epochs)
 
 
@@ -197,7 +199,7 @@ def test_a_closed_form_is_worth_what_it_finds_of_events_that_its_fit_never_saw(m
         return fit(dataset, *arguments, **options)
 
     monkeypatch.setattr(families, "fit", watched)
-    found = worth(data, ease_text(), 0)
+    found = validation_score(data, ease_text(), 0)
     [asked] = seen
     assert len(asked.event_user_E) == (~data.validation_E).sum() and not asked.validation_E.any()
     assert 0.3 < found.ndcg < 1  # a user's taste has twenty items, fourteen of them new to her
@@ -205,21 +207,24 @@ def test_a_closed_form_is_worth_what_it_finds_of_events_that_its_fit_never_saw(m
 
 def test_a_recipe_in_time_is_worth_what_it_learned_on_its_windows() -> None:
     data = replace(two_tastes(), **DAYS)
-    assert worth(data, item_knn_recent(), 0).ndcg == families.fit(data, item_knn_recent(), seed=0).model.validation  # type: ignore[attr-defined]
+    assert (
+        validation_score(data, item_knn_recent(), 0).ndcg
+        == families.fit(data, item_knn_recent(), seed=0).model.validation
+    )  # type: ignore[attr-defined]
     with pytest.raises(JobError, match="item_knn_recent found no window before the cut"):
-        worth(two_tastes(), item_knn_recent(), 0)
+        validation_score(two_tastes(), item_knn_recent(), 0)
 
 
 def test_without_validation_events_there_is_nothing_to_search_by() -> None:
     data = two_tastes()
     with pytest.raises(JobError, match="nothing to search ease_text by"):
-        worth(replace(data, validation_E=np.zeros_like(data.validation_E)), ease_text(), 0)
+        validation_score(replace(data, validation_E=np.zeros_like(data.validation_E)), ease_text(), 0)
 
 
 @pytest.mark.parametrize("name", SEARCHED)
 def test_a_tuned_recipe_is_asked_for_by_its_name(name: str) -> None:
     one = RECIPES[name]()
-    other = varied(one, {field: _other(value) for field, value in own_values(one).items()})
+    other = with_values(one, {field: _other(value) for field, value in own_values(one).items()})
     found = keep(other)
     assert found == replace(other, name=found.name) and root(found.name) == name
     assert get_recipe(found.name) == found
@@ -258,4 +263,4 @@ def test_a_tuned_recipe_that_was_changed_or_lost_is_refused() -> None:
 )
 def test_what_cannot_be_tuned_says_why(name: str, says: str) -> None:
     with pytest.raises(UsageError, match=says):
-        tune(Call(name, date(2024, 5, 26), 1.0, 1, True, Settings()))
+        tune(TuneOptions(name, date(2024, 5, 26), 1.0, 1, True, Settings()))

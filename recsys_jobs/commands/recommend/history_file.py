@@ -6,6 +6,8 @@
 
 After the id a blank, a tab or a comma; a date, a time (UTC unless it says otherwise) or seconds since 1970.
 Either every line has a time, and then these give the order, or none has.
+
+N lines.
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ def read(path: Path) -> list[Line]:
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise UsageError(f"{path}: {why}: name a file with an item id a line") from None
-    lines = [_line(path, number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    lines = [
+        _parse_line(path, number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()
+    ]
     if not lines:
         raise UsageError(f"{path}: empty: write an item id a line, oldest first")
     timed = [line.time >= 0 for line in lines]
@@ -50,12 +54,13 @@ def read(path: Path) -> list[Line]:
 
 def known_items(lines: list[Line], items: list[str]) -> tuple[History, list[Line]]:
     """Return the history of the lines whose item is among `items`, and the lines whose item is not."""
-    row = {item: number for number, item in enumerate(items)}
-    known = [line for line in lines if line.item in row]
-    unknown = [line for line in lines if line.item not in row]
-    item_N = np.array([row[line.item] for line in known], np.int64)
+    row_by_id = {item: row for row, item in enumerate(items)}
+    known = [line for line in lines if line.item in row_by_id]
+    unknown = [line for line in lines if line.item not in row_by_id]
+    item_N = np.array([row_by_id[line.item] for line in known], np.int64)
     time_N = np.array([line.time for line in known], np.int64)
-    return History(item_N, time_N, np.array([line.stars for line in known], np.float32)), unknown
+    stars_N = np.array([line.stars for line in known], np.float32)
+    return History(item_N, time_N, stars_N), unknown
 
 
 def seconds(text: str) -> int:
@@ -63,20 +68,23 @@ def seconds(text: str) -> int:
     if re.fullmatch(r"\d{1,11}", text):
         return int(text)
     moment = datetime.fromisoformat(text)
-    found = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
-    if found < 0:
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    since_1970 = int(moment.timestamp())
+    if since_1970 < 0:
         raise ValueError(f"{text} is before 1970")
-    return found
+    return since_1970
 
 
-def _line(path: Path, number: int, text: str) -> Line:
+def _parse_line(path: Path, number: int, text: str) -> Line:
     item, *rest = re.split(r"[\s,]+", text, maxsplit=1)
-    if not rest or not rest[0].strip():
+    time = rest[0].strip() if rest else ""
+    if not time:
         return Line(number, item, -1)
     try:
-        return Line(number, item, seconds(rest[0].strip()))
+        return Line(number, item, seconds(time))
     except ValueError:
         raise UsageError(
-            f"{path}, line {number}: {rest[0].strip()!r} is no time: write an item id alone, "
+            f"{path}, line {number}: {time!r} is no time: write an item id alone, "
             "or with a time as 2014-03-01 or 2014-03-01T18:30:00"
         ) from None

@@ -15,7 +15,7 @@ from recsys_jobs.lake.sql import connect
 _LATEST = "SELECT max(run_date) FROM recommendations WHERE $date IS NULL OR run_date = $date"
 
 # a history long enough to have a taste, short enough to read
-_SOMEONE = """
+_TYPICAL_USER = """
     SELECT user_id FROM interactions WHERE as_of = $date
     GROUP BY user_id HAVING count(*) >= 4 ORDER BY abs(count(*) - 8), user_id LIMIT 1
 """
@@ -50,43 +50,45 @@ def show_slate(user: str | None = None, run_date: date | None = None, picture: P
     day = connection.execute(_LATEST, {"date": run_date}).fetchall()[0][0]
     if day is None:
         raise UsageError(f"nothing is published{f' for {run_date}' if run_date else ' yet'}: run a night first")
-    user = user or _someone(connection, day)
-    history, slate = history_of(connection, day, user), slate_of(connection, day, user)
+    user = user or _typical_user(connection, day)
+    history = history_of(connection, day, user)
+    slate = slate_of(connection, day, user)
     if not slate:
         raise UsageError(f"user {user!r} has no slate on {day}: popular_items serves people we do not know")
     _print(user, day, history, slate)
     if picture:
         from recsys_jobs.commands.show.slate_picture import draw
 
-        had = [(item, title) for _, _, item, title in history[-len(slate) :]]
-        draw(connection, day, {f"What {user} had": had, "What the night shows": [(r[2], r[3]) for r in slate]}, picture)
+        owned = [(item, title) for _, _, item, title in history[-len(slate) :]]
+        shown = [(item, title) for _, _, item, title, *_ in slate]
+        draw(connection, day, {f"What {user} had": owned, "What the night shows": shown}, picture)
 
 
 def history_of(connection: duckdb.DuckDBPyConnection, day: date, user: str) -> list[tuple[Any, ...]]:
-    """What the user had at the cut `day`, oldest first: day, stars, item, title."""
+    """Return what the user had at the cut `day`, oldest first: day, stars, item, title."""
     return _rows(connection, _HISTORY, day, user)
 
 
 def slate_of(connection: duckdb.DuckDBPyConnection, day: date, user: str) -> list[tuple[Any, ...]]:
-    """What the night of `day` shows the user, best first: rank, score, item, title, model's name and version."""
+    """Return what the night of `day` shows the user, best first: rank, score, item, title, model's name and version."""
     return _rows(connection, _SLATE, day, user)
 
 
 def titles_of(connection: duckdb.DuckDBPyConnection, day: date) -> dict[str, str]:
-    """The title of each item at the cut `day`, empty where it has none."""
+    """Return the title of each item at the cut `day`, empty where it has none."""
     rows = connection.execute(_TITLES, {"date": day}).fetchall()
     return {item: html.unescape(title or "") for item, title in rows}
 
 
-def _someone(connection: duckdb.DuckDBPyConnection, day: date) -> str:
-    found = connection.execute(_SOMEONE, {"date": day}).fetchone()
-    if found is None:
+def _typical_user(connection: duckdb.DuckDBPyConnection, day: date) -> str:
+    row = connection.execute(_TYPICAL_USER, {"date": day}).fetchone()
+    if row is None:
         raise UsageError(f"no user has four events before the end of {day}: name one")
-    return str(found[0])
+    return str(row[0])
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, query: str, day: date, user: str) -> list[tuple[Any, ...]]:
-    """Rows with their fourth column, the title, as a terminal may be given it, without HTML's entities."""
+    """Return rows whose fourth column, the title, is fit for a terminal: plain, without HTML's entities."""
     rows = connection.execute(query, {"date": day, "user": user}).fetchall()
     return [(*row[:3], sanitize(html.unescape(row[3])), *row[4:]) for row in rows]
 

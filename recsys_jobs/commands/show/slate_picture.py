@@ -16,6 +16,7 @@ from recsys_jobs.contracts.settings import lake_root
 from recsys_jobs.images.store import path_of
 
 _CELL, _PHOTO, _MARGIN, _HEAD = 168, 140, 14, 30  # pixels
+_STRIP = _HEAD + _CELL + 50  # a heading, photos and their captions
 _INK, _PAPER, _BLANK = "#222222", "#ffffff", "#eeeeee"
 
 _PHOTOS = """
@@ -27,15 +28,18 @@ _PHOTOS = """
 def draw(connection: duckdb.DuckDBPyConnection, day: date, rows: dict[str, list[tuple[str, str]]], path: Path) -> None:
     """Write a PNG with one strip for each heading of `rows`, which holds (item id, caption) pairs."""
     photos = dict(connection.execute(_PHOTOS, {"date": day}).fetchall())
-    width = _MARGIN * 2 + _CELL * max(len(cells) for cells in rows.values())
-    height = (_HEAD + _CELL + 50) * len(rows) + _MARGIN
+    most_cells = max(len(cells) for cells in rows.values())
+    width = _MARGIN * 2 + _CELL * most_cells
+    height = _STRIP * len(rows) + _MARGIN
     sheet = Image.new("RGB", (width, height), _PAPER)
     for number, (heading, cells) in enumerate(rows.items()):
-        _strip(sheet, (_HEAD + _CELL + 50) * number, heading, cells, photos)
+        _draw_strip(sheet, _STRIP * number, heading, cells, photos)
     sheet.save(path)
 
 
-def _strip(sheet: Image.Image, top: int, heading: str, cells: list[tuple[str, str]], photos: dict[str, Any]) -> None:
+def _draw_strip(
+    sheet: Image.Image, top: int, heading: str, cells: list[tuple[str, str]], photos: dict[str, Any]
+) -> None:
     pen = ImageDraw.Draw(sheet)
     pen.text((_MARGIN, top + 8), sanitize(heading), fill=_INK, font=_font(15))
     for place, (item, caption) in enumerate(cells):
@@ -46,14 +50,13 @@ def _strip(sheet: Image.Image, top: int, heading: str, cells: list[tuple[str, st
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    """A face with accents, which Pillow's own lacks; matplotlib brings one along."""
-    return ImageFont.truetype(
-        str(resources.files("matplotlib") / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"), size
-    )
+    """Return a face with accents, which Pillow's own lacks; matplotlib brings one along."""
+    folder = resources.files("matplotlib") / "mpl-data" / "fonts" / "ttf"
+    return ImageFont.truetype(str(folder / "DejaVuSans.ttf"), size)
 
 
 def _photo(content_hash: str | None) -> Image.Image:
-    """The stored photo, padded to a square; a grey square where there is none."""
+    """Return the stored photo, padded to a square; a grey square where there is none."""
     if content_hash is None:
         return Image.new("RGB", (_PHOTO, _PHOTO), _BLANK)
     with Image.open(path_of(lake_root(), content_hash)) as photo:

@@ -1,105 +1,111 @@
-"""Prints an answer for a person: the row, its model, its inputs, the user's history, and where the score comes from."""
+"""Prints a trace for a person: the row, its model, its inputs, the user's history, and where the score comes from.
+
+M modalities of the user, N of the item.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from recsys_jobs.commands.why.trace import Answer, Part
+from recsys_jobs.commands.why.trace import Part, Trace
 from recsys_jobs.ranking.model import ModalityTerms
 
 _EVENTS, _NEAREST, _TERMS = 12, 5, 10  # lines shown
-_WIDTH = 70  # characters of a title
+_TITLE_WIDTH = 70  # characters
 
 
-def lines(answer: Answer) -> Iterator[str]:
-    """The answer, line by line; nothing in it can move a terminal's cursor."""
-    night = answer.made_from.run_date
-    yield f"{plain(answer.user)} saw {_named(answer, answer.item)} on {night}"
-    yield f"  rank {answer.rank} of {len(answer.slate)}, score {answer.score:.6f}"
-    yield from _model(answer)
-    yield from _history(answer)
-    if answer.modalities is not None:
-        yield from _modalities(answer.modalities)
-    if answer.events is not None:
-        yield from _events(answer, answer.events)
-    if answer.parts is not None:
-        yield from _parts(answer, answer.parts)
-    if answer.of_late is not None:
-        yield _of_late(answer.of_late)
-    yield from _sum(answer)
-    if answer.nearest:
+def lines(trace: Trace) -> Iterator[str]:
+    """Yield the trace line by line; nothing in it can move a terminal's cursor."""
+    night = trace.publication.run_date
+    yield f"{plain(trace.user)} saw {_with_title(trace, trace.item)} on {night}"
+    yield f"  rank {trace.rank} of {len(trace.slate)}, score {trace.score:.6f}"
+    yield from _model(trace)
+    yield from _history(trace)
+    if trace.modalities is not None:
+        yield from _modality_table(trace.modalities)
+    if trace.events is not None:
+        yield from _events(trace, trace.events)
+    if trace.parts is not None:
+        yield from _parts(trace, trace.parts)
+    if trace.recent_popularity is not None:
+        yield _popularity_line(trace.recent_popularity)
+    yield from _sum(trace)
+    if trace.nearest:
         yield "nearest items of the history, by cosine of the model's item vectors"
-        yield from (f"  {cosine:>8.4f}  {_named(answer, item)}" for item, cosine in answer.nearest[:_NEAREST])
+        yield from (f"  {cosine:>8.4f}  {_with_title(trace, item)}" for item, cosine in trace.nearest[:_NEAREST])
 
 
 def plain(text: str) -> str:
-    """Text from a dump without control characters, on one line, cut to a readable length."""
+    """Return text from a dump without control characters, on one line, cut to a readable length."""
     shown = "".join(c if c.isprintable() else " " for c in text)
-    return shown if len(shown) <= _WIDTH else f"{shown[: _WIDTH - 1]}…"
+    return shown if len(shown) <= _TITLE_WIDTH else f"{shown[: _TITLE_WIDTH - 1]}…"
 
 
-def _named(answer: Answer, item: str) -> str:
-    return f"{plain(item)}  {plain(answer.titles.get(item, '(no title)'))}"
+def _with_title(trace: Trace, item: str) -> str:
+    return f"{plain(item)}  {plain(trace.titles.get(item, '(no title)'))}"
 
 
-def _model(answer: Answer) -> Iterator[str]:
-    made = answer.made_from
-    version = f"version {made.model_version}" if made.model_version else "the floor, which is not registered"
+def _model(trace: Trace) -> Iterator[str]:
+    night = trace.publication
+    version = f"version {night.model_version}" if night.model_version else "the floor, which is not registered"
     yield "the model"
-    yield f"  {made.model_name}, {version}; recipe {made.recipe}, {made.epochs} epochs, seed {made.seed}"
-    yield f"  fingerprint {made.model_fingerprint}, MLflow run {made.run_id}, code {made.code_version}"
+    yield f"  {night.model_name}, {version}; recipe {night.recipe}, {night.epochs} epochs, seed {night.seed}"
+    yield f"  fingerprint {night.model_fingerprint}, MLflow run {night.run_id}, code {night.code_version}"
     yield "its inputs, by Delta version"
-    yield "  " + ", ".join(f"{name} {'-' if at is None else at}" for name, at in made.delta_versions.items())
-    alike = sum(a == b for a, b in zip(answer.slate, answer.rebuilt, strict=False))
-    yield f"  the slate made again from these: {alike} of {len(answer.slate)} places alike"
+    inputs = [f"{name} {'-' if version is None else version}" for name, version in night.delta_versions.items()]
+    yield "  " + ", ".join(inputs)
+    alike = sum(item == rebuilt for item, rebuilt in zip(trace.slate, trace.rebuilt, strict=False))
+    yield f"  the slate made again from these: {alike} of {len(trace.slate)} places alike"
 
 
-def _history(answer: Answer) -> Iterator[str]:
-    yield f"the user's history at the cut, {len(answer.history)} items" + (
-        f", the last {_EVENTS}" if len(answer.history) > _EVENTS else ""
-    )
-    for when, stars, item, _ in answer.history[-_EVENTS:]:
-        yield f"  {when}  {stars:.0f}★  {_named(answer, item)}"
+def _history(trace: Trace) -> Iterator[str]:
+    shortened = f", the last {_EVENTS}" if len(trace.history) > _EVENTS else ""
+    yield f"the user's history at the cut, {len(trace.history)} items{shortened}"
+    for when, stars, item, _ in trace.history[-_EVENTS:]:
+        yield f"  {when}  {stars:.0f}★  {_with_title(trace, item)}"
 
 
-def _modalities(terms: ModalityTerms) -> Iterator[str]:
+def _modality_table(terms: ModalityTerms) -> Iterator[str]:
     yield "what each modality adds, attention weights held fixed: the user's down, the item's across"
     yield "  " + " " * 14 + "".join(f"{name:>13}" for name in [*terms.item, "all"])
-    rows = [*zip(terms.user, terms.across_MN.tolist(), strict=True), ("whoever it is", terms.alone_N.tolist())]
-    for name, values in rows:
-        yield f"  {name:<14}" + "".join(f"{value:>13.6f}" for value in [*values, sum(values)])
-    columns = (terms.across_MN.sum(0) + terms.alone_N).tolist()
-    yield f"  {'all':<14}" + "".join(f"{value:>13.6f}" for value in [*columns, sum(columns)])
+    for name, values in zip(terms.user, terms.across_MN.tolist(), strict=True):
+        yield _row_with_sum(name, values)
+    yield _row_with_sum("whoever it is", terms.alone_N.tolist())
+    yield _row_with_sum("all", (terms.across_MN.sum(0) + terms.alone_N).tolist())
 
 
-def _events(answer: Answer, events: dict[str, float]) -> Iterator[str]:
+def _row_with_sum(name: str, values: list[float]) -> str:
+    return f"  {name:<14}" + "".join(f"{value:>13.6f}" for value in [*values, sum(values)])
+
+
+def _events(trace: Trace, events: dict[str, float]) -> Iterator[str]:
     yield "what each item of the history adds"
-    ordered = sorted(events.items(), key=lambda pair: (-abs(pair[1]), pair[0]))
-    for item, value in ordered[:_TERMS]:
-        yield f"  {value:>12.6f}  {_named(answer, item)}"
-    if rest := ordered[_TERMS:]:
+    largest_first = sorted(events.items(), key=lambda term: (-abs(term[1]), term[0]))
+    for item, value in largest_first[:_TERMS]:
+        yield f"  {value:>12.6f}  {_with_title(trace, item)}"
+    if rest := largest_first[_TERMS:]:
         yield f"  {sum(value for _, value in rest):>12.6f}  {len(rest)} more"
 
 
-def _parts(answer: Answer, parts: dict[str, Part]) -> Iterator[str]:
+def _parts(trace: Trace, parts: dict[str, Part]) -> Iterator[str]:
     yield "what each part of the blend adds, standardised over the items of this person and weighed"
     yield from (f"  {part.total:>12.6f}  {name}" for name, part in parts.items())
     for name, part in parts.items():
         if part.events is None:
             continue
         yield f"of {name}:"
-        yield from _events(answer, part.events)
-        if part.of_late is not None:
-            yield _of_late(part.of_late)
+        yield from _events(trace, part.events)
+        if part.recent_popularity is not None:
+            yield _popularity_line(part.recent_popularity)
         yield f"  {part.rest:>12.6f}  less what all items have on average for this person"
 
 
-def _of_late(value: float) -> str:
+def _popularity_line(value: float) -> str:
     return f"  {value:>12.6f}  recent popularity, whoever it is"
 
 
-def _sum(answer: Answer) -> Iterator[str]:
-    if answer.explained is None:
-        yield f"a score of {answer.made_from.recipe} does not split into terms"
+def _sum(trace: Trace) -> Iterator[str]:
+    if trace.explained is None:
+        yield f"a score of {trace.publication.recipe} does not split into terms"
     else:
-        yield f"  the terms sum to {answer.explained:.6f}, the published score is {answer.score:.6f}"
+        yield f"  the terms sum to {trace.explained:.6f}, the published score is {trace.score:.6f}"

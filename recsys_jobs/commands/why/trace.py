@@ -2,6 +2,8 @@
 
 The model is loaded from the night's MLflow run over the inputs at their recorded Delta versions, and ranks for
 the user once more: a slate that comes out alike shows that the record is true.
+
+E events, I items, D width, H items of the user's history; of the modalities M are the user's, N the item's.
 """
 
 from __future__ import annotations
@@ -16,7 +18,6 @@ from typing import Any
 import duckdb
 import numpy as np
 import torch
-from torch import Tensor
 from torch.nn import functional
 
 from recsys_jobs.commands.show.slate import history_of, slate_of
@@ -50,15 +51,15 @@ class Part:
 
     total: float
     events: dict[str, float] | None
-    of_late: float | None
+    recent_popularity: float | None
     rest: float
 
 
 @dataclass(frozen=True)
-class Answer:
+class Trace:
     """Everything that `recsys why` says; items and users by id."""
 
-    made_from: Publication
+    publication: Publication
     user: str
     item: str
     rank: int
@@ -69,7 +70,7 @@ class Answer:
     titles: dict[str, str]  # of the slate's and the history's items
     modalities: ModalityTerms | None
     events: dict[str, float] | None  # what each item of the history adds
-    of_late: float | None  # what the item's recent popularity adds, whoever is asked
+    recent_popularity: float | None  # what it adds, whoever is asked
     parts: dict[str, Part] | None  # what each part of a blend adds
     nearest: list[tuple[str, float]]  # items of the history by cosine with the item, most alike first
 
@@ -80,76 +81,93 @@ class Answer:
             return float(self.modalities.across_MN.sum() + self.modalities.alone_N.sum())
         if self.parts is not None:
             return sum(part.total for part in self.parts.values())
-        return None if self.events is None else sum(self.events.values()) + (self.of_late or 0.0)
+        if self.events is None:
+            return None
+        return sum(self.events.values()) + (self.recent_popularity or 0.0)
 
 
-def answer(user: str, item: str, run_date: date | None = None) -> Answer:
-    """Say why `user` saw `item` on the night of `run_date`, else on the latest.
+def trace_row(user: str, item: str, run_date: date | None = None) -> Trace:
+    """Return why `user` saw `item` on the night of `run_date`, else on the latest.
 
     Raises UsageError where there is no such row, JobError where what made it is no longer kept.
     """
-    made_from = lineage.load_publication(run_date)
-    with delta.pinned(made_from.delta_versions), _kept(made_from):
+    publication = lineage.load_publication(run_date)
+    with delta.pinned(publication.delta_versions), _files_must_be_there(publication):
         connection = connect()
-        slate = slate_of(connection, made_from.run_date, user)
-        row = find_row(connection, made_from, user, item, slate)
-        history = history_of(connection, made_from.run_date, user)
-        log.info("reading the inputs of %s at their recorded versions", made_from.run_date)
-        dataset = load_dataset(made_from.run_date, made_from.settings)
-    titles = {event[2]: event[3] for event in history} | {shown[2]: shown[3] for shown in slate}
-    found = _explained(made_from, dataset, dataset.users.index(user), dataset.items.index(item))
-    ids = [shown[2] for shown in slate]
-    return Answer(made_from, user, item, row[0], row[1], ids, history=history, titles=titles, **found)
+        slate = slate_of(connection, publication.run_date, user)
+        rank, score = find_row(connection, publication, user, item, slate)
+        history = history_of(connection, publication.run_date, user)
+        log.info("reading the inputs of %s at their recorded versions", publication.run_date)
+        dataset = load_dataset(publication.run_date, publication.settings)
+    history_titles = {item_id: title for _, _, item_id, title in history}
+    slate_titles = {item_id: title for _, _, item_id, title, *_ in slate}
+    return Trace(
+        publication=publication,
+        user=user,
+        item=item,
+        rank=rank,
+        score=score,
+        slate=[row[2] for row in slate],
+        history=history,
+        titles=history_titles | slate_titles,
+        **_rank_again(publication, dataset, dataset.users.index(user), dataset.items.index(item)),
+    )
 
 
 @contextmanager
-def _kept(made_from: Publication) -> Iterator[None]:
-    """Tell in one line where a file of the recorded versions is gone."""
+def _files_must_be_there(publication: Publication) -> Iterator[None]:
+    """Raise JobError of one line where a file of the recorded versions is gone."""
     try:
         yield
     except (FileNotFoundError, duckdb.Error) as error:
         raise JobError(
-            f"a file of the recorded versions of {made_from.run_date} is gone, vacuumed most likely: "
+            f"a file of the recorded versions of {publication.run_date} is gone, vacuumed most likely: "
             f"{' '.join(str(error).split())}; "
-            f"make nightly DATE={made_from.run_date} publishes the night again from what is there now"
+            f"make nightly DATE={publication.run_date} publishes the night again from what is there now"
         ) from None
 
 
-def _explained(made_from: Publication, dataset: Dataset, user: int, item: int) -> dict[str, Any]:
-    recipe, tensors = get_recipe(made_from.recipe), kept_weights(made_from.run_id)
+def _rank_again(publication: Publication, dataset: Dataset, user: int, item: int) -> dict[str, Any]:
+    """Return what the stored model says of the pair: the slate made again, and the terms of the score."""
+    recipe = get_recipe(publication.recipe)
+    tensors = kept_weights(publication.run_id)
     model = families.load(tensors, dataset, recipe)
     served = unfold(tensors, dataset, recipe) or model
-    [slates] = top_k(served, dataset, made_from.settings.k, users=np.array([user]))
-    owned = np.unique(dataset.event_item_E[dataset.event_user_E == user])
+    [slates] = top_k(served, dataset, publication.settings.k, users=np.array([user]))
     return {
-        "rebuilt": [dataset.items[i] for i in slates.item_BK[0] if i >= 0],
+        "rebuilt": [dataset.items[row] for row in slates.item_BK[0] if row >= 0],
         "modalities": model.modality_terms(user, item) if isinstance(model, SplitsByModality) else None,
-        "events": _by_event(model, dataset, user, item),
-        "of_late": model.prior_term(item) if isinstance(model, HasPopularityTerm) else None,
-        "parts": _by_part(model, recipe, dataset, user, item),
-        "nearest": [(dataset.items[owned[n]], float(cosine)) for n, cosine in _nearest(model, item, owned)],
+        "events": _event_terms(model, dataset, user, item),
+        "recent_popularity": model.prior_term(item) if isinstance(model, HasPopularityTerm) else None,
+        "parts": _part_terms(model, recipe, dataset, user, item),
+        "nearest": _nearest_of_history(model, dataset, user, item),
     }
 
 
-def _by_event(model: Model, dataset: Dataset, user: int, item: int) -> dict[str, float] | None:
-    return _by_id(model.history_terms(user, item), dataset) if isinstance(model, SplitsByHistory) else None
+def _event_terms(model: Model, dataset: Dataset, user: int, item: int) -> dict[str, float] | None:
+    return _by_item_id(model.history_terms(user, item), dataset) if isinstance(model, SplitsByHistory) else None
 
 
-def _by_id(history: dict[int, float] | None, dataset: Dataset) -> dict[str, float] | None:
-    return None if history is None else {dataset.items[had]: value for had, value in history.items()}
+def _by_item_id(terms: dict[int, float] | None, dataset: Dataset) -> dict[str, float] | None:
+    return None if terms is None else {dataset.items[row]: value for row, value in terms.items()}
 
 
-def _by_part(model: Model, recipe: Any, dataset: Dataset, user: int, item: int) -> dict[str, Part] | None:
+def _part_terms(model: Model, recipe: Any, dataset: Dataset, user: int, item: int) -> dict[str, Part] | None:
     if not isinstance(model, SplitsByPart):
         return None
     terms = zip(recipe.parts, model.part_terms(user, item), strict=True)
-    return {part.name: Part(t.total, _by_id(t.history, dataset), t.of_late, t.rest) for (_, part), t in terms}
+    return {
+        part.name: Part(term.total, _by_item_id(term.history, dataset), term.of_late, term.rest)
+        for (_, part), term in terms
+    }
 
 
-def _nearest(model: Model, item: int, owned: np.ndarray) -> list[tuple[int, Tensor]]:
-    """Places among `owned` and their cosine with the item, most alike first."""
+def _nearest_of_history(model: Model, dataset: Dataset, user: int, item: int) -> list[tuple[str, float]]:
+    """Return the user's items and their cosine with the item, most alike first; none where items have no vectors."""
     vector_ID = model.item_vectors()
     if vector_ID is None:
         return []
-    cosine_N = functional.cosine_similarity(vector_ID[torch.from_numpy(owned)], vector_ID[item, None], dim=1)
-    return [(int(n), cosine_N[n]) for n in torch.argsort(cosine_N, descending=True, stable=True)]
+    owned_H = np.unique(dataset.event_item_E[dataset.event_user_E == user])
+    cosine_H = functional.cosine_similarity(vector_ID[torch.from_numpy(owned_H)], vector_ID[item, None], dim=1)
+    order_H = torch.argsort(cosine_H, descending=True, stable=True).tolist()
+    return [(dataset.items[owned_H[h]], float(cosine_H[h])) for h in order_H]

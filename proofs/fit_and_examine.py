@@ -13,8 +13,15 @@ from recsys_jobs.training.recipe import Recipe
 def fit_and_examine(
     datasets: EvaluationDatasets, recipe: Recipe, *, seed: int, k: int
 ) -> tuple[Fitted, TopKEvaluation]:
-    """Return a recipe's fit, and what it reaches at `k`."""
+    """Return a recipe's fit, and what it reaches at `k`. U users, I items."""
     fitted = families.fit(datasets.for_fit(recipe), recipe, seed=seed, device=choose_device())
     model = families.load(fitted.model.weights(), datasets.score, recipe)
-    hidden_UI = datasets.hidden_UI
-    return fitted, evaluate_top_k(model, datasets.score, datasets.holdout, k_values=[k], seed=seed, hidden_UI=hidden_UI)
+    result = evaluate_top_k(
+        model,
+        datasets.score,
+        datasets.holdout,
+        k_values=[k],
+        seed=seed,
+        hidden_UI=datasets.hidden_UI,
+    )
+    return fitted, result

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from recsys_jobs.commands.recommend.for_people import Asked
-from recsys_jobs.commands.recommend.options import Call
+from recsys_jobs.commands.recommend.for_people import RecommendSource
+from recsys_jobs.commands.recommend.options import RecommendOptions
 from recsys_jobs.commands.show.slate import titles_of
 from recsys_jobs.contracts.errors import UsageError
 from recsys_jobs.contracts.settings import load_settings
@@ -19,12 +19,12 @@ from recsys_jobs.publishing.republish import latest_night, published_model
 from recsys_jobs.registry.fits import kept_fit
 
 
-def published(call: Call) -> Asked:
-    """Return the published model of the call's date, or of the newest; nothing is fitted.
+def load_published(options: RecommendOptions) -> RecommendSource:
+    """Return the published model of the options' date, or of the newest; nothing is fitted.
 
     UsageError where nothing is published on that date, JobError where MLflow lost the fit.
     """
-    run_date = call.run_date or latest_night()
+    run_date = options.run_date or latest_night()
     nights = delta.dates(RECOMMENDATIONS)
     if run_date not in nights:
         known = f"{nights[0]} to {nights[-1]} ({len(nights)})" if nights else "there are none"
@@ -33,6 +33,6 @@ def published(call: Call) -> Asked:
     dataset = load_dataset(run_date, night_settings(load_settings(), run_date))
     fit = kept_fit(model["model_fingerprint"], dataset, run_date)
     version = f" version {model['model_version']}" if model["model_version"] else ""
-    words = f"{fit.recipe.name}{version}, as the night of {run_date} published it; {len(dataset.items):,} items"
-    barred = np.flatnonzero(blocked(run_date, dataset.items))
-    return Asked(fit.model, dataset, words, titles_of(connect(), run_date), barred)
+    description = f"{fit.recipe.name}{version}, as the night of {run_date} published it; {len(dataset.items):,} items"
+    blocked_items = np.flatnonzero(blocked(run_date, dataset.items))
+    return RecommendSource(fit.model, dataset, description, titles_of(connect(), run_date), blocked_items)
