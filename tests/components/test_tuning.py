@@ -127,7 +127,7 @@ def test_every_trial_is_a_run_and_the_search_has_its_table_and_picture(tmp_path:
 def test_the_same_search_again_fits_nothing_and_a_run_that_a_kill_kept_away_is_made_up_for() -> None:
     [one, *_] = mlflow_client.runs_of_kind(record.TRIAL, record.EXPERIMENT)
     mlflow_client.client().delete_run(one.info.run_id)
-    with mock.patch("recsys_jobs.tuning.tune.worth", side_effect=AssertionError("fitted again")):
+    with mock.patch("recsys_jobs.tuning.tune.validation_score", side_effect=AssertionError("fitted again")):
         ease_searched()
     assert len(mlflow_client.runs_of_kind(record.TRIAL, record.EXPERIMENT)) == TRIALS
     assert len(mlflow_client.runs_of_kind(record.SEARCH, record.EXPERIMENT)) == 1

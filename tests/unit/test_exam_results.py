@@ -18,7 +18,7 @@ from recsys_jobs.exam.options import ExamOptions
 from recsys_jobs.exam.prepare import PreparedExam
 from recsys_jobs.exam.results import Row
 from recsys_jobs.exam.run import default_output, measure
-from recsys_jobs.models.recipes import recipe
+from recsys_jobs.models.recipes import get_recipe
 from tests.unit.test_ratings import Stars
 from tests.unit.worlds import dataset
 
@@ -36,7 +36,7 @@ def rows(call: ExamOptions) -> list[Row]:
     for name in ("random", "popularity"):
         measured = measure(Stars(torch.tensor(SCORES[name])), QUESTION, call)
         made += results.result_rows(
-            call, QUESTION, FitSummary(recipe(name), "f" + name, 3, 1.25, 512.0, [], {}), measured
+            call, QUESTION, FitSummary(get_recipe(name), "f" + name, 3, 1.25, 512.0, [], {}), measured
         )
     return made
 

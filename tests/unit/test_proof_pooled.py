@@ -78,7 +78,7 @@ def test_a_model_that_fails_on_one_year_leaves_the_others_their_figures(capsys: 
     holdout = Holdout(data.event_user_E[held], data.event_item_E[held])
     good = EvaluationDatasets(data, past, past, holdout, None, "train")
     unrated = replace(data, rating_E=np.full(len(data.rating_E), np.nan, np.float32))
-    bad = replace(good, watched=unrated)
+    bad = replace(good, early_stopping=unrated)
     years = [(date(2001, 3, 1), {"": good, WITHOUT_LISTED: good}), (date(2002, 3, 1), {"": bad, WITHOUT_LISTED: bad})]
     found = measure_all_years(iter(years), [FLOOR, "ncf_rating"])
     assert list(found) == [FLOOR]
