@@ -47,15 +47,17 @@ class EvaluationDatasets:
     holdout: Holdout
     hidden_UI: sparse.csr_matrix | None  # masked besides the events of `score`
     masked: str  # in words
+    refit: Dataset | None = None  # train and validation, on which each model is fitted again; None: it is not
 
     def for_fit(self, recipe: Recipe) -> Dataset:
         """Return the dataset that a recipe's family is fitted on."""
         return self.early_stopping if is_iterative(recipe) else self.train
 
     def map_datasets(self, change: Callable[[Dataset], Dataset]) -> EvaluationDatasets:
-        """Return the same exam with a change made to each of the three datasets."""
+        """Return the same exam with a change made to each of the datasets."""
         early_stopping, train, score = (change(dataset) for dataset in (self.early_stopping, self.train, self.score))
-        return replace(self, early_stopping=early_stopping, train=train, score=score)
+        refit = change(self.refit) if self.refit else None
+        return replace(self, early_stopping=early_stopping, train=train, score=score, refit=refit)
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,14 @@ class HistoryAndTargets:
     target_E: Bools
     hidden_E: Bools
     masked: str
+    refit: bool = False  # models are fitted again on the history, validation included
 
 
-def history_and_targets(part_E: Parts, name: str, final: bool, mask: str) -> HistoryAndTargets:
+def history_and_targets(part_E: Parts, name: str, final: bool, mask: str, refit: bool = False) -> HistoryAndTargets:
     """Return which events are history and which are targets; UsageError where the protocol does not allow `mask`.
 
     `mask` is train_validation, train (the train items alone, as MMRec's code does) or both, one after the other.
+    With `refit` the validation events are history at test in every protocol.
     """
     none_E = np.zeros(len(part_E), np.bool_)
     masked = "train" if not (part_E == TEST_INPUT).any() else "the part of each examined user's history that is given"
@@ -79,6 +83,11 @@ def history_and_targets(part_E: Parts, name: str, final: bool, mask: str) -> His
         history_E = np.isin(part_E, (TRAIN, VALIDATION_INPUT))
         return HistoryAndTargets(history_E, part_E == VALIDATION, none_E, masked)
     target_E = part_E == TEST
+    if refit:
+        if masked != "train":
+            raise UsageError(f"--refit would learn from the new users that protocol {name} asks about: leave it out")
+        history_E = np.isin(part_E, (TRAIN, VALIDATION))
+        return HistoryAndTargets(history_E, target_E, none_E, "train and validation, fitted again on both", refit=True)
     if get_protocol(name).validation_is_history:
         if mask != "train_validation":
             raise UsageError(f"protocol {name} has validation as history, which is masked: leave --mask out")
@@ -102,24 +111,17 @@ def build_datasets(
 ) -> EvaluationDatasets:
     """Return the exam's datasets of a data set that is divided into parts."""
     core_E = in_core(raw, part_E == TRAIN)
-    edges = co_review_edges(
-        raw.events.user_E[core_E],
-        raw.events.item_E[core_E],
-        len(raw.items),
-        settings.history_for_edges,
-        settings.edges_per_item,
-    )
     none_E = np.zeros(len(part_E), np.bool_)
     validation_E = (part_E == VALIDATION) & _may_validate(raw, core_E, part_E)
     if not validation_E.any():
         raise JobError("no validation event is of a user and an item that are learned from: lower --core")
     seen_E = np.isin(part_E, (TRAIN, VALIDATION_INPUT))
-    shared = _shared_fields(raw, contents, edges, settings)
+    shared = _shared_fields(raw, contents, _train_edges(raw, core_E, settings), settings)
 
     def dataset(validation_E: Bools, chosen_E: Bools) -> Dataset:
         return Dataset(**shared, **_event_fields(raw, contents, core_E, validation_E, chosen_E))
 
-    return EvaluationDatasets(
+    datasets = EvaluationDatasets(
         early_stopping=_weight_edges_by_all_events(dataset(validation_E, seen_E | validation_E)),
         train=dataset(none_E, part_E == TRAIN),
         score=dataset(none_E, split.history_E),
@@ -127,6 +129,24 @@ def build_datasets(
         hidden_UI=_hidden_pairs(raw, split.hidden_E) if split.hidden_E.any() else None,
         masked=split.masked,
     )
+    return _with_refit(datasets, raw, split, contents, settings) if split.refit else datasets
+
+
+def _with_refit(
+    datasets: EvaluationDatasets, raw: RawData, split: HistoryAndTargets, contents: Contents, settings: Settings
+) -> EvaluationDatasets:
+    """Return the exam with its whole history as events to learn from, and edges that count them."""
+    core_E = in_core(raw, split.history_E)
+    shared = _shared_fields(raw, contents, _train_edges(raw, core_E, settings), settings)
+    no_validation_E = np.zeros_like(core_E)
+    refit = Dataset(**shared, **_event_fields(raw, contents, core_E, no_validation_E, split.history_E))
+    return replace(datasets, score=refit, refit=refit)
+
+
+def _train_edges(raw: RawData, core_E: Bools, settings: Settings) -> Edges:
+    """Return the co-review edges of the events that are learned from."""
+    user_E, item_E = raw.events.user_E[core_E], raw.events.item_E[core_E]
+    return co_review_edges(user_E, item_E, len(raw.items), settings.history_for_edges, settings.edges_per_item)
 
 
 def needed_reviews(raw: RawData, part_E: Parts, split: HistoryAndTargets, settings: Settings) -> Bools:

@@ -21,7 +21,7 @@ from recsys_jobs.models import families
 from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.registry.fingerprint import model_fingerprint
 from recsys_jobs.torch_common.devices import choose_device, use_all_cores
-from recsys_jobs.training.epochs import epoch_line, total_epochs
+from recsys_jobs.training.epochs import epoch_line, format_epochs, parse_epochs
 
 WEIGHTS, FIT = "weights.safetensors", "fit.json"
 log = logging.getLogger(__name__)
@@ -33,6 +33,7 @@ def main() -> None:
     parser.add_argument("--recipe", required=True, help="a recipe's name")
     parser.add_argument("--seed", required=True, type=int)
     parser.add_argument("--dataset", required=True, type=Path, help="what recsys_jobs.data.dataset_file wrote")
+    parser.add_argument("--epochs", type=parse_epochs, help="for so many, on the whole core (default: by validation)")
     parser.add_argument("--out", required=True, type=Path, help="an existing folder")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="    %(message)s", stream=sys.stdout)
@@ -40,13 +41,15 @@ def main() -> None:
     use_all_cores()
     dataset, recipe = dataset_file.load(arguments.dataset), get_recipe(arguments.recipe)
     began = time.monotonic()
-    fitted = families.fit(dataset, recipe, seed=arguments.seed, device=choose_device(), on_epoch=_log_epoch)
+    fitted = families.fit(
+        dataset, recipe, seed=arguments.seed, epochs=arguments.epochs, device=choose_device(), on_epoch=_log_epoch
+    )
     weights = {name: tensor.contiguous() for name, tensor in fitted.model.weights().items()}
     summary = {
-        "epochs": total_epochs(fitted.epochs),
+        "epochs": format_epochs(fitted.epochs),
         "seconds": time.monotonic() - began,
         "peak_mb": peak_mb(),
-        "fingerprint": model_fingerprint(dataset, recipe, arguments.seed, None),
+        "fingerprint": model_fingerprint(dataset, recipe, arguments.seed, arguments.epochs),
         "history": fitted.history,
     }
     save_file(weights, arguments.out / WEIGHTS)

@@ -25,11 +25,13 @@ stratified (by item popularity), user_based (new users), item_based (new items).
 Default: the strictest that the data allows. Shares are 8 : 1 : 1.
 
 Figures are of the validation part: fitted on train, measured on validation. --final
-measures on test, once; each such look at a data set is counted and told.
+measures on test, once; each such look at a data set is counted and told. With --refit
+each model is fitted again on train and validation before that, for the epochs it took.
 
 examples:
   recsys exam data/sports --models popularity,ease_text
   recsys exam data/sports --models best --final --out var/sports.json
+  recsys exam data/sports --models best --final --refit
   recsys exam data/ml-1m --protocol leave_last_out --sampled random
   recsys exam data/ml-1m --models ncf_rating --user 1
   recsys exam data/shop --models ease_text --predictions slates.jsonl --diversity 0.1,0.3,0.5
@@ -47,6 +49,7 @@ class ExamOptions:
     models: tuple[str, ...]
     protocol: str = ""
     final: bool = False
+    refit: bool = False
     out: Path | None = None
     k_values: tuple[int, ...] = (10, 20)
     mask: str = MASKS[0]
@@ -71,6 +74,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--models", default="best", help=f"recipes, as in a,b; best, or of: {', '.join(RECIPES)} (default: best)")
     add("--protocol", default="", help="how events are divided (default: see above)")
     add("--final", action="store_true", help="measure on test instead of validation, and count it")
+    add("--refit", action="store_true", help="with --final: fit again on train and validation, for as many epochs")
     add("--out", type=Path, metavar="FILE.json", help="the rows, plots beside them (default: under var/exams)")
     add("--k", default="10,20", help="slate lengths (default: 10,20)")
     add("--mask", choices=MASKS, default=MASKS[0], help="what is masked at test (default: train_validation)")
@@ -97,6 +101,7 @@ def options_from(arguments: argparse.Namespace) -> ExamOptions:
         models=_models(arguments.models),
         protocol=arguments.protocol.replace("-", "_"),
         final=arguments.final,
+        refit=_refit(arguments),
         out=arguments.out and arguments.out.absolute(),
         k_values=_k_values(arguments.k),
         mask=arguments.mask,
@@ -128,6 +133,16 @@ def _models(text: str) -> tuple[str, ...]:
         if name != "best":
             get_recipe(name)
     return names
+
+
+def _refit(arguments: argparse.Namespace) -> bool:
+    if arguments.refit and not arguments.final:
+        raise UsageError("--refit learns from what validates: it is for the test part alone, so say --final, too")
+    if arguments.refit and arguments.mask != MASKS[0]:
+        raise UsageError(
+            f"--refit knows the validation items, which are masked then: leave --mask {arguments.mask} out"
+        )
+    return bool(arguments.refit)
 
 
 def _modalities(text: str) -> tuple[str, ...]:

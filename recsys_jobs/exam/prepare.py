@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from recsys_jobs.contracts.errors import UsageError
 from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.data import split_protocols
 from recsys_jobs.data.readers.detect_layout import is_lake, read_data_set
@@ -48,6 +49,8 @@ def prepare_exam(options: ExamOptions, settings: Settings, say: Callable[[str], 
     say(f"protocol {name}: {split_protocols.get_protocol(name).description}")
     if options.run_date and raw.layout == "lake" and name == "global_time":
         say(f"of a lake that is the exam of the night of {options.run_date}: its holdout is test")
+        if options.refit:
+            raise UsageError("--refit: a night's exam fits on its cut H alone; choose another --protocol, or leave it")
         datasets = build_night_datasets(options.run_date, night_settings(settings, options.run_date), options.final)
     else:
         datasets = _prepare_by_protocol(raw, name, options, settings, say)
@@ -61,7 +64,7 @@ def _prepare_by_protocol(
     parts = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
     say(", ".join(f"{np.sum(part_E == part):,} {part_name}" for part_name, part in parts.items()))
     settings = with_encoders(raw, part_E, settings)
-    split = history_and_targets(part_E, name, options.final, options.mask)
+    split = history_and_targets(part_E, name, options.final, options.mask, options.refit)
     contents = load_contents(raw, needed_reviews(raw, part_E, split, settings), settings)
     say(f"{contents.text_present_I.sum():,} items with text, {contents.image_present_I.sum():,} with an image")
     return build_datasets(raw, part_E, split, contents, settings)

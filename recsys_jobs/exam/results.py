@@ -14,6 +14,7 @@ from recsys_jobs.exam.fit_in_process import FitSummary
 from recsys_jobs.exam.options import ExamOptions
 from recsys_jobs.exam.prepare import PreparedExam
 from recsys_jobs.registry import plots
+from recsys_jobs.training.epochs import total_epochs
 
 Row = dict[str, Any]
 _SHOWN = {
@@ -45,7 +46,7 @@ def result_rows(
         "ranking": ranking_name(options),
         "masked": prepared.datasets.masked,
         "seed": options.seed,
-        "epochs": fit.epochs,
+        "epochs": total_epochs(fit.epochs),
         "seconds": round(fit.seconds, 3),
         "peak_mb": round(fit.peak_mb, 1),
         "removed": prepared.removed,

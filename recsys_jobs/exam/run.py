@@ -193,6 +193,8 @@ def default_output(options: ExamOptions, prepared: PreparedExam) -> Path:
         parts.append(options.task)
     if options.mask != MASKS[0]:
         parts.append(options.mask)
+    if options.refit:
+        parts.append("refit")
     if options.sampled:
         parts.append(f"{options.negatives}_{options.sampled}")
     if options.remove:

@@ -55,9 +55,10 @@ def seated(
     mask: str = "train_validation",
     events: list[tuple[str, str, int]] = EVENTS,
     core: tuple[int, int] = (0, 0),
+    refit: bool = False,
 ) -> EvaluationDatasets:
     raw = raw_data(events, core, rating=np.arange(len(events), dtype=np.float32))
-    known = history_and_targets(parts(events), protocol, final, mask)
+    known = history_and_targets(parts(events), protocol, final, mask, refit)
     return build_datasets(raw, parts(events), known, nothing(raw), Settings())
 
 
@@ -93,6 +94,30 @@ def test_fits_see_train_and_early_stopping_validation_never_test(final: bool, pr
     assert names(datasets.early_stopping, datasets.early_stopping.validation_E) == ["u3 b"]
     assert names(datasets.early_stopping, datasets.early_stopping.train_events()) == TRAINED
     assert datasets.score.items == ["a", "b", "c", "d", "e"]
+
+
+@pytest.mark.parametrize("protocol", ["file", "leave_last_out"])
+def test_a_refit_learns_from_validation_too_and_never_from_test(protocol: str) -> None:
+    datasets = seated(True, protocol, refit=True)
+    assert datasets.refit is not None
+    assert sorted(names(datasets.refit)) == sorted([*TRAINED, "u3 b"])
+    assert datasets.refit.in_core_E.all() and not datasets.refit.validation_E.any()
+    assert names(datasets.score) == names(datasets.refit) and masked_besides(datasets) == []
+    assert asked(datasets) == ["u3 d"]
+    assert datasets.refit.edge_weight_K.tolist() == [3.0]  # u3 joined those who had a and b
+    assert datasets.train.edge_weight_K.tolist() == [2.0]
+    assert names(datasets.early_stopping, datasets.early_stopping.validation_E) == ["u3 b"]
+
+
+def test_a_refit_is_not_for_those_who_are_asked_about_as_new() -> None:
+    with pytest.raises(UsageError, match="--refit would learn from the new users"):
+        history_and_targets(
+            np.array([TRAIN, VALIDATION_INPUT, VALIDATION, TEST_INPUT, TEST]),
+            "user_based",
+            True,
+            "train_validation",
+            refit=True,
+        )
 
 
 def test_validation_is_asked_of_who_knows_train_alone() -> None:
