@@ -26,6 +26,7 @@ FOLDERS = (
     "ncf",
     "attention",
     "closed_form",
+    "slim",
     "recent",
     "blend",
 )

@@ -45,6 +45,7 @@ TINY: dict[str, dict[str, Any]] = {
     "text_knn": {},
     "text_kernel": {},
     "ease": {},
+    "slim": {},
     "ease_text": {},
     "bpr_mf": FEW | {"learning_rate": 0.05, "l2": 0.01},
     "lightgcn": FEW | {"learning_rate": 0.02},
