@@ -26,8 +26,7 @@ from recsys_jobs.embed.registry import encoder_name
 from recsys_jobs.lake import delta, lineage
 from recsys_jobs.models.families import fit
 from recsys_jobs.models.recipes import get_recipe
-from recsys_jobs.night import evaluate, train
-from recsys_jobs.publishing import choose_model, publish, stage_slates
+from recsys_jobs.night import evaluate, fit_serving, publish, top_k, train
 from recsys_jobs.ranking.top_k import top_k as ranked
 from recsys_jobs.registry import mlflow_client
 from recsys_jobs.registry.fingerprint import model_fingerprint
@@ -68,8 +67,8 @@ def recipe(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             (train, []),
             (train, ["--floor"]),
             (evaluate, []),
-            (choose_model, []),
-            (stage_slates, []),
+            (fit_serving, []),
+            (top_k, []),
             (publish, []),
         ):
             run(step.main, patch, more)
