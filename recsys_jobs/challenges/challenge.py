@@ -31,7 +31,7 @@ from recsys_jobs.models.servable_terms import terms
 from recsys_jobs.promotion import decision_log
 from recsys_jobs.promotion.decision_log import Row
 from recsys_jobs.promotion.gate import Difference
-from recsys_jobs.promotion.measure import examined, ndcg_difference
+from recsys_jobs.promotion.measure import evaluate_fit, ndcg_difference
 from recsys_jobs.promotion.night_context import NightContext, night_context
 from recsys_jobs.registry.fits import Fit, exam_fit
 
@@ -73,7 +73,7 @@ def challenge(recipes: list[str], run_date: date | None, settings: Settings) -> 
     challengers = [_sat(name, context, cut, dataset, holdout, champion.result) for name in names]
     verdicts = judge(champion, challengers, settings)
     for verdict in verdicts:
-        decision_log.record(_row(night, champion, verdict, settings))
+        decision_log.record_verdict(_row(night, champion, verdict, settings))
         log.info("%s", verdict.reason)
     return verdicts
 
@@ -81,7 +81,7 @@ def challenge(recipes: list[str], run_date: date | None, settings: Settings) -> 
 def _challenged(night: date, in_force: str) -> set[str]:
     """Who was measured against this recipe on this holdout before: looks at one holdout add up."""
     since = night + timedelta(days=1)
-    rows = [row for row in decision_log.everything() if row["kind"] == "challenge" and row["effective_date"] == since]
+    rows = [row for row in decision_log.all_rows() if row["kind"] == "challenge" and row["effective_date"] == since]
     return {row["recipe"] for row in rows if row["floor"] == in_force}
 
 
@@ -95,7 +95,7 @@ def _sat(
 ) -> Challenger:
     """The recipe's exam fit, found or made, and its exam; `p` is 1 where there is nobody to be measured against."""
     fit = exam_fit(dataset, get_recipe(name), context.settings.seed, context.tags(cut))
-    result = examined(fit, dataset, holdout, context.settings)
+    result = evaluate_fit(fit, dataset, holdout, context.settings)
     return Challenger(fit, result, p_value(result, against, context.settings) if against else 1.0)
 
 

@@ -8,8 +8,7 @@ from typing import Any
 from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.contracts.tables import RECOMMENDATIONS
 from recsys_jobs.lake import delta
-from recsys_jobs.promotion import decision_log, manual_alias
-from recsys_jobs.promotion import serving_rules as promotions
+from recsys_jobs.promotion import decision_log, manual_alias, serving_rules
 from recsys_jobs.promotion.decision_log import Row
 from recsys_jobs.publishing import publish_intent
 from recsys_jobs.registry import mlflow_client
@@ -20,7 +19,7 @@ def lines(settings: Settings) -> list[str]:
     nights = delta.dates(RECOMMENDATIONS)
     if not nights:
         return ["nothing is published yet: run a night first"]
-    rows, tomorrow = decision_log.everything(), nights[-1] + timedelta(days=1)
+    rows, tomorrow = decision_log.all_rows(), nights[-1] + timedelta(days=1)
     return [
         *_serving(rows, nights),
         *_next(rows, tomorrow, settings),
@@ -52,7 +51,7 @@ def _shown(published: list[Row], night: Any) -> tuple[Any, Any] | None:
 
 
 def _next(rows: list[Row], tomorrow: Any, settings: Settings) -> list[str]:
-    held = promotions.hold(rows, tomorrow)
+    held = serving_rules.hold(rows, tomorrow)
     recipe = decision_log.recipe_in_force(tomorrow, settings)
     if held is None:
         return [f"next      a fit of {recipe}, if it passes the gate"]
@@ -67,9 +66,9 @@ def _next(rows: list[Row], tomorrow: Any, settings: Settings) -> list[str]:
 def _open(rows: list[Row]) -> list[str]:
     left = [
         f"open      {row['kind']} of {row['effective_date']}: the next run finishes it; {row['reason']}"
-        for row in promotions.unfinished(rows)
+        for row in serving_rules.open_moves(rows)
     ]
-    version = manual_alias.moved(rows)
+    version = manual_alias.moved_version(rows)
     if version is not None:
         left.append(
             f"by hand   {mlflow_client.CHAMPION} was moved to version {version}: the next live night publishes it"
@@ -79,7 +78,7 @@ def _open(rows: list[Row]) -> list[str]:
 
 def _versions(rows: list[Row]) -> list[str]:
     """One line a version, the newest first."""
-    out = promotions.rejected(rows)
+    out = serving_rules.rejected_versions(rows)
     previous = mlflow_client.version_with_alias(mlflow_client.PREVIOUS)
     marks = {mlflow_client.champion(): mlflow_client.CHAMPION} | (
         {int(previous.version): mlflow_client.PREVIOUS} if previous else {}

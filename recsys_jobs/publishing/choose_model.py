@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 from recsys_jobs.data.content_hash import content_hash
 from recsys_jobs.data.dataset import Dataset
-from recsys_jobs.promotion import decision_log
-from recsys_jobs.promotion import serving_rules as promotions
+from recsys_jobs.promotion import decision_log, serving_rules
 from recsys_jobs.promotion.decision_log import Row
 from recsys_jobs.promotion.night_context import NightContext
 from recsys_jobs.publishing import manifest
@@ -67,8 +66,8 @@ def _is_there(planned: Manifest, dataset: Dataset) -> bool:
 
 def _choose(night: NightContext, dataset: Dataset, *, may_fit: bool, own: Choice | None = None) -> Choice:
     """What the log of decisions wants, written to the manifest; `own` is the night's own model, where it is known."""
-    rows = decision_log.everything()
-    held = promotions.hold(rows, night.run_date)
+    rows = decision_log.all_rows()
+    held = serving_rules.hold(rows, night.run_date)
     if held is not None:
         log.info("%s holds: %s", held.row["kind"], held.row["reason"])
         choice = _standing(night, dataset, held.version, may_fit)
@@ -87,9 +86,9 @@ def _own(night: NightContext, dataset: Dataset, may_fit: bool) -> Choice:
 
 def _unless_rejected(night: NightContext, dataset: Dataset, own: Choice, rows: list[Row], may_fit: bool) -> Choice:
     """The night's own model; where it was rejected, the version that served before it."""
-    if own.version not in promotions.rejected(rows):
+    if own.version not in serving_rules.rejected_versions(rows):
         return own
-    other = promotions.before(rows, own.version, until=night.run_date)
+    other = serving_rules.previous_version(rows, own.version, until=night.run_date)
     log.info("version %d was rejected: %s is published", own.version, f"version {other}" if other else "the floor")
     return _standing(night, dataset, other, may_fit)
 

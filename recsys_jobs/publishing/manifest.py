@@ -83,7 +83,7 @@ def current(night: NightContext) -> Manifest | None:
     if manifest is None:
         log.info("nothing says yet what the night of %s is to publish", night.run_date)
         return None
-    now = grounds(night, decision_log.everything())
+    now = grounds(night, decision_log.all_rows())
     if (manifest.decisions, manifest.rejected) != (now.decisions, now.rejected):
         log.info("it was decided otherwise since: %s", now.reason)
         return None
@@ -99,7 +99,7 @@ def grounds(night: NightContext, rows: list[Row]) -> Grounds:
     deciding = [] if held is None else [held.row]
     if held is None or held.version is None:
         deciding.append(decision_log.gate_decision(night.run_date, night.recipe))
-    rejected = tuple(sorted(serving_rules.rejected(rows)))
+    rejected = tuple(sorted(serving_rules.rejected_versions(rows)))
     return Grounds(tuple(row["decision_id"] for row in deciding), rejected, deciding[0]["reason"])
 
 

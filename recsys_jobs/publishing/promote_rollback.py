@@ -15,8 +15,7 @@ from recsys_jobs.contracts.fault_injection import kill_point
 from recsys_jobs.contracts.settings import Settings, load_settings
 from recsys_jobs.contracts.tables import RECOMMENDATIONS
 from recsys_jobs.lake import delta
-from recsys_jobs.promotion import decision_log, manual_alias
-from recsys_jobs.promotion import serving_rules as promotions
+from recsys_jobs.promotion import decision_log, manual_alias, serving_rules
 from recsys_jobs.promotion.decision_log import Row
 from recsys_jobs.promotion.night_context import night_context
 from recsys_jobs.publishing import publish_intent
@@ -44,11 +43,11 @@ def rollback(reason: str, settings: Settings) -> None:
             return
         night = _ready(settings)
         serving = publish_intent.version_of(delta.read_date(RECOMMENDATIONS, night))
-        rows = decision_log.everything()
-        held = promotions.hold(rows, night)
+        rows = decision_log.all_rows()
+        held = serving_rules.hold(rows, night)
         if held is not None and held.version is None:
             raise JobError("every version was rolled back and the floor serves: there is nothing further back")
-        target = promotions.before(rows, serving)
+        target = serving_rules.previous_version(rows, serving)
         went = f"version {serving} was rolled back" if serving else "the floor was rolled back"
         why = f"{went} to {f'version {target}' if target else 'the floor: no version before it is left'}"
         row = _row("rollback", night, target, f"{why}{_because(reason)}", settings)
@@ -59,13 +58,13 @@ def release(reason: str, settings: Settings) -> None:
     """Let the nights after the latest publish what they fit; what was rejected stays rejected."""
     with delta.writer_lock(publish_intent.LOCK):
         night = _ready(settings)
-        held = promotions.hold(decision_log.everything(), night + timedelta(days=1))
+        held = serving_rules.hold(decision_log.all_rows(), night + timedelta(days=1))
         if held is None:
             raise UsageError("nothing is held: every night publishes its own fit if it passes the gate")
         what = f"version {held.version}" if held.version else "the floor"
         why = f"{what} was released: nights after {night} publish what they fit{_because(reason)}"
         row = _row("release", night + timedelta(days=1), held.version, why, settings)
-        decision_log.complete(decision_log.append(row))
+        decision_log.mark_completed(decision_log.append_move(row))
         log.info("%s", why)
 
 
@@ -77,7 +76,7 @@ def at_start(run_date: date) -> bool:
         except (JobError, UsageError) as error:
             log.error("given up, and the night goes on: %s", error)
         last = max(delta.dates(RECOMMENDATIONS), default=None)
-        return (last is None or run_date > last) and manual_alias.take_over(run_date)
+        return (last is None or run_date > last) and manual_alias.record_manual_move(run_date)
 
 
 def _ready(settings: Settings) -> date:
@@ -86,7 +85,7 @@ def _ready(settings: Settings) -> date:
     night = max(delta.dates(RECOMMENDATIONS), default=None)
     if night is None:
         raise UsageError("nothing is published yet: run a night first")
-    manual_alias.take_over(night + timedelta(days=1))
+    manual_alias.record_manual_move(night + timedelta(days=1))
     return night
 
 
@@ -114,7 +113,7 @@ def _because(reason: str) -> str:
 
 
 def _carry_out(row: Row, settings: Settings) -> None:
-    row = decision_log.append(row)
+    row = decision_log.append_move(row)
     log.info("%s", row["reason"])
     kill_point(f"{row['kind']}:intent")
     _finish(row, settings)
@@ -122,10 +121,10 @@ def _carry_out(row: Row, settings: Settings) -> None:
 
 def _finish_all(settings: Settings) -> bool:
     """Carry out every open move; whether there was a person's among them."""
-    left = promotions.unfinished(decision_log.everything())
+    left = serving_rules.open_moves(decision_log.all_rows())
     for row in left:
         if row["decision_id"] not in {
-            still["decision_id"] for still in promotions.unfinished(decision_log.everything())
+            still["decision_id"] for still in serving_rules.open_moves(decision_log.all_rows())
         }:
             continue  # a night's own row is closed by what follows a person's
         log.warning("finishing what was cut off: %s of %s, %s", row["kind"], row["effective_date"], row["reason"])
@@ -145,7 +144,7 @@ def _finish(row: Row, settings: Settings) -> None:
             stage_night(context, may_fit=row["model_version"] is None)  # a floor that no night had to publish yet
         publish(context)
     except (JobError, UsageError) as error:
-        decision_log.give_up(row, str(error))
+        decision_log.mark_failed(row, str(error))
         raise
     if row["kind"] != "publish":
-        decision_log.complete(row)
+        decision_log.mark_completed(row)

@@ -48,7 +48,7 @@ def publish(night: NightContext) -> None:
     publish_intent.move_aliases(intended)
     kill_point("publish:alias")
     if intended["completed_at"] is None:
-        decision_log.complete(intended)
+        decision_log.mark_completed(intended)
     staging.clear(night.run_date)
     kill_point("publish:cleared")
 

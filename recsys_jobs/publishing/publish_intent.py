@@ -14,8 +14,7 @@ import pyarrow.compute as pc
 from recsys_jobs.contracts.tables import RECOMMENDATIONS
 from recsys_jobs.lake import delta
 from recsys_jobs.lake.code_version import code_version
-from recsys_jobs.promotion import decision_log, manual_alias
-from recsys_jobs.promotion import serving_rules as promotions
+from recsys_jobs.promotion import decision_log, manual_alias, serving_rules
 from recsys_jobs.promotion.decision_log import Row
 from recsys_jobs.promotion.night_context import NightContext
 from recsys_jobs.registry import mlflow_client
@@ -29,17 +28,17 @@ def of(night: NightContext, slates: pa.Table) -> Row:
 
     An open one is taken up again, and a closed one that nothing has changed since stands as it is.
     """
-    rows, wanted = decision_log.everything(), _wanted(night, slates)
+    rows, wanted = decision_log.all_rows(), _wanted(night, slates)
     of_night = [row for row in rows if row["kind"] == "publish" and row["effective_date"] == night.run_date]
-    for row in promotions.unfinished(of_night):
+    for row in serving_rules.open_moves(of_night):
         if row["model_fingerprint"] == wanted["model_fingerprint"]:
             return row
-        decision_log.give_up(row, "other slates were made for this night")
+        decision_log.mark_failed(row, "other slates were made for this night")
     moves = _moves_alias(night, wanted["model_version"], rows)
     same = [r for r in of_night if r["model_fingerprint"] == wanted["model_fingerprint"] and r["decision"] == "passed"]
     if same and not (moves and mlflow_client.champion() != wanted["model_version"]):
         return same[-1] | {"moves_alias": moves}
-    return decision_log.append(wanted | {"moves_alias": moves})
+    return decision_log.append_move(wanted | {"moves_alias": moves})
 
 
 def version_of(slates: pa.Table) -> int | None:
@@ -51,7 +50,7 @@ def version_of(slates: pa.Table) -> int | None:
 def _wanted(night: NightContext, slates: pa.Table) -> Row:
     version = version_of(slates)
     recipe = mlflow_client.night_version(version).tags["recipe"] if version else slates["model_name"][0].as_py()
-    held = promotions.hold(decision_log.everything(), night.run_date)
+    held = serving_rules.hold(decision_log.all_rows(), night.run_date)
     return {
         "kind": "publish",
         "effective_date": night.run_date,
@@ -77,10 +76,10 @@ def _moves_alias(night: NightContext, version: int | None, rows: list[Row]) -> b
             "%s stays: the night of %s is published, and an older one moves no alias", mlflow_client.CHAMPION, last
         )
         return False
-    if version is None and promotions.hold(rows, night.run_date) is None:
+    if version is None and serving_rules.hold(rows, night.run_date) is None:
         log.info("the floor is published: no alias moves")
         return False
-    moved_to = manual_alias.moved(rows)
+    moved_to = manual_alias.moved_version(rows)
     if moved_to is not None:
         log.warning(
             "%s was moved by hand to version %d: the next live night publishes it", mlflow_client.CHAMPION, moved_to
@@ -94,7 +93,7 @@ def move_aliases(row: Row) -> None:
         return
     version = row["model_version"]
     mlflow_client.set_alias(mlflow_client.CHAMPION, version)
-    mlflow_client.set_alias(mlflow_client.PREVIOUS, promotions.before(decision_log.everything(), version))
+    mlflow_client.set_alias(mlflow_client.PREVIOUS, serving_rules.previous_version(decision_log.all_rows(), version))
     log.info(
         "%s stands at %s", mlflow_client.CHAMPION, f"version {version}" if version else "no version: the floor serves"
     )

@@ -74,7 +74,7 @@ def values(study: Study) -> list[tuple[dict[str, Any], float | None]]:
 
 
 def challenges() -> list[decision_log.Row]:
-    return [row for row in decision_log.everything() if row["kind"] == "challenge"]
+    return [row for row in decision_log.all_rows() if row["kind"] == "challenge"]
 
 
 def no_holdout(*_: object) -> None:

@@ -21,7 +21,7 @@ from recsys_jobs.lake.cuts import exam_cut
 from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.models.servable_terms import terms
 from recsys_jobs.promotion.decision_log import recipe_in_force
-from recsys_jobs.promotion.measure import examined
+from recsys_jobs.promotion.measure import evaluate_fit
 from recsys_jobs.promotion.night_context import NightContext, night_context
 from recsys_jobs.registry import mlflow_client
 from recsys_jobs.registry.fingerprint import model_fingerprint
@@ -91,7 +91,7 @@ def sit(names: Iterable[str], night: Night) -> tuple[list[Entrant], list[Skipped
 
 
 def _examined(fit: Fit, night: Night, holdout: Holdout) -> Entrant:
-    result = examined(fit, night.dataset, holdout, night.context.settings)
+    result = evaluate_fit(fit, night.dataset, holdout, night.context.settings)
     registers = fit.recipe.name in night.context.settings.floors or bool(terms(fit.model))
     return Entrant(fit, result, result.finite and registers)
 
