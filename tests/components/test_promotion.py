@@ -53,7 +53,7 @@ def kinds() -> list[str]:
 
 
 def text(settings: Settings) -> str:
-    return "\n".join(show_status.lines(settings))
+    return "\n".join(show_status.status_lines(settings))
 
 
 def test_each_night_publishes_its_own_fit_and_moves_the_aliases(settings: Settings) -> None:
