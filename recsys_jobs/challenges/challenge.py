@@ -2,8 +2,9 @@
 
 One challenger on a night's holdout: its 95 % paired bootstrap interval against the recipe in force must lie
 above zero. Several on the same holdout, also one call after another: Holm's step-down correction (Holm 1979),
-each interval at the level that its turn asks for; who passes is only nominated, and takes over when a
+each interval at the level that its turn asks for; a recipe that passes is only nominated, and takes over when a
 challenge on a later holdout confirms it. A recipe takes over from the night after the challenge's.
+U users, R resamples.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from recsys_jobs.models.servable_terms import terms
 from recsys_jobs.promotion import decision_log
 from recsys_jobs.promotion.decision_log import Row
 from recsys_jobs.promotion.gate import Difference
-from recsys_jobs.promotion.measure import examined, ndcg_difference
+from recsys_jobs.promotion.measure import evaluate_fit, ndcg_difference
 from recsys_jobs.promotion.night_context import NightContext, night_context
 from recsys_jobs.registry.fits import Fit, exam_fit
 
@@ -40,7 +41,7 @@ log = logging.getLogger(__name__)
 
 
 class Challenger(NamedTuple):
-    """One recipe's exam, what it is ahead by, and how often it was not ahead in the resamples (0 to 1)."""
+    """One recipe's fit, its evaluation, and the bootstrap p of its lead over the recipe in force (0 to 1)."""
 
     fit: Fit
     result: TopKEvaluation
@@ -48,7 +49,7 @@ class Challenger(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What a challenge came to: the recipe, passed, failed or undecided, why, and the interval that says so."""
+    """The verdict on one challenger: passed, failed or undecided, why, and the interval that says so."""
 
     challenger: Challenger
     decision: str
@@ -64,28 +65,34 @@ def challenge(recipes: list[str], run_date: date | None, settings: Settings) -> 
     in_force = decision_log.recipe_in_force(night, settings)
     if in_force in recipes:
         raise UsageError(f"{in_force} is in force on {night}: name another recipe")
-    names = sorted({*recipes, *_challenged(night, in_force)})
-    context = night_context(night, settings, in_force)
-    cut, _ = exam_cut(night)
-    dataset = load_dataset(cut, context.settings)
-    holdout = load_holdout(night, cut, dataset)
-    champion = _sat(in_force, context, cut, dataset, holdout)
-    challengers = [_sat(name, context, cut, dataset, holdout, champion.result) for name in names]
+    names = sorted({*recipes, *_earlier_challengers(night, in_force)})
+    champion, challengers = _evaluate_all(night_context(night, settings, in_force), names)
     verdicts = judge(champion, challengers, settings)
     for verdict in verdicts:
-        decision_log.record(_row(night, champion, verdict, settings))
+        decision_log.record_verdict(_decision_row(night, champion, verdict, settings))
         log.info("%s", verdict.reason)
     return verdicts
 
 
-def _challenged(night: date, in_force: str) -> set[str]:
-    """Who was measured against this recipe on this holdout before: looks at one holdout add up."""
-    since = night + timedelta(days=1)
-    rows = [row for row in decision_log.everything() if row["kind"] == "challenge" and row["effective_date"] == since]
-    return {row["recipe"] for row in rows if row["floor"] == in_force}
+def _earlier_challengers(night: date, in_force: str) -> set[str]:
+    """The recipes measured against this one on this holdout before: Holm counts every look at one holdout."""
+    next_day = night + timedelta(days=1)
+    challenges = [row for row in decision_log.all_rows() if row["kind"] == "challenge"]
+    of_night = [row for row in challenges if row["effective_date"] == next_day]
+    return {row["recipe"] for row in of_night if row["floor"] == in_force}
 
 
-def _sat(
+def _evaluate_all(context: NightContext, names: list[str]) -> tuple[Challenger, list[Challenger]]:
+    """The recipe in force and its challengers, evaluated on the holdout of the context's night."""
+    cut, _ = exam_cut(context.run_date)
+    dataset = load_dataset(cut, context.settings)
+    holdout = load_holdout(context.run_date, cut, dataset)
+    champion = _evaluate_recipe(context.recipe, context, cut, dataset, holdout)
+    challengers = [_evaluate_recipe(name, context, cut, dataset, holdout, champion.result) for name in names]
+    return champion, challengers
+
+
+def _evaluate_recipe(
     name: str,
     context: NightContext,
     cut: date,
@@ -93,10 +100,11 @@ def _sat(
     holdout: Holdout,
     against: TopKEvaluation | None = None,
 ) -> Challenger:
-    """The recipe's exam fit, found or made, and its exam; `p` is 1 where there is nobody to be measured against."""
+    """The recipe's exam fit, found or made, and its evaluation; `p` is 1 where `against` is None."""
     fit = exam_fit(dataset, get_recipe(name), context.settings.seed, context.tags(cut))
-    result = examined(fit, dataset, holdout, context.settings)
-    return Challenger(fit, result, p_value(result, against, context.settings) if against else 1.0)
+    result = evaluate_fit(fit, dataset, holdout, context.settings)
+    p = p_value(result, against, context.settings) if against else 1.0
+    return Challenger(fit, result, p)
 
 
 def p_value(result: TopKEvaluation, against: TopKEvaluation, settings: Settings) -> float:
@@ -114,47 +122,52 @@ def judge(champion: Challenger, challengers: list[Challenger], settings: Setting
     Holm: the i-th of m, from 0, is held to the level alpha / (m - i), and nobody passes after one that failed.
     """
     verdicts: list[Verdict] = []
-    ranked = sorted(challengers, key=lambda one: (one.p, -_mean(one, settings), one.fit.recipe.name))
+    ranked = sorted(challengers, key=lambda entry: (entry.p, -_mean_ndcg(entry, settings), entry.fit.recipe.name))
     stopped = False
-    for turn, one in enumerate(ranked):
+    for turn, challenger in enumerate(ranked):
         level = 1 - _ALPHA / (len(ranked) - turn)
-        difference = ndcg_difference(one.result, champion.result, settings, level)
-        decision, why = _judged(one, difference, settings, len(ranked), stopped)
+        difference = ndcg_difference(challenger.result, champion.result, settings, level)
+        decision, why = _decide(challenger, difference, settings, len(ranked), stopped)
         stopped = stopped or decision == "failed"
-        told = f"NDCG differs by {difference.value:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
-        reason = f"{one.fit.recipe.name} against {champion.fit.recipe.name} {decision}: {told}"
-        verdicts.append(
-            Verdict(one, decision, f"{reason} at {level:.1%} on {difference.users} users; {why}", difference)
-        )
+        opponents = f"{challenger.fit.recipe.name} against {champion.fit.recipe.name}"
+        reason = f"{opponents} {decision}: {_interval_text(difference, level)}; {why}"
+        verdicts.append(Verdict(challenger, decision, reason, difference))
     return verdicts
 
 
-def _mean(one: Challenger, settings: Settings) -> float:
-    values_U = one.result.per_user("ndcg", settings.k)
+def _interval_text(difference: Difference, level: float) -> str:
+    interval = f"[{difference.low:+.4f}, {difference.high:+.4f}]"
+    return f"NDCG differs by {difference.value:+.4f} {interval} at {level:.1%} on {difference.users} users"
+
+
+def _mean_ndcg(challenger: Challenger, settings: Settings) -> float:
+    values_U = challenger.result.per_user("ndcg", settings.k)
     return float(values_U.mean()) if len(values_U) else 0.0
 
 
-def _judged(one: Challenger, difference: Difference, settings: Settings, among: int, stopped: bool) -> tuple[str, str]:
-    name = one.fit.recipe.name
+def _decide(
+    challenger: Challenger, difference: Difference, settings: Settings, count: int, stopped: bool
+) -> tuple[str, str]:
+    """The decision on one of `count` challengers and its reason; `stopped`: one before it failed."""
+    name = challenger.fit.recipe.name
     if difference.users < settings.min_users:
         return "undecided", f"too few users to judge by ({settings.min_users} needed)"
-    if not one.result.finite:
+    if not challenger.result.finite:
         return "failed", "some of its scores are not finite"
-    if stopped or difference.low <= 0:
-        return (
-            "failed",
-            "the interval does not lie above zero" if difference.low <= 0 else "one before it failed (Holm)",
-        )
-    if name not in settings.floors and not terms(one.fit.model):
+    if difference.low <= 0:
+        return "failed", "the interval does not lie above zero"
+    if stopped:
+        return "failed", "one before it failed (Holm)"
+    if name not in settings.floors and not terms(challenger.fit.model):
         return "failed", "it is ahead, but is neither factors nor item-to-item, and cannot be registered"
-    if among > 1:
-        return "undecided", f"ahead among {among} on this holdout; confirm it on a later one: recsys challenge {name}"
+    if count > 1:
+        return "undecided", f"ahead among {count} on this holdout; confirm it on a later one: recsys challenge {name}"
     return "passed", f"{name} is in force from the next night on"
 
 
-def _row(night: date, champion: Challenger, verdict: Verdict, settings: Settings) -> Row:
+def _decision_row(night: date, champion: Challenger, verdict: Verdict, settings: Settings) -> Row:
     fit, difference = verdict.challenger.fit, verdict.difference
-    runs = {one.fit.recipe.name: one.fit.run_id for one in (champion, verdict.challenger)}
+    runs = {exam.recipe.name: exam.run_id for exam in (champion.fit, fit)}
     lineage = {"exam_runs": runs, "code_version": code_version(), "seed": settings.seed, "night": str(night)}
     return {
         "kind": "challenge",

@@ -1,4 +1,4 @@
-"""What serves, since when and why; what is held; every version and where it stands."""
+"""The text of `recsys models`: the version that serves, since when and why; the hold; every version and its state."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from typing import Any
 from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.contracts.tables import RECOMMENDATIONS
 from recsys_jobs.lake import delta
-from recsys_jobs.promotion import decision_log, manual_alias
-from recsys_jobs.promotion import serving_rules as promotions
+from recsys_jobs.promotion import decision_log, manual_alias, serving_rules
 from recsys_jobs.promotion.decision_log import Row
 from recsys_jobs.publishing import publish_intent
 from recsys_jobs.registry import mlflow_client
 
 
-def lines(settings: Settings) -> list[str]:
+def status_lines(settings: Settings) -> list[str]:
     """The text of `recsys models`, a line each."""
     nights = delta.dates(RECOMMENDATIONS)
     if not nights:
         return ["nothing is published yet: run a night first"]
-    rows, tomorrow = decision_log.everything(), nights[-1] + timedelta(days=1)
+    rows = decision_log.all_rows()
+    tomorrow = nights[-1] + timedelta(days=1)
     return [
         *_serving(rows, nights),
-        *_next(rows, tomorrow, settings),
-        *_open(rows),
+        *_next_night(rows, tomorrow, settings),
+        *_open_moves(rows),
         "",
         *_versions(rows),
     ]
@@ -34,62 +34,65 @@ def _serving(rows: list[Row], nights: list[Any]) -> list[str]:
     """The latest night's model, and the first of the nights without a break that show it."""
     latest = nights[-1]
     slates = delta.read_date(RECOMMENDATIONS, latest, ["model_name", "model_version"])
-    version, name = publish_intent.version_of(slates), slates["model_name"][0].as_py()
-    what = f"{mlflow_client.registered_name()} version {version}" if version else f"the floor, {name}"
+    version = publish_intent.version_of(slates)
+    name = slates["model_name"][0].as_py()
+    model = f"{mlflow_client.registered_name()} version {version}" if version else f"the floor, {name}"
     published = [row for row in rows if row["kind"] == "publish" and row["decision"] == "passed"]
     since = latest
     for night in reversed(nights[:-1]):
-        if _shown(published, night) != _shown(published, latest):
+        if _published_model(published, night) != _published_model(published, latest):
             break
         since = night
-    why = next((row["reason"] for row in reversed(published) if row["effective_date"] == latest), "not recorded")
-    return [f"serves    {what}: the night of {latest}, since that of {since}", f"why       {why}"]
+    reasons = [row["reason"] for row in published if row["effective_date"] == latest]
+    why = reasons[-1] if reasons else "not recorded"
+    return [f"serves    {model}: the night of {latest}, since that of {since}", f"why       {why}"]
 
 
-def _shown(published: list[Row], night: Any) -> tuple[Any, Any] | None:
+def _published_model(published: list[Row], night: Any) -> tuple[Any, Any] | None:
+    """Recipe and version of the model that this night published; None where no row says."""
     of_night = [row for row in published if row["effective_date"] == night]
     return (of_night[-1]["recipe"], of_night[-1]["model_version"]) if of_night else None
 
 
-def _next(rows: list[Row], tomorrow: Any, settings: Settings) -> list[str]:
-    held = promotions.hold(rows, tomorrow)
+def _next_night(rows: list[Row], tomorrow: Any, settings: Settings) -> list[str]:
+    hold = serving_rules.hold(rows, tomorrow)
     recipe = decision_log.recipe_in_force(tomorrow, settings)
-    if held is None:
+    if hold is None:
         return [f"next      a fit of {recipe}, if it passes the gate"]
-    what = f"version {held.version}" if held.version else "the floor"
-    since = f"{held.row['decided_at']:%Y-%m-%d %H:%M} UTC"
+    model = f"version {hold.version}" if hold.version else "the floor"
+    since = f"{hold.row['decided_at']:%Y-%m-%d %H:%M} UTC"
     return [
-        f"next      {what}, held since {since} by {held.row['kind']}; {recipe} is fitted and recorded",
+        f"next      {model}, held since {since} by {hold.row['kind']}; {recipe} is fitted and recorded",
         "          recsys promote --release lets nights publish what they fit again",
     ]
 
 
-def _open(rows: list[Row]) -> list[str]:
-    left = [
+def _open_moves(rows: list[Row]) -> list[str]:
+    lines = [
         f"open      {row['kind']} of {row['effective_date']}: the next run finishes it; {row['reason']}"
-        for row in promotions.unfinished(rows)
+        for row in serving_rules.open_moves(rows)
     ]
-    version = manual_alias.moved(rows)
+    version = manual_alias.moved_version(rows)
     if version is not None:
-        left.append(
+        lines.append(
             f"by hand   {mlflow_client.CHAMPION} was moved to version {version}: the next live night publishes it"
         )
-    return left
+    return lines
 
 
 def _versions(rows: list[Row]) -> list[str]:
     """One line a version, the newest first."""
-    out = promotions.rejected(rows)
-    previous = mlflow_client.version_with_alias(mlflow_client.PREVIOUS)
-    marks = {mlflow_client.champion(): mlflow_client.CHAMPION} | (
-        {int(previous.version): mlflow_client.PREVIOUS} if previous else {}
-    )
+    rejected = serving_rules.rejected_versions(rows)
+    alias_of = {mlflow_client.champion(): mlflow_client.CHAMPION}
+    if previous := mlflow_client.version_with_alias(mlflow_client.PREVIOUS):
+        alias_of[int(previous.version)] = mlflow_client.PREVIOUS
     lines = [f"{'version':>7}  {'night':<10}  {'recipe':<16}  {'fingerprint':<16}  state"]
     for version in reversed(mlflow_client.versions()):
         number, tags = int(version.version), version.tags
-        state = [mark for mark in (marks.get(number, ""), "rejected" if number in out else "") if mark]
+        marks = (alias_of.get(number, ""), "rejected" if number in rejected else "")
+        state = ", ".join(filter(None, marks))
         lines.append(
             f"{number:>7}  {tags.get('run_date', '?'):<10}  {tags.get('recipe', '?'):<16}  "
-            f"{tags.get('fingerprint', '?'):<16}  {', '.join(state)}".rstrip()
+            f"{tags.get('fingerprint', '?'):<16}  {state}".rstrip()
         )
     return lines

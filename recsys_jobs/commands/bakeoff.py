@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from recsys_jobs.challenges.bakeoff.options import made as bakeoff_options
+from recsys_jobs.challenges.bakeoff.options import build_options as bakeoff_options
 from recsys_jobs.contracts import lake_lock
 
 NAME, WHAT = "bakeoff", "fit recipes on the same cuts, rank them, and confirm the best on a later window"
@@ -21,9 +21,9 @@ def run(arguments: argparse.Namespace) -> None:
     """Run the whole bake-off in this process."""
     options = bakeoff_options(arguments.date, arguments.recipes)
     from recsys_jobs.challenges.bakeoff.confirm import confirm
-    from recsys_jobs.challenges.bakeoff.rank import ranked, write
+    from recsys_jobs.challenges.bakeoff.rank import rank_recipes, write_ranking
 
     with lake_lock.step():
-        results = ranked(options)
-        write(options.run_date, results)
+        results = rank_recipes(options)
+        write_ranking(options.run_date, results)
         print(confirm(options, results.ranking))

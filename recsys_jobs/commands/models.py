@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Print what serves and what is registered."""
-    from recsys_jobs.challenges.show_status import lines
+    from recsys_jobs.challenges.show_status import status_lines
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    print("\n".join(lines(load_settings())))
+    print("\n".join(status_lines(load_settings())))

@@ -25,9 +25,9 @@ from recsys_jobs.lake.cuts import exam_cut
 from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.night import report_page
 from recsys_jobs.promotion import decision_log
-from recsys_jobs.promotion.floor import strongest_floor, validation
-from recsys_jobs.promotion.gate import Decision, Difference, Measured, decide
-from recsys_jobs.promotion.measure import examined, metric_rows, ndcg_difference
+from recsys_jobs.promotion.floor import strongest_floor, validation_ndcg
+from recsys_jobs.promotion.gate import Decision, Difference, GateMetrics, decide
+from recsys_jobs.promotion.measure import evaluate_fit, metric_rows, ndcg_difference
 from recsys_jobs.promotion.night_context import NightContext, parse_night
 from recsys_jobs.registry import mlflow_client, plots
 from recsys_jobs.registry.fits import Fit, exam_fit
@@ -49,12 +49,12 @@ def evaluate(night: NightContext) -> Decision:
         exam_fit(dataset, get_recipe(name), night.settings.seed, night.tags(cut)) for name in [night.recipe, *shown]
     )
     fits = [ours, floor, *others]
-    results = [examined(fit, dataset, holdout, night.settings) for fit in fits]
+    results = [evaluate_fit(fit, dataset, holdout, night.settings) for fit in fits]
     difference = ndcg_difference(results[0], results[1], night.settings)
     decision = _decided(fits, results, difference, night.settings)
     rows = [row for fit, result in zip(fits, results, strict=True) for row in metric_rows(night.run_date, fit, result)]
     model_metrics.replace(night.run_date, model_metrics.NIGHT, rows)
-    decision_log.record(_promotion(night, fits, difference, decision))
+    decision_log.record_verdict(_promotion(night, fits, difference, decision))
     _publish_report(night, cut, holdout, fits, rows, decision)
     return decision
 
@@ -71,16 +71,16 @@ def _decided(fits: list[Fit], results: list[TopKEvaluation], difference: Differe
     return decide(model, floor, difference, **rules)  # type: ignore[arg-type]
 
 
-def _measured(fit: Fit, result: TopKEvaluation, k: int) -> Measured:
+def _measured(fit: Fit, result: TopKEvaluation, k: int) -> GateMetrics:
     values = {row.metric: row.value for row in result.rows if row.slice == "all" and row.k == k}
-    return Measured(fit.recipe.name, values.get("ndcg", 0.0), values.get("coverage", 0.0), result.finite)
+    return GateMetrics(fit.recipe.name, values.get("ndcg", 0.0), values.get("coverage", 0.0), result.finite)
 
 
 def _promotion(night: NightContext, fits: list[Fit], difference: Difference, decision: Decision) -> dict[str, Any]:
     model, floor = fits[0], fits[1]
     made_from = {
         "exam_runs": {fit.recipe.name: fit.run_id for fit in fits},
-        "floor_validation_ndcg": validation(floor),
+        "floor_validation_ndcg": validation_ndcg(floor),
         "delta_versions": lineage.input_versions(),
         "code_version": code_version(),
         "seed": night.settings.seed,

@@ -15,7 +15,7 @@ from recsys_jobs.lake.cuts import exam_cut
 from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.promotion.floor import strongest_floor
 from recsys_jobs.promotion.night_context import parse_night
-from recsys_jobs.publishing.promote_rollback import at_start
+from recsys_jobs.publishing.promote_rollback import recover
 from recsys_jobs.registry.fits import exam_fit
 from recsys_jobs.training.epochs import format_epochs
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 def main() -> None:
     """The step's command line."""
     night = parse_night(__doc__ or "", with_floor=True)
-    if not night.floor and at_start(night.run_date):
+    if not night.floor and recover(night.run_date):
         night = parse_night(__doc__ or "", with_floor=True)  # another recipe may be in force now
     cut, _ = exam_cut(night.run_date)
     dataset = load_dataset(cut, night.settings)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What the exam says of one model: mean NDCG at K, catalogue coverage (0 to 1), finite scores."""
+class GateMetrics:
+    """One model's results on the holdout: mean NDCG at K, catalogue coverage (0 to 1), finite scores."""
 
     recipe: str
     ndcg: float
@@ -40,7 +40,13 @@ class Decision:
 
 
 def decide(
-    model: Measured, floor: Measured, difference: Difference, *, min_users: int, margin: float, min_coverage: float
+    model: GateMetrics,
+    floor: GateMetrics,
+    difference: Difference,
+    *,
+    min_users: int,
+    margin: float,
+    min_coverage: float,
 ) -> Decision:
     """Judge `model` against `floor`.
 
@@ -50,29 +56,34 @@ def decide(
     if difference.users < min_users:
         why = f"{difference.users} holdout users are too few to judge by ({min_users} needed)"
         return Decision("undecided", floor.recipe, f"undecided: {why}; {floor.recipe} is published")
-    for failing in (_not_finite(model), _inferior(floor, difference, margin), _narrow(model, floor, min_coverage)):
-        if failing:
-            return Decision("failed", floor.recipe, f"{model.recipe} failed: {failing}; {floor.recipe} is published")
-    return Decision("passed", model.recipe, f"{model.recipe} passed: {_told(difference)} against {floor.recipe}")
+    failures = (
+        _not_finite(model),
+        _inferior(floor, difference, margin),
+        _low_coverage(model, floor, min_coverage),
+    )
+    for failure in filter(None, failures):
+        return Decision("failed", floor.recipe, f"{model.recipe} failed: {failure}; {floor.recipe} is published")
+    ahead = _difference_text(difference)
+    return Decision("passed", model.recipe, f"{model.recipe} passed: {ahead} against {floor.recipe}")
 
 
-def _not_finite(model: Measured) -> str:
+def _not_finite(model: GateMetrics) -> str:
     return "" if model.finite else "some scores are not finite"
 
 
-def _inferior(floor: Measured, difference: Difference, margin: float) -> str:
+def _inferior(floor: GateMetrics, difference: Difference, margin: float) -> str:
     allowed = -margin * floor.ndcg
     if difference.low >= allowed:
         return ""
-    return f"{_told(difference)}, and the interval reaches below the margin of {allowed:+.4f}"
+    return f"{_difference_text(difference)}, and the interval reaches below the margin of {allowed:+.4f}"
 
 
-def _narrow(model: Measured, floor: Measured, min_coverage: float) -> str:
+def _low_coverage(model: GateMetrics, floor: GateMetrics, min_coverage: float) -> str:
     if model.coverage >= min_coverage * floor.coverage:
         return ""
     return f"its slates cover {model.coverage:.1%} of the items, the floor's {floor.coverage:.1%}"
 
 
-def _told(difference: Difference) -> str:
+def _difference_text(difference: Difference) -> str:
     interval = f"[{difference.low:+.4f}, {difference.high:+.4f}]"
     return f"NDCG differs by {difference.value:+.4f} {interval} on {difference.users} users"

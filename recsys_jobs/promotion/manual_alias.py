@@ -1,4 +1,4 @@
-"""The alias that a person moved in MLflow: noticed, told, and respected from the next live night on."""
+"""The alias that a person moved in MLflow: nights notice it, log it, and follow it from the next live night on."""
 
 from __future__ import annotations
 
@@ -6,42 +6,43 @@ import logging
 from datetime import date
 
 from recsys_jobs.contracts.errors import UsageError
-from recsys_jobs.promotion import decision_log
-from recsys_jobs.promotion import serving_rules as promotions
+from recsys_jobs.promotion import decision_log, serving_rules
 from recsys_jobs.registry import mlflow_client
 
 log = logging.getLogger(__name__)
 
 
-def moved(rows: list[decision_log.Row]) -> int | None:
+def moved_version(rows: list[decision_log.Row]) -> int | None:
     """The version to which a person moved `champion`, or None; one that no night registered does not count.
 
-    Nothing is told from an alias that is gone: to take a model out of service is `recsys rollback`.
+    An alias that is gone means nothing: the way to take a model out of service is `recsys rollback`.
     """
-    stands, expected = mlflow_client.champion(), promotions.champion(rows)
-    if stands is None or expected is None or stands == expected["model_version"]:
+    actual = mlflow_client.champion()
+    expected = serving_rules.champion_row(rows)
+    if actual is None or expected is None or actual == expected["model_version"]:
         return None
     try:
-        mlflow_client.night_version(stands)
+        mlflow_client.night_version(actual)
     except UsageError as error:
-        log.warning("%s points to version %d, which cannot be published: %s", mlflow_client.CHAMPION, stands, error)
+        log.warning("%s points to version %d, which cannot be published: %s", mlflow_client.CHAMPION, actual, error)
         return None
-    return stands
+    return actual
 
 
-def take_over(effective: date) -> bool:
-    """Make a row of what a person did to the alias, to hold from `effective` on; whether there was something."""
-    rows = decision_log.everything()
-    version = moved(rows)
+def record_manual_move(effective: date) -> bool:
+    """Log a person's move of the alias as a row that holds from `effective` on; return whether there was one."""
+    rows = decision_log.all_rows()
+    version = moved_version(rows)
     if version is None:
         return False
-    expected = promotions.champion(rows)
-    tags = mlflow_client.night_version(version).tags
-    was = expected["model_version"] if expected else None
+    expected = serving_rules.champion_row(rows)
+    old_version = expected["model_version"] if expected else None
+    origin = f"version {old_version}" if old_version else "no version"
     reason = (
-        f"{mlflow_client.CHAMPION} was moved by hand in MLflow from {f'version {was}' if was else 'no version'} to "
+        f"{mlflow_client.CHAMPION} was moved by hand in MLflow from {origin} to "
         f"version {version}: nights from {effective} on publish it, until recsys promote --release"
     )
+    tags = mlflow_client.night_version(version).tags
     row = {
         "kind": "by_hand",
         "effective_date": effective,
@@ -52,6 +53,6 @@ def take_over(effective: date) -> bool:
         "publishes": tags["recipe"],
         "reason": reason,
     }
-    decision_log.complete(decision_log.append(row))
+    decision_log.mark_completed(decision_log.append_move(row))
     log.warning("%s", reason)
     return True

@@ -1,7 +1,7 @@
-"""What everything that works on a night starts from: its date, its configuration, its recipe, its tags.
+"""The context of a night: its date, its configuration, its recipe, its tags.
 
-Made in one place, for a night's own steps as for a person's commands: a configuration that asks for encoders from
-scratch names a kind, and only the night's own cut says which encoder that is.
+A night's own steps and a person's commands get it here alike: a configuration that asks for encoders from scratch
+names a kind, and only the night's own cut says which encoder that is.
 """
 
 from __future__ import annotations
@@ -29,14 +29,15 @@ class NightContext:
 
     def tags(self, cut: date) -> dict[str, str]:
         """Tags for an MLflow run of this night that reads the cut `cut`."""
-        own = {"run_date": str(self.run_date), "cut": str(cut), "lake": lake_root().name}
-        return own | lineage.tags(lineage.input_versions())
+        night_tags = {"run_date": str(self.run_date), "cut": str(cut), "lake": lake_root().name}
+        return night_tags | lineage.tags(lineage.input_versions())
 
 
 def night_context(run_date: date, settings: Settings | None = None, recipe: str | None = None) -> NightContext:
     """The context of the night of `run_date`: as configured unless `settings` are given, for the recipe in force."""
     configured = load_settings() if settings is None else settings
-    return NightContext(run_date, night_settings(configured, run_date), recipe or recipe_in_force(run_date, configured))
+    recipe = recipe or recipe_in_force(run_date, configured)
+    return NightContext(run_date, night_settings(configured, run_date), recipe)
 
 
 def parse_night(doc: str, with_floor: bool = False) -> NightContext:

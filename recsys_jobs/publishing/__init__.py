@@ -1,1 +1,1 @@
-"""What the gate decided becomes what users read: serving fit, slates, audit, one commit a table, aliases."""
+"""Publishes what the gate decided: serving fit, slates, audit, one commit a table, aliases."""

@@ -1,4 +1,4 @@
-"""What may never be shown: items and brands that an operator wrote into a CSV file.
+"""The blocklist: items and brands that may never be shown, which an operator writes into a CSV file.
 
 The file is `blocklist.csv` in the lake's folder, or the one `RECSYS_BLOCKLIST` names. Its first line is
 `kind,value` or `kind,value,reason`; each line after it blocks one item (`item,B00000016W,recalled`) or all
@@ -46,7 +46,7 @@ class Blocklist:
 
 
 def blocklist_file() -> Path:
-    """Where the blocklist stands."""
+    """The path of the blocklist."""
     return Path(os.environ.get("RECSYS_BLOCKLIST") or lake_root() / "blocklist.csv").absolute()
 
 
@@ -59,27 +59,26 @@ def load_blocklist() -> Blocklist:
     if not path.exists() and not os.environ.get("RECSYS_BLOCKLIST"):
         return Blocklist()
     try:
-        return parse(path.read_text(encoding="utf-8-sig"), path)
+        return parse_blocklist(path.read_text(encoding="utf-8-sig"), path)
     except (OSError, UnicodeDecodeError) as error:
         raise JobError(f"the blocklist {path} cannot be read: {error}; nothing is published without it") from None
 
 
-def parse(text: str, path: Path) -> Blocklist:
+def parse_blocklist(text: str, path: Path) -> Blocklist:
     """The blocklist written in `text`; JobError at the first line that is none."""
-    lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip() and line.lstrip()[0] != "#"]
-    found: dict[str, set[str]] = {kind: set() for kind in KINDS}
-    width = 0
-    for place, (number, line) in enumerate(lines):
-        where = f"{path}, line {number}: "
-        cells = _cells(line, where)
-        if place == 0:
-            if [cell.lower() for cell in cells] not in HEADERS:
-                raise JobError(f"{where}the first line must be kind,value or kind,value,reason, not {line.strip()!r}")
-            width = len(cells)
+    values: dict[str, set[str]] = {kind: set() for kind in KINDS}
+    width = 0  # cells in the header; 0 before it
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
             continue
-        kind, value = _entry(cells, width, where)
-        found[kind].add(value)
-    return Blocklist(frozenset(found["item"]), frozenset(map(brand_key, found["brand"])))
+        where = f"{path}, line {number}: "
+        cells = _csv_cells(line, where)
+        if not width:
+            width = _header_width(cells, line, where)
+            continue
+        kind, value = _parse_entry(cells, width, where)
+        values[kind].add(value)
+    return Blocklist(frozenset(values["item"]), frozenset(map(brand_key, values["brand"])))
 
 
 def brand_key(brand: str) -> str:
@@ -88,14 +87,20 @@ def brand_key(brand: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
-def _cells(line: str, where: str) -> list[str]:
+def _csv_cells(line: str, where: str) -> list[str]:
     try:
         return [cell.strip() for cell in next(csv.reader([line], strict=True))]
     except csv.Error as error:
         raise JobError(f"{where}not CSV: {error}") from None
 
 
-def _entry(cells: list[str], width: int, where: str) -> tuple[str, str]:
+def _header_width(cells: list[str], line: str, where: str) -> int:
+    if [cell.lower() for cell in cells] not in HEADERS:
+        raise JobError(f"{where}the first line must be kind,value or kind,value,reason, not {line.strip()!r}")
+    return len(cells)
+
+
+def _parse_entry(cells: list[str], width: int, where: str) -> tuple[str, str]:
     if not 2 <= len(cells) <= width:
         raise JobError(f"{where}{len(cells)} cells where 2 to {width} belong; quote a value that has a comma")
     kind, value = cells[0].lower(), cells[1]
@@ -106,45 +111,55 @@ def _entry(cells: list[str], width: int, where: str) -> tuple[str, str]:
     return kind, value
 
 
-def blocked(run_date: date, items: list[str]) -> Bools:
+def blocked_mask(run_date: date, items: list[str]) -> Bools:
     """Which of these items [I] may not be shown on `run_date`.
 
     An item bears a brand if any of its versions that count at the cut does: a title page that lost the
     brand since does not let it through.
     """
-    listed = load_blocklist()
-    ids = pa.array(items, pa.string())
-    in_any_case = {item.casefold() for item in listed.items}
-    wanted = [item for item in items if item.casefold() in in_any_case]
-    if unknown := [item for item in listed.items if item.casefold() not in {other.casefold() for other in wanted}]:
-        log.warning("%s names %d items that are not eligible on %s: %s", *_some(unknown, run_date))
-    blocked_I = np.asarray(pc.is_in(ids, pa.array(wanted, pa.string())), dtype=np.bool_)
-    if listed.brands:
-        blocked_I |= np.asarray(pc.is_in(ids, _of_brands(listed.brands, run_date)), dtype=np.bool_)
+    blocklist = load_blocklist()
+    item_ids = pa.array(items, pa.string())
+    blocked_I = np.asarray(pc.is_in(item_ids, _listed_items(blocklist, items, run_date)), dtype=np.bool_)
+    if blocklist.brands:
+        of_brands = _items_of_brands(blocklist.brands, run_date)
+        blocked_I |= np.asarray(pc.is_in(item_ids, of_brands), dtype=np.bool_)
     if blocked_I.any():
         log.info("blocklist: %d of %d items are not shown", int(blocked_I.sum()), len(items))
     return blocked_I
 
 
-def _of_brands(brands: frozenset[str], run_date: date) -> pa.Array:
+def _listed_items(blocklist: Blocklist, items: list[str], run_date: date) -> pa.Array:
+    """The items that the blocklist names, in any case; a warning for those that are not among `items`."""
+    listed_keys = {item.casefold() for item in blocklist.items}
+    listed = [item for item in items if item.casefold() in listed_keys]
+    eligible_keys = {item.casefold() for item in listed}
+    if unknown := [item for item in blocklist.items if item.casefold() not in eligible_keys]:
+        log.warning("%s names %d items that are not eligible on %s: %s", *_warning_arguments(unknown, run_date))
+    return pa.array(listed, pa.string())
+
+
+def _items_of_brands(brands: frozenset[str], run_date: date) -> pa.Array:
     landed = pc.field("landed_on").is_null() | (pc.field("landed_on") <= pa.scalar(run_date))
     rows = delta.read(ITEMS, landed & pc.field("brand").is_valid(), ["item_id", "brand"])
     key_of = {brand: brand_key(brand) for brand in pc.unique(rows["brand"]).to_pylist()}
     spellings = pa.array([brand for brand, key in key_of.items() if key in brands], pa.string())
     if absent := brands - set(key_of.values()):
-        log.warning("%s names %d brands that no item has on %s: %s", *_some(absent, run_date))
-        _log_alike(absent, key_of)
+        log.warning("%s names %d brands that no item has on %s: %s", *_warning_arguments(absent, run_date))
+        _log_similar_brands(absent, key_of)
     return pc.unique(rows.filter(pc.is_in(rows["brand"], spellings))["item_id"])
 
 
-def _log_alike(absent: frozenset[str], key_of: dict[str, str]) -> None:
-    """Name the brands of the catalogue that one may have meant."""
+def _log_similar_brands(absent: frozenset[str], key_of: dict[str, str]) -> None:
+    """Log the brands of the catalogue that are spelled like an absent one."""
     brand_of = {key: brand for brand, key in key_of.items()}
     for name in sorted(absent)[:5]:
-        if alike := difflib.get_close_matches(name, brand_of, cutoff=0.8):
-            log.warning("brand %r: items are shown of %s", name, ", ".join(repr(brand_of[key]) for key in alike))
+        if matches := difflib.get_close_matches(name, brand_of, cutoff=0.8):
+            brands = ", ".join(repr(brand_of[key]) for key in matches)
+            log.warning("brand %r: items are shown of %s", name, brands)
 
 
-def _some(names: Iterable[str], run_date: date) -> tuple[Path, int, date, str]:
+def _warning_arguments(names: Iterable[str], run_date: date) -> tuple[Path, int, date, str]:
+    """The arguments of a warning about `names`: the file, how many there are, the night, the first five."""
     ordered = sorted(names)
-    return blocklist_file(), len(ordered), run_date, ", ".join(ordered[:5]) + (", …" if len(ordered) > 5 else "")
+    first_five = ", ".join(ordered[:5]) + (", …" if len(ordered) > 5 else "")
+    return blocklist_file(), len(ordered), run_date, first_five

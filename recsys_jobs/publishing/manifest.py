@@ -1,4 +1,4 @@
-"""What a night is to publish, written down by the step that may fit, read by those that may not.
+"""The manifest of a night names the model to publish: the step that may fit writes it, those that may not read it.
 
 `recommend.fit` writes it; `recommend.top_k` and `recommend.publish` read it. It is JSON beside the night's shards,
 put in place in one move, and outlives them: a task that is cleared after all was published finds it again. It holds
@@ -25,8 +25,8 @@ NAME = "manifest.json"
 log = logging.getLogger(__name__)
 
 
-class Grounds(NamedTuple):
-    """What a model was chosen by: decisions by their ids, the versions that were rejected, and the reason in words."""
+class DecisionBasis(NamedTuple):
+    """The grounds of a choice: the ids of the decisions, the versions that were rejected, and the reason in words."""
 
     decisions: tuple[str, ...]
     rejected: tuple[int, ...]
@@ -56,10 +56,10 @@ def write(manifest: Manifest) -> None:
     """Put the night's manifest in place, whole or not at all."""
     path = _path(date.fromisoformat(manifest.run_date))
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_suffix(".part")
-    half.write_text(json.dumps(dataclasses.asdict(manifest), indent=2) + "\n", encoding="utf-8")
+    part_path = path.with_suffix(".part")
+    part_path.write_text(json.dumps(dataclasses.asdict(manifest), indent=2) + "\n", encoding="utf-8")
     kill_point("manifest:before")
-    half.replace(path)
+    part_path.replace(path)
     kill_point("manifest:after")
 
 
@@ -78,29 +78,30 @@ def read(run_date: date) -> Manifest | None:
 
 
 def current(night: NightContext) -> Manifest | None:
-    """The night's manifest, if the log of decisions still says what the model was chosen by."""
+    """The night's manifest, if the log of decisions has not changed for this night since the model was chosen."""
     manifest = read(night.run_date)
     if manifest is None:
         log.info("nothing says yet what the night of %s is to publish", night.run_date)
         return None
-    now = grounds(night, decision_log.everything())
-    if (manifest.decisions, manifest.rejected) != (now.decisions, now.rejected):
-        log.info("it was decided otherwise since: %s", now.reason)
+    basis = decision_basis(night, decision_log.all_rows())
+    if (manifest.decisions, manifest.rejected) != (basis.decisions, basis.rejected):
+        log.info("it was decided otherwise since: %s", basis.reason)
         return None
     return manifest
 
 
-def grounds(night: NightContext, rows: list[Row]) -> Grounds:
-    """What the log of decisions says of this night: who holds something in place, else the gate; what is rejected.
+def decision_basis(night: NightContext, rows: list[Row]) -> DecisionBasis:
+    """The decisions that bind this night: a person's hold, else the gate's; and the rejected versions.
 
     A hold on the floor leaves it to the gate which floor that is.
     """
-    held = serving_rules.hold(rows, night.run_date)
-    deciding = [] if held is None else [held.row]
-    if held is None or held.version is None:
-        deciding.append(decision_log.gate_decision(night.run_date, night.recipe))
-    rejected = tuple(sorted(serving_rules.rejected(rows)))
-    return Grounds(tuple(row["decision_id"] for row in deciding), rejected, deciding[0]["reason"])
+    hold = serving_rules.hold(rows, night.run_date)
+    decisions = [] if hold is None else [hold.row]
+    if hold is None or hold.version is None:
+        decisions.append(decision_log.gate_decision(night.run_date, night.recipe))
+    ids = tuple(row["decision_id"] for row in decisions)
+    rejected = tuple(sorted(serving_rules.rejected_versions(rows)))
+    return DecisionBasis(ids, rejected, decisions[0]["reason"])
 
 
 def _path(run_date: date) -> Path:

@@ -1,7 +1,7 @@
-"""Audits what is staged and publishes it: the intent to `promotions`, one commit a table, then the alias.
+"""Audits the staged tables and publishes them: the intent to `promotions`, one commit a table, then the alias.
 
-A reader sees the night before or this night, never half of one. If the audit fails nothing is written, and what
-was published stands. A run that was killed anywhere in between is done again from what is staged, and ends where it
+A reader sees the night before or this night, never half of one. If the audit fails nothing is written, and the
+published night stands. A run that was killed anywhere in between is repeated from the staged tables, and ends where it
 would have ended. Nothing is ever fitted here.
 """
 
@@ -27,10 +27,10 @@ from recsys_jobs.lake import delta, staging
 from recsys_jobs.promotion import decision_log
 from recsys_jobs.promotion.night_context import NightContext
 from recsys_jobs.publishing import manifest, publish_intent
-from recsys_jobs.publishing.blocklist import blocked
+from recsys_jobs.publishing.blocklist import blocked_mask
 from recsys_jobs.publishing.manifest import Manifest
 
-_BESIDE = (PUBLICATIONS, POPULAR_ITEMS, SIMILAR_ITEMS)  # what goes with the slates
+_OTHER_TABLES = (PUBLICATIONS, POPULAR_ITEMS, SIMILAR_ITEMS)  # committed before the slates
 log = logging.getLogger(__name__)
 
 
@@ -39,38 +39,38 @@ def publish(night: NightContext) -> None:
 
     The caller holds `delta.writer_lock(publish_intent.LOCK)`.
     """
-    slates = _staged(night)
+    slates = _staged_slates(night)
     _audit(night, slates)
-    intended = publish_intent.of(night, slates)
+    intent = publish_intent.ensure_intent(night, slates)
     kill_point("publish:intent")
-    _commit(night, slates)
+    _commit_tables(night, slates)
     kill_point("publish:tables")
-    publish_intent.move_aliases(intended)
+    publish_intent.move_aliases(intent)
     kill_point("publish:alias")
-    if intended["completed_at"] is None:
-        decision_log.complete(intended)
+    if intent["completed_at"] is None:
+        decision_log.mark_completed(intent)
     staging.clear(night.run_date)
     kill_point("publish:cleared")
 
 
-def commit(night: NightContext) -> None:
-    """Audit what is staged and commit it, deciding nothing: no alias moves. Under the same lock."""
+def commit_staged(night: NightContext) -> None:
+    """Audit the staged tables and commit them, deciding nothing: no alias moves. Under the same lock."""
     slates = staging.read(RECOMMENDATIONS, night.run_date)
     _audit(night, slates)
-    _commit(night, slates)
+    _commit_tables(night, slates)
     staging.clear(night.run_date)
 
 
-def _commit(night: NightContext, slates: pa.Table) -> None:
-    for table in _BESIDE:
+def _commit_tables(night: NightContext, slates: pa.Table) -> None:
+    for table in _OTHER_TABLES:
         delta.replace_date(table, night.run_date, staging.read(table, night.run_date))
     delta.replace_date(RECOMMENDATIONS, night.run_date, slates)
     users = len(pc.unique(slates["user_id"]))
     log.info("published %d rows for %d users as of %s", slates.num_rows, users, night.run_date)
 
 
-def _staged(night: NightContext) -> pa.Table:
-    """The staged slates; made again where somebody decided otherwise since, or published them already."""
+def _staged_slates(night: NightContext) -> pa.Table:
+    """The staged slates; made again where the decision has changed since, or they are published already."""
     planned = manifest.current(night)
     if planned is None or not _is_staged(planned, night.run_date):
         from recsys_jobs.publishing.stage_slates import stage_night
@@ -83,13 +83,16 @@ def _staged(night: NightContext) -> pa.Table:
 def _is_staged(planned: Manifest, run_date: date) -> bool:
     """Whether all tables are staged whole, from the model that the night is to publish.
 
-    The slates are staged first and `publications` last: both of one model, and so is what lies between.
+    The slates are staged first and `publications` last: if both are of one model, so are the tables between them.
     """
-    if not all(staging.is_whole(table, run_date) for table in (*_BESIDE, RECOMMENDATIONS)):
+    if not all(staging.is_whole(table, run_date) for table in (*_OTHER_TABLES, RECOMMENDATIONS)):
         return False
-    staged = [staging.read(table, run_date) for table in (RECOMMENDATIONS, PUBLICATIONS)]
-    fingerprints = {fingerprint for rows in staged for fingerprint in pc.unique(rows["model_fingerprint"]).to_pylist()}
-    versions = {publish_intent.version_of(rows) for rows in staged}
+    fingerprints: set[str] = set()
+    versions: set[int | None] = set()
+    for table in (RECOMMENDATIONS, PUBLICATIONS):
+        rows = staging.read(table, run_date)
+        fingerprints.update(pc.unique(rows["model_fingerprint"]).to_pylist())
+        versions.add(publish_intent.version_of(rows))
     return fingerprints == {planned.fingerprint} and versions == {planned.version}
 
 
@@ -97,7 +100,7 @@ def _audit(night: NightContext, slates: pa.Table) -> None:
     owned = delta.read_date(INTERACTIONS, night.run_date, ["user_id", "item_id"])
     contents = delta.read_date(CONTENTS, night.run_date, ["item_id", "modality"])
     eligible = contents.filter(pc.equal(contents["modality"], "text"))["item_id"]
-    allowed_I = ~blocked(night.run_date, eligible.to_pylist())
+    allowed_I = ~blocked_mask(night.run_date, eligible.to_pylist())
     audit_recommendations(
         slates,
         owned=owned,

@@ -1,7 +1,7 @@
 """Publishes the newest night again from the factors it was published with: `recsys publish --latest`.
 
-For what cannot wait until tonight: an item or a brand was put on the blocklist. Nothing is fitted, no alias
-moves; everybody is ranked anew, so that those who lose an item still get K. One commit a table, audited.
+For a change that cannot wait until tonight: an item or a brand was put on the blocklist. Nothing is fitted, no alias
+moves; every user is ranked anew, so that those who lose an item still get K. One commit a table, audited.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from recsys_jobs.data.from_lake import load_dataset
 from recsys_jobs.lake import delta, lineage
 from recsys_jobs.promotion.night_context import night_context
 from recsys_jobs.publishing import publish_intent
-from recsys_jobs.publishing.publish import commit
-from recsys_jobs.publishing.stage_slates import stage
-from recsys_jobs.registry.fits import kept_fit
+from recsys_jobs.publishing.publish import commit_staged
+from recsys_jobs.publishing.stage_slates import stage_tables
+from recsys_jobs.registry.fits import stored_fit
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +30,14 @@ def republish_latest() -> date:
     """Stage, audit and commit the newest night's three tables from its kept fit; return its date."""
     with delta.writer_lock(publish_intent.LOCK):
         run_date = latest_night()
-        published, versions = published_model(run_date), lineage.input_versions()
+        model = published_model(run_date)
+        versions = lineage.input_versions()
         night = night_context(run_date)
         with delta.pinned(versions):
             dataset = load_dataset(run_date, night.settings)
-            fit = kept_fit(published["model_fingerprint"], dataset, run_date)
-            stage(night, dataset, fit, published["model_version"], versions)
-        commit(night)
+            fit = stored_fit(model["model_fingerprint"], dataset, run_date)
+            stage_tables(night, dataset, fit, model["model_version"], versions)
+        commit_staged(night)
     log.info("no alias moved: %s of %s stands as it was", fit.recipe.name, run_date)
     return run_date
 
@@ -52,9 +53,9 @@ def latest_night() -> date:
 
 def published_model(run_date: date) -> dict[str, Any]:
     """Fingerprint and registry version of the model whose slates stand on `run_date`."""
-    names = ["model_fingerprint", "model_version"]
-    rows = delta.read_date(RECOMMENDATIONS, run_date, names)
-    found: list[dict[str, Any]] = pa.TableGroupBy(rows, names).aggregate([]).to_pylist()
-    if len(found) != 1:
-        raise JobError(f"recommendations of {run_date} name {len(found)} models: run the night again")
-    return found[0]
+    columns = ["model_fingerprint", "model_version"]
+    rows = delta.read_date(RECOMMENDATIONS, run_date, columns)
+    models: list[dict[str, Any]] = pa.TableGroupBy(rows, columns).aggregate([]).to_pylist()
+    if len(models) != 1:
+        raise JobError(f"recommendations of {run_date} name {len(models)} models: run the night again")
+    return models[0]

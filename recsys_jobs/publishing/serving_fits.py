@@ -1,8 +1,8 @@
-"""Serving fits: what the gate decided to publish, fitted on the cut D for the exam fit's number of epochs; registered.
+"""Serving fits: the recipe that the gate lets publish, fitted on the cut D for the exam fit's number of epochs.
 
-A floor is fitted and logged, but not registered: no alias ever points to it. Whoever asks says whether a fit may be
-made: `recommend.fit` may, and a rollback that falls to the floor. Slates and publishing take what is there, and
-where nothing is they end in one line that names the step to run.
+A model is registered; a floor is fitted and logged, but not registered: no alias ever points to it. The caller says
+whether a fit may be made: `recommend.fit` may, and a rollback that falls to the floor. Slates and publishing use the
+fit that MLflow has, and where it has none they end in one line that names the step to run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from recsys_jobs.promotion.night_context import NightContext
 from recsys_jobs.ranking.slate_overlap import require_overlap
 from recsys_jobs.registry import mlflow_client
 from recsys_jobs.registry.fingerprint import model_fingerprint
-from recsys_jobs.registry.fits import EXAM, SERVING, Fit, exam_fit, kept_fit, serving_fit
+from recsys_jobs.registry.fits import EXAM, SERVING, Fit, exam_fit, serving_fit, stored_fit
 from recsys_jobs.registry.register import register_fit
 from recsys_jobs.training.epochs import parse_epochs
 from recsys_jobs.training.recipe import Recipe
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 def night_fit(night: NightContext, dataset: Dataset, *, may_fit: bool) -> Fit:
-    """The serving fit of what the gate decided on this night; made now where there is none and one may be made."""
+    """The serving fit of the recipe that this night's gate lets publish; made where there is none, if it `may_fit`."""
     decision = gate_decision(night.run_date, night.recipe)
     if decision["publishes"] != decision["recipe"]:
         return floor_fit(night, dataset, may_fit=may_fit)
@@ -38,54 +38,57 @@ def night_fit(night: NightContext, dataset: Dataset, *, may_fit: bool) -> Fit:
 
 
 def floor_fit(night: NightContext, dataset: Dataset, *, may_fit: bool) -> Fit:
-    """The serving fit of this night's floor, on the same terms."""
+    """The serving fit of this night's floor; made where there is none, if it `may_fit`."""
     decision = gate_decision(night.run_date, night.recipe)
     return _serving_fit(night, dataset, get_recipe(decision["floor"]), decision["floor_fingerprint"], may_fit)
 
 
 def _serving_fit(night: NightContext, dataset: Dataset, recipe: Recipe, exam_fingerprint: str, may_fit: bool) -> Fit:
-    exam = _exam_run(exam_fingerprint)
-    epochs, seed = parse_epochs(exam.data.params["epochs_fitted"]), night.settings.seed
+    exam_run = _find_exam_run(exam_fingerprint)
+    epochs = parse_epochs(exam_run.data.params["epochs_fitted"])
+    seed = night.settings.seed
     if may_fit:
-        tags = night.tags(night.run_date) | {"exam_run": exam.info.run_id}
+        tags = night.tags(night.run_date) | {"exam_run": exam_run.info.run_id}
         return serving_fit(dataset, recipe, seed, epochs, tags)
     fingerprint = model_fingerprint(dataset, recipe, seed, epochs)
     if mlflow_client.find_run(fingerprint, SERVING) is None:
         raise _run_fit_first(night, f"MLflow has no serving fit of {recipe.name} for {night.run_date}")
-    return kept_fit(fingerprint, dataset, night.run_date)
+    return stored_fit(fingerprint, dataset, night.run_date)
 
 
-def _exam_run(fingerprint: str) -> Any:
+def _find_exam_run(fingerprint: str) -> Any:
     """The exam fit's run, which says for how many epochs; JobError where MLflow has lost it."""
-    exam = mlflow_client.find_run(fingerprint, EXAM)
-    if exam is None:
+    exam_run = mlflow_client.find_run(fingerprint, EXAM)
+    if exam_run is None:
         raise JobError(
             f"MLflow at {mlflow_client.tracking_uri()} has no exam fit {fingerprint}: "
             "run python -m recsys_jobs.night.train again"
         )
-    return exam
+    return exam_run
 
 
 def check_overlap(night: NightContext, fit: Fit, dataset: Dataset) -> None:
-    """Hold the serving fit against the exam fit that the gate judged; JobError where they disagree."""
+    """Compare the serving fit's slates with those of the exam fit that the gate judged; JobError where they differ."""
     cut, _ = exam_cut(night.run_date)
-    before = load_dataset(cut, night.settings)
-    exam = exam_fit(before, fit.recipe, night.settings.seed, night.tags(cut))
-    k, least = night.settings.k, night.settings.min_overlap
-    share = require_overlap(exam.model, before, fit.model, dataset, k=k, least=least)
-    log.info("overlap: %.1f %% of the exam fit's places are filled alike", 100 * share)
+    exam_dataset = load_dataset(cut, night.settings)
+    exam = exam_fit(exam_dataset, fit.recipe, night.settings.seed, night.tags(cut))
+    k, min_overlap = night.settings.k, night.settings.min_overlap
+    overlap = require_overlap(exam.model, exam_dataset, fit.model, dataset, k=k, least=min_overlap)
+    log.info("overlap: %.1f %% of the exam fit's places are filled alike", 100 * overlap)
 
 
 def registered_version(night: NightContext, fit: Fit, dataset: Dataset, *, may_register: bool) -> int | None:
-    """The registry version of a fit that may be champion, None for a floor; registered now, where that may be done."""
+    """The registry version of a fit that may be champion, None for a floor; registered now, if it `may_register`."""
     decision = gate_decision(night.run_date, night.recipe)
     if decision["publishes"] != decision["recipe"] or decision["recipe"] == decision["floor"]:
         return None
-    known = mlflow_client.version_of(fit.run_id)
-    if known is None and not may_register:
+    version = mlflow_client.version_of(fit.run_id)
+    if version is not None:
+        return version
+    if not may_register:
         raise _run_fit_first(night, f"the serving fit of {fit.recipe.name} for {night.run_date} is not registered")
-    return known if known is not None else register_fit(night.run_date, fit, dataset)
+    return register_fit(night.run_date, fit, dataset)
 
 
-def _run_fit_first(night: NightContext, wrong: str) -> JobError:
-    return JobError(f"{wrong}: run python -m recsys_jobs.night.fit_serving --run-date {night.run_date} first")
+def _run_fit_first(night: NightContext, problem: str) -> JobError:
+    return JobError(f"{problem}: run python -m recsys_jobs.night.fit_serving --run-date {night.run_date} first")

@@ -55,15 +55,15 @@ class Fit:
 
 def exam_fit(dataset: Dataset, recipe: Any, seed: int, tags: dict[str, str]) -> Fit:
     """The recipe fitted on the cut H with early stopping; made only if MLflow does not have it."""
-    return _fit(dataset, recipe, seed, None, EXAM, tags)
+    return _find_or_train(dataset, recipe, seed, None, EXAM, tags)
 
 
 def serving_fit(dataset: Dataset, recipe: Any, seed: int, epochs: Epochs, tags: dict[str, str]) -> Fit:
     """The recipe fitted on all of the cut D for `epochs`; made only if MLflow does not have it."""
-    return _fit(dataset, recipe, seed, epochs, SERVING, tags)
+    return _find_or_train(dataset, recipe, seed, epochs, SERVING, tags)
 
 
-def kept_fit(fingerprint: str, dataset: Dataset, cut: date) -> Fit:
+def stored_fit(fingerprint: str, dataset: Dataset, cut: date) -> Fit:
     """The serving fit of this fingerprint as MLflow keeps it, over the dataset of `cut`; JobError where it is gone.
 
     Over the fit's own cut its fold is enough, which is all that an erasure leaves of it.
@@ -72,7 +72,7 @@ def kept_fit(fingerprint: str, dataset: Dataset, cut: date) -> Fit:
     if run is None:
         raise JobError(f"MLflow has no serving fit {fingerprint}: run the night again, which makes it")
     if run.data.tags["cut"] == str(cut):
-        return _found(run, fingerprint, dataset, restored(run.data.tags["recipe"], run.data.params))
+        return _load_fit(run, fingerprint, dataset, restored(run.data.tags["recipe"], run.data.params))
     return fit_of_run(run.info.run_id, dataset)
 
 
@@ -85,27 +85,29 @@ def fit_of_run(run_id: str, dataset: Dataset) -> Fit:
     params, fingerprint = run.data.params, run.data.tags[mlflow_client.FINGERPRINT]
     recipe = restored(run.data.tags["recipe"], params)
     if model_fingerprint(dataset, recipe, int(params["seed"]), parse_epochs(params["epochs_fitted"])) == fingerprint:
-        return _found(run, fingerprint, dataset, recipe)
-    model = families.load(kept_weights(run_id), dataset, recipe)  # not the fold, whose rows are of another dataset
+        return _load_fit(run, fingerprint, dataset, recipe)
+    model = families.load(stored_weights(run_id), dataset, recipe)  # not the fold, whose rows are of another dataset
     return Fit(run_id, fingerprint, recipe, parse_epochs(params["epochs_fitted"]), model)
 
 
-def _fit(dataset: Dataset, recipe: Any, seed: int, epochs: Epochs | None, kind: str, tags: dict[str, str]) -> Fit:
+def _find_or_train(
+    dataset: Dataset, recipe: Any, seed: int, epochs: Epochs | None, kind: str, tags: dict[str, str]
+) -> Fit:
     fingerprint = model_fingerprint(dataset, recipe, seed, epochs)
     run = mlflow_client.find_run(fingerprint, kind)
     if run is not None:
         log.info("%s fit of %s %s: found, not trained again", kind, recipe.name, fingerprint)
-        return _found(run, fingerprint, dataset, recipe)
-    return _made(dataset, recipe, seed, epochs, kind, fingerprint, tags)
+        return _load_fit(run, fingerprint, dataset, recipe)
+    return _train_and_log(dataset, recipe, seed, epochs, kind, fingerprint, tags)
 
 
-def _found(run: Any, fingerprint: str, dataset: Dataset, recipe: Any) -> Fit:
-    tensors = kept_weights(run.info.run_id)
+def _load_fit(run: Any, fingerprint: str, dataset: Dataset, recipe: Any) -> Fit:
+    tensors = stored_weights(run.info.run_id)
     model = unfold(tensors, dataset, recipe) or families.load(tensors, dataset, recipe)
     return Fit(run.info.run_id, fingerprint, recipe, parse_epochs(run.data.params["epochs_fitted"]), model)
 
 
-def kept_weights(run_id: str) -> dict[str, torch.Tensor]:
+def stored_weights(run_id: str) -> dict[str, torch.Tensor]:
     """The tensors that a fit's run keeps; JobError where they are lost or no safetensors file: a pickle is not read."""
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -118,7 +120,7 @@ def kept_weights(run_id: str) -> dict[str, torch.Tensor]:
             ) from None
 
 
-def _made(
+def _train_and_log(
     dataset: Dataset, recipe: Any, seed: int, epochs: Epochs | None, kind: str, fingerprint: str, tags: dict[str, str]
 ) -> Fit:
     use_all_cores()
@@ -127,7 +129,7 @@ def _made(
     with mlflow_client.new_run(
         f"{recipe.name} {kind} {tags['cut']}", kind, fingerprint, tags | {"recipe": recipe.name}
     ) as run:
-        mlflow.log_params(_flat(recipe) | {"seed": seed})
+        mlflow.log_params(_mlflow_params(recipe) | {"seed": seed})
         fitted = families.fit(
             dataset,
             recipe,
@@ -156,7 +158,7 @@ def _made(
     return Fit(run.info.run_id, fingerprint, recipe, fitted.epochs, fitted.model)
 
 
-def _flat(recipe: Any) -> dict[str, Any]:
+def _mlflow_params(recipe: Any) -> dict[str, Any]:
     return {
         key: json.dumps(value) if isinstance(value, tuple | list) else value
         for key, value in dataclasses.asdict(recipe).items()

@@ -35,7 +35,7 @@ def _earlier_challenge(name: str, run_date: date) -> Row | None:
     """Return the last challenge on this night by what a search of the same recipe found."""
     next_day = run_date + timedelta(days=1)
     challenges = [
-        row for row in decision_log.everything() if row["kind"] == "challenge" and row["effective_date"] == next_day
+        row for row in decision_log.all_rows() if row["kind"] == "challenge" and row["effective_date"] == next_day
     ]
     of_recipe = [row for row in challenges if is_tuned(row["recipe"]) and root(row["recipe"]) == root(name)]
     return of_recipe[-1] if of_recipe else None

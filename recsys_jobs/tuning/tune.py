@@ -16,7 +16,7 @@ from typing import Any
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 
-from recsys_jobs.challenges.bakeoff.entrants import Night, load_night
+from recsys_jobs.challenges.bakeoff.entrants import RankingNight, load_ranking_night
 from recsys_jobs.challenges.bakeoff.windows import windows
 from recsys_jobs.contracts.errors import UsageError
 from recsys_jobs.contracts.source_hash import sources_hash
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 def tune(options: TuneOptions) -> str:
     """Search, keep the winner, confirm it; return the outcome as a sentence."""
     recipe = _searchable_recipe(options.recipe)
-    night = load_night(windows(options.run_date).ranking, options.settings)
+    night = load_ranking_night(windows(options.run_date).ranking, options.settings)
     study = search_recipe(recipe, night, Budget(options.minutes * 60, options.trials))
     best = best_trial(study)
     if best.params == own_values(recipe):
@@ -54,7 +54,7 @@ def tune(options: TuneOptions) -> str:
     return confirm(winner, options.run_date, options.settings)
 
 
-def search_recipe(recipe: Recipe, night: Night, budget: Budget) -> Study:
+def search_recipe(recipe: Recipe, night: RankingNight, budget: Budget) -> Study:
     """Return the recipe's study on the cut of this night, after as many more trials as the budget lets it have."""
     fingerprint, seed = study_fingerprint(recipe, night), night.context.settings.seed
     use_all_cores()
@@ -78,7 +78,7 @@ def _on_trial(search_log: record.SearchLog, trial: FrozenTrial) -> None:
     record.log_trials(search_log)
 
 
-def study_fingerprint(recipe: Recipe, night: Night) -> str:
+def study_fingerprint(recipe: Recipe, night: RankingNight) -> str:
     """Return what makes two searches one: data, recipe, seed, and the sources of its fit and of the search."""
     fit_fingerprint = model_fingerprint(night.dataset, recipe, night.context.settings.seed, None)
     parts = [fit_fingerprint, *map(sources_hash, _SOURCES)]
@@ -111,7 +111,7 @@ def _searchable_recipe(name: str) -> Recipe:
     return recipe
 
 
-def _log_plan(search_log: record.SearchLog, night: Night, budget: Budget) -> None:
+def _log_plan(search_log: record.SearchLog, night: RankingNight, budget: Budget) -> None:
     recipe, trials = search_log.recipe, finished_trials(search_log.study)
     seconds = [trial.user_attrs[SECONDS] for trial in trials if SECONDS in trial.user_attrs]
     cost = "the first tells its cost"

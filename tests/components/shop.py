@@ -19,8 +19,8 @@ from recsys_jobs.lake import lineage
 from recsys_jobs.lake.delta import arrow_schema
 from recsys_jobs.models.recipes import get_recipe
 from recsys_jobs.promotion.night_context import night_context
-from recsys_jobs.publishing.publish import commit
-from recsys_jobs.publishing.stage_slates import stage
+from recsys_jobs.publishing.publish import commit_staged
+from recsys_jobs.publishing.stage_slates import stage_tables
 from recsys_jobs.registry.fits import Fit, serving_fit
 
 FIRST, NIGHT = date(2024, 1, 1), date(2024, 1, 2)
@@ -105,6 +105,6 @@ def publish(day: date, family: str, version: int | None = None) -> Fit:
     tags = {"run_date": str(day), "cut": str(day), "lake": "shop"}
     fit = serving_fit(dataset, get_recipe(family), 0, 2, tags)
     night = night_context(day, SETTINGS, family)
-    stage(night, dataset, fit, version, lineage.input_versions())
-    commit(night)
+    stage_tables(night, dataset, fit, version, lineage.input_versions())
+    commit_staged(night)
     return fit

@@ -46,7 +46,7 @@ def job(step: str, night: date, recipes: str = NAMES) -> None:
 
 
 def challenges() -> list[decision_log.Row]:
-    return [row for row in decision_log.everything() if row["kind"] == "challenge"]
+    return [row for row in decision_log.all_rows() if row["kind"] == "challenge"]
 
 
 def test_a_date_without_an_earlier_night_says_which_night_to_run() -> None:

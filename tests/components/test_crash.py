@@ -15,7 +15,7 @@ from recsys_jobs.contracts.settings import load_settings, var_dir
 from recsys_jobs.contracts.tables import MODEL_METRICS, POPULAR_ITEMS, RECOMMENDATIONS
 from recsys_jobs.lake import delta
 from recsys_jobs.promotion import decision_log
-from recsys_jobs.promotion.serving_rules import unfinished
+from recsys_jobs.promotion.serving_rules import open_moves
 from recsys_jobs.publishing import promote_rollback
 from recsys_jobs.registry import mlflow_client
 from tests.components import shop_nights as shop
@@ -40,7 +40,7 @@ def publish_killed(point: str) -> None:
 
 
 def open_rows() -> list[str]:
-    return [row["kind"] for row in unfinished(decision_log.everything())]
+    return [row["kind"] for row in open_moves(decision_log.all_rows())]
 
 
 def test_killed_before_the_intent_nothing_has_changed() -> None:
@@ -69,8 +69,8 @@ def test_killed_between_table_and_alias_the_next_night_finishes_it() -> None:
     assert shop.aliases() == (1, None)
     shop.run_job("train.recipe", NIGHTS[2])
     assert (open_rows(), shop.aliases()) == ([], (2, 1))
-    assert [row["kind"] for row in decision_log.everything()] == ["gate", "publish", "gate", "publish"]
-    assert "by_hand" not in {row["kind"] for row in decision_log.everything()}
+    assert [row["kind"] for row in decision_log.all_rows()] == ["gate", "publish", "gate", "publish"]
+    assert "by_hand" not in {row["kind"] for row in decision_log.all_rows()}
 
 
 def test_killed_after_all_is_done_and_before_success_is_reported_a_retry_finds_it_done() -> None:
@@ -86,7 +86,7 @@ def test_run_again_it_is_the_same_night(home: Path) -> None:
     for job in shop.JOBS:
         shop.run_job(job, SECOND)
     assert shop.slates(SECOND) == before
-    assert (len(decision_log.everything()), len(mlflow_client.versions())) == (4, 2)
+    assert (len(decision_log.all_rows()), len(mlflow_client.versions())) == (4, 2)
 
 
 @pytest.mark.parametrize("point", ["rollback:intent", "publish:alias"])

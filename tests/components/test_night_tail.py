@@ -101,10 +101,10 @@ def test_slates_and_publishing_follow_it_and_it_outlives_the_shards(no_fit: None
 
 @pytest.mark.parametrize("job", [*TAIL, "recommend.publish"])  # publish with slates that top_k staged anew, and without
 def test_a_task_that_is_cleared_afterwards_runs_alone(no_fit: None, job: str) -> None:
-    before, rows = shop.slates(SECOND), len(decision_log.everything())
+    before, rows = shop.slates(SECOND), len(decision_log.all_rows())
     shop.run_job(job, SECOND)
     assert shop.slates(SECOND) == before
-    assert (len(decision_log.everything()), shop.aliases()) == (rows, (2, 1))
+    assert (len(decision_log.all_rows()), shop.aliases()) == (rows, (2, 1))
 
 
 @pytest.mark.parametrize("lost", ["removed", "half a file", "of another snapshot"])

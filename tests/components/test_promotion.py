@@ -49,11 +49,11 @@ def serves(night: int) -> int | None:
 
 
 def kinds() -> list[str]:
-    return [row["kind"] for row in decision_log.everything()]
+    return [row["kind"] for row in decision_log.all_rows()]
 
 
 def text(settings: Settings) -> str:
-    return "\n".join(show_status.lines(settings))
+    return "\n".join(show_status.status_lines(settings))
 
 
 def test_each_night_publishes_its_own_fit_and_moves_the_aliases(settings: Settings) -> None:
@@ -76,7 +76,7 @@ def test_a_rollback_publishes_the_latest_night_again_from_the_version_before(set
     promote_rollback.rollback("odd slates", settings)
     assert [serves(night) for night in range(3)] == [1, 2, 2]
     assert shop.aliases() == (2, 1)
-    [row] = [row for row in decision_log.everything() if row["kind"] == "rollback"]
+    [row] = [row for row in decision_log.all_rows() if row["kind"] == "rollback"]
     assert (row["model_version"], row["rejected_version"], row["completed_at"] is None) == (2, 3, False)
     assert row["reason"] == "version 3 was rolled back to version 2: odd slates"
 
@@ -123,7 +123,7 @@ def test_a_hand_in_mlflow_is_left_alone_and_the_next_live_night_publishes_what_i
     with caplog.at_level(logging.WARNING):
         shop.run_night(NIGHTS[5])
     assert (serves(5), shop.aliases()[0]) == (4, 4)
-    [row] = [row for row in decision_log.everything() if row["kind"] == "by_hand"]
+    [row] = [row for row in decision_log.all_rows() if row["kind"] == "by_hand"]
     assert (row["effective_date"], row["model_version"]) == (NIGHTS[5], 4)
     assert row["reason"].startswith("champion was moved by hand in MLflow from version 5 to version 4")
     assert row["reason"] in caplog.messages
@@ -161,7 +161,7 @@ def test_a_challenger_is_measured_on_the_same_cuts_and_written_down(settings: Se
     [verdict] = challenge(["popularity"], None, settings)
     assert verdict.decision in ("passed", "failed")
     challenge(["popularity"], None, settings)
-    [row] = [row for row in decision_log.everything() if row["kind"] == "challenge"]
+    [row] = [row for row in decision_log.all_rows() if row["kind"] == "challenge"]
     assert (row["recipe"], row["floor"], row["decision"]) == ("popularity", "sage_fm_debug", verdict.decision)
     assert row["users"] >= 10 and row["low"] <= row["difference"] <= row["high"]
     both = challenge(["random"], None, settings)  # the look at popularity counts: two challengers

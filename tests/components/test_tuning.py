@@ -23,7 +23,7 @@ from optuna.study import Study
 
 from recsys_jobs.challenges import challenge
 from recsys_jobs.challenges.bakeoff import entrants
-from recsys_jobs.challenges.bakeoff.entrants import load_night
+from recsys_jobs.challenges.bakeoff.entrants import load_ranking_night
 from recsys_jobs.commands import cli
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.contracts.settings import Settings, load_settings
@@ -66,7 +66,7 @@ def tuned(capsys: pytest.CaptureFixture[str], *arguments: str, name: str = "ease
 
 
 def ease_searched() -> Study:
-    return search_recipe(ease_text(), load_night(EARLY, load_settings()), Budget(60, TRIALS))
+    return search_recipe(ease_text(), load_ranking_night(EARLY, load_settings()), Budget(60, TRIALS))
 
 
 def values(study: Study) -> list[tuple[dict[str, Any], float | None]]:
@@ -74,7 +74,7 @@ def values(study: Study) -> list[tuple[dict[str, Any], float | None]]:
 
 
 def challenges() -> list[decision_log.Row]:
-    return [row for row in decision_log.everything() if row["kind"] == "challenge"]
+    return [row for row in decision_log.all_rows() if row["kind"] == "challenge"]
 
 
 def no_holdout(*_: object) -> None:
@@ -135,7 +135,7 @@ def test_the_same_search_again_fits_nothing_and_a_run_that_a_kill_kept_away_is_m
 
 def test_other_events_after_the_cut_are_the_same_search_bit_for_bit(home: Path) -> None:
     before, table = ease_searched(), Path(delta.table_path(INTERACTIONS))
-    night = load_night(EARLY, load_settings())
+    night = load_ranking_night(EARLY, load_settings())
     rows = delta.read(INTERACTIONS)
     item = pc.if_else(pc.greater(rows["interacted_at"].cast(pa.date32()), night.cut), "i000", rows["item_id"])
     shutil.copytree(table, home / "kept")

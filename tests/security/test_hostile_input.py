@@ -329,7 +329,7 @@ def pickled_fit(world: World) -> object:
     def attempt(weights: Path) -> object:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(mlflow_client, "fetch", lambda *_: weights)
-            return fits.kept_weights("r1")
+            return fits.stored_weights("r1")
 
     return never_run(world, attempt)
 

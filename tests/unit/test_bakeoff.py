@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from recsys_jobs.challenges.bakeoff import options
-from recsys_jobs.challenges.bakeoff.confirm import decides
+from recsys_jobs.challenges.bakeoff.confirm import may_decide
 from recsys_jobs.challenges.bakeoff.entrants import Entrant, Skipped
 from recsys_jobs.challenges.bakeoff.ranking import holm, rank
-from recsys_jobs.challenges.bakeoff.record import table
+from recsys_jobs.challenges.bakeoff.record import ranking_table
 from recsys_jobs.challenges.bakeoff.windows import ranking_night
 from recsys_jobs.contracts.errors import UsageError
 from recsys_jobs.contracts.settings import Settings
@@ -67,7 +67,7 @@ def test_no_difference_shown_is_a_result() -> None:
     found = rank([entrant("old", 0.40), entrant("new", 0.41, 3)], "old", SETTINGS)
     assert found.nominated is None
     assert found.reason == "no difference shown: nobody is ahead of old beyond doubt"
-    assert [row["came_to"] for row in table(found, [], "old", 20)] == ["no difference shown", "in force"]
+    assert [row["came_to"] for row in ranking_table(found, [], "old", 20)] == ["no difference shown", "in force"]
 
 
 def test_the_best_two_may_differ_from_the_third_and_not_from_each_other() -> None:
@@ -98,7 +98,7 @@ def test_few_users_nominate_nobody() -> None:
 
 def test_the_table_has_a_row_for_each_recipe_and_the_reason_of_those_that_were_skipped() -> None:
     found = rank([entrant("old", 0.4), entrant("new", 0.6, 3), entrant("noise", 0.2, 5)], "old", SETTINGS)
-    rows = table(found, [Skipped("ncf_rating", "no training event has any stars")], "old", 20)
+    rows = ranking_table(found, [Skipped("ncf_rating", "no training event has any stars")], "old", 20)
     assert [(row["place"], row["recipe"], row["ndcg"], row["came_to"]) for row in rows] == [
         (1, "new", 0.6, "ahead, nominated"),
         (2, "old", 0.4, "in force"),
@@ -122,12 +122,12 @@ def test_the_window_that_ranks_is_over_before_the_one_that_confirms_begins() -> 
 
 def test_of_a_backfill_only_the_bake_off_of_the_last_week_decides() -> None:
     nights = [date(2024, 5, 4), date(2024, 5, 11), date(2024, 5, 17)]
-    assert [decides(day, nights) for day in nights] == [False, True, True]
-    assert [decides(date(2024, 5, day), nights) for day in (10, 11)] == [False, True]
+    assert [may_decide(day, nights) for day in nights] == [False, True, True]
+    assert [may_decide(date(2024, 5, day), nights) for day in (10, 11)] == [False, True]
 
 
 def test_a_list_of_recipes_with_a_gap_is_no_list() -> None:
-    assert options.made("2024-05-01", "sage_fm, ease_text").recipes == ("sage_fm", "ease_text")
-    assert options.made("2024-05-01", "").recipes == ()
+    assert options.build_options("2024-05-01", "sage_fm, ease_text").recipes == ("sage_fm", "ease_text")
+    assert options.build_options("2024-05-01", "").recipes == ()
     with pytest.raises(UsageError, match="write --recipes sage_fm,ease_text"):
-        options.made("2024-05-01", "sage_fm,,ease_text")
+        options.build_options("2024-05-01", "sage_fm,,ease_text")

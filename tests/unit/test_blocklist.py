@@ -13,7 +13,7 @@ from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.contracts.tables import ITEMS
 from recsys_jobs.lake import delta
 from recsys_jobs.publishing import blocklist
-from recsys_jobs.publishing.blocklist import Blocklist, blocked, brand_key, parse
+from recsys_jobs.publishing.blocklist import Blocklist, blocked_mask, brand_key, parse_blocklist
 
 FILE = Path("/lake/blocklist.csv")
 DAY = date(2024, 1, 2)
@@ -21,7 +21,7 @@ DAY = date(2024, 1, 2)
 
 def test_items_brands_notes_and_reasons() -> None:
     text = 'kind,value,reason\n# recalls\nitem, B1 ,recalled\n\nbrand,ACME,\nbrand,"Smith, Sons"\n'
-    assert parse(text, FILE) == Blocklist(frozenset({"B1"}), frozenset({"acme", "smith, sons"}))
+    assert parse_blocklist(text, FILE) == Blocklist(frozenset({"B1"}), frozenset({"acme", "smith, sons"}))
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_a_brand_is_what_people_type(typed: str) -> None:
 
 
 def test_an_empty_file_blocks_nothing() -> None:
-    assert parse("", FILE) == parse("kind,value\n", FILE) == Blocklist()
+    assert parse_blocklist("", FILE) == parse_blocklist("kind,value\n", FILE) == Blocklist()
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_an_empty_file_blocks_nothing() -> None:
 )
 def test_a_bad_line_is_told_by_file_and_line(text: str, says: str) -> None:
     with pytest.raises(JobError) as caught:
-        parse(text, FILE)
+        parse_blocklist(text, FILE)
     assert str(caught.value).startswith(f"{FILE}, {says}")
 
 
@@ -79,6 +79,6 @@ def test_items_and_brands_are_blocked_however_the_catalogue_spells_them(
     ]
     write_deltalake(tmp_path / ITEMS.name, pa.Table.from_pylist(rows, delta.arrow_schema(ITEMS)))
     (tmp_path / "blocklist.csv").write_text("kind,value\nbrand,Salt & Sons\nbrand,Pepper & Co\nitem,b4\nitem,B9\n")
-    assert blocked(DAY, list(brands)).tolist() == [True, True, False, True, False]
+    assert blocked_mask(DAY, list(brands)).tolist() == [True, True, False, True, False]
     assert "names 1 items that are not eligible on 2024-01-02: B9" in caplog.text
     assert "brand 'pepper & co': items are shown of 'Pepper and Co'" in caplog.text

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from recsys_jobs.promotion.gate import Difference, Measured, decide
+from recsys_jobs.promotion.gate import Difference, GateMetrics, decide
 
-FLOOR = Measured("ease_text", ndcg=0.100, coverage=0.40, finite=True)
+FLOOR = GateMetrics("ease_text", ndcg=0.100, coverage=0.40, finite=True)
 RULES = {"min_users": 200, "margin": 0.05, "min_coverage": 0.5}
 
 
-def model(ndcg: float = 0.1, coverage: float = 0.4, finite: bool = True) -> Measured:
-    return Measured("sage_fm", ndcg, coverage, finite)
+def model(ndcg: float = 0.1, coverage: float = 0.4, finite: bool = True) -> GateMetrics:
+    return GateMetrics("sage_fm", ndcg, coverage, finite)
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def model(ndcg: float = 0.1, coverage: float = 0.4, finite: bool = True) -> Meas
     ],
     ids=["better", "on the margin", "below the margin", "too narrow", "not finite", "too few users"],
 )
-def test_decision(measured: Measured, difference: Difference, decision: str, publishes: str, says: str) -> None:
+def test_decision(measured: GateMetrics, difference: Difference, decision: str, publishes: str, says: str) -> None:
     result = decide(measured, FLOOR, difference, **RULES)
     assert (result.decision, result.publishes) == (decision, publishes)
     assert says in result.reason

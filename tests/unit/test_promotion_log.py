@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import Any
 
-from recsys_jobs.promotion.serving_rules import before, champion, hold, rejected, unfinished
+from recsys_jobs.promotion.serving_rules import champion_row, hold, open_moves, previous_version, rejected_versions
 
 Row = dict[str, Any]
 MAY = {day: date(2024, 5, day) for day in range(1, 11)}
@@ -31,16 +31,16 @@ THREE = [night(1, 1), night(2, 2), night(3, 3)]
 
 def test_nights_alone_hold_nothing_and_reject_nothing() -> None:
     assert hold(THREE, MAY[3]) is None
-    assert rejected(THREE) == set()
-    assert champion(THREE) == THREE[2]
+    assert rejected_versions(THREE) == set()
+    assert champion_row(THREE) == THREE[2]
 
 
 def test_a_rollback_goes_to_the_version_before_and_the_second_one_further() -> None:
-    assert before(THREE, 3) == 2
+    assert previous_version(THREE, 3) == 2
     once = THREE + rolled_back(3, 3, 2)
-    assert (before(once, 2), rejected(once)) == (1, {3})
+    assert (previous_version(once, 2), rejected_versions(once)) == (1, {3})
     twice = once + rolled_back(3, 2, 1)
-    assert (before(twice, 1), rejected(twice)) == (None, {2, 3})
+    assert (previous_version(twice, 1), rejected_versions(twice)) == (None, {2, 3})
 
 
 def test_a_rollback_holds_from_its_night_on_and_not_before() -> None:
@@ -54,7 +54,7 @@ def test_a_release_frees_the_nights_after_it_and_reruns_stay_held() -> None:
     held = hold(rows, MAY[3])
     assert held is not None and held.version == 2
     assert hold(rows, MAY[4]) is None
-    assert rejected(rows) == {3}
+    assert rejected_versions(rows) == {3}
 
 
 def test_what_was_decided_last_counts_even_where_it_holds_from_an_earlier_night() -> None:
@@ -65,30 +65,30 @@ def test_what_was_decided_last_counts_even_where_it_holds_from_an_earlier_night(
 
 def test_who_is_promoted_is_rejected_no_more() -> None:
     rows = [*THREE, *rolled_back(3, 3, 2), row("promote", 3, 3), night(3, 3)]
-    assert rejected(rows) == set()
-    assert before(rows, 3) == 2
+    assert rejected_versions(rows) == set()
+    assert previous_version(rows, 3) == 2
 
 
 def test_a_night_that_published_the_floor_is_passed_over() -> None:
     rows = [night(1, 1), night(2, None, moves=False), night(3, 3)]
-    assert before(rows, 3) == 1
-    assert before([*rows, night(4, None, moves=False)], None) == 3  # the floor serves: back to the champion
+    assert previous_version(rows, 3) == 1
+    assert previous_version([*rows, night(4, None, moves=False)], None) == 3  # the floor serves: back to the champion
 
 
 def test_an_older_night_that_moved_no_alias_is_nobody_s_predecessor() -> None:
-    assert before([*THREE, night(1, 7, moves=False)], 3) == 2
+    assert previous_version([*THREE, night(1, 7, moves=False)], 3) == 2
 
 
 def test_later_nights_are_left_out_where_a_date_is_named() -> None:
-    assert before(THREE, 1, until=MAY[1]) is None
-    assert before(THREE, 3, until=MAY[2]) == 2
+    assert previous_version(THREE, 1, until=MAY[1]) is None
+    assert previous_version(THREE, 3, until=MAY[2]) == 2
 
 
 def test_a_hand_is_a_promotion() -> None:
     rows = [*THREE, row("by_hand", 4, 1)]
     held = hold(rows, MAY[4])
     assert held is not None and held.version == 1
-    assert champion(rows) == rows[-1]
+    assert champion_row(rows) == rows[-1]
     assert hold(rows, MAY[3]) is None
 
 
@@ -99,10 +99,10 @@ def test_what_was_given_up_never_held() -> None:
         row("rollback", 3, 2, rejected_version=3, decision="failed"),
     ]
     assert hold(rows, MAY[3]) is None
-    assert rejected(rows) == set()
+    assert rejected_versions(rows) == set()
 
 
 def test_open_rows_are_the_moves_without_an_end() -> None:
     cut_off = night(4, 4) | {"completed_at": None}
     verdict = row("gate", 4, None, completed_at=None)
-    assert unfinished([*THREE, verdict, cut_off]) == [cut_off]
+    assert open_moves([*THREE, verdict, cut_off]) == [cut_off]

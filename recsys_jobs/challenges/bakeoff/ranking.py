@@ -1,7 +1,7 @@
-"""Who is best on the ranking window: every pair of recipes by the same users, Holm's correction over all pairs.
+"""Ranks the recipes on the ranking window: every pair on the same users, Holm's correction over all pairs.
 
-All pairs, and not the best against the rest alone: who is best is seen in the same data, so each pair could have been
-the one that is told of. Where no difference is shown, that is the result. Pure. U examined users, N pairs.
+All pairs, and not the best against the rest alone: the same data shows which is best, so each pair could have been
+the one that is reported. Where no difference is shown, that is the result. Pure. U evaluated users, N pairs.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ class Ranking(NamedTuple):
 
 def rank(entrants: Sequence[Entrant], in_force: str, settings: Settings) -> Ranking:
     """Rank the entrants, `in_force` among them, and nominate the best one that is ahead of it beyond doubt."""
-    best_first = sorted(entrants, key=lambda one: (-mean_ndcg(one, settings), one.fit.recipe.name))
+    best_first = sorted(entrants, key=lambda entrant: (-mean_ndcg(entrant, settings), entrant.fit.recipe.name))
     pairs = compare(best_first, settings)
     nominated, reason = _nominate(best_first, pairs, in_force, settings)
     return Ranking(best_first, pairs, nominated, reason)
 
 
-def mean_ndcg(one: Entrant, settings: Settings) -> float:
-    """Mean NDCG at the published K; 0 over nobody."""
-    values_U = one.result.per_user("ndcg", settings.k)
+def mean_ndcg(entrant: Entrant, settings: Settings) -> float:
+    """Mean NDCG at the published K; 0 over no users."""
+    values_U = entrant.result.per_user("ndcg", settings.k)
     return float(values_U.mean()) if len(values_U) else 0.0
 
 
@@ -58,31 +58,31 @@ def holm(p_N: Sequence[float], alpha: float = ALPHA) -> list[tuple[float, bool]]
 
     The smallest has the first turn; nobody passes after one that failed. The order of `p_N` is kept.
     """
-    order = sorted(range(len(p_N)), key=lambda place: p_N[place])
-    found, passing = {}, True
-    for turn, place in enumerate(order):
-        level = alpha / (len(order) - turn)
-        passing = passing and p_N[place] < level
-        found[place] = (level, passing)
-    return [found[place] for place in range(len(p_N))]
+    order_N = sorted(range(len(p_N)), key=lambda pair: p_N[pair])
+    outcomes, passing = {}, True
+    for turn, pair in enumerate(order_N):
+        level = alpha / (len(order_N) - turn)
+        passing = passing and p_N[pair] < level
+        outcomes[pair] = (level, passing)
+    return [outcomes[pair] for pair in range(len(p_N))]
 
 
 def compare(best_first: Sequence[Entrant], settings: Settings) -> list[Pair]:
     """Every pair, the larger mean as `ahead`, in the order of the entrants."""
-    both = list(combinations(best_first, 2))
-    tested = holm(p_N := [p_value(one.result, other.result, settings) for one, other in both])
+    entrant_pairs = list(combinations(best_first, 2))
+    p_N = [p_value(ahead.result, behind.result, settings) for ahead, behind in entrant_pairs]
     pairs = []
-    for (one, other), p, (alpha, passes) in zip(both, p_N, tested, strict=True):
-        difference = ndcg_difference(one.result, other.result, settings, 1 - alpha)
-        names = (one.fit.recipe.name, other.fit.recipe.name)
-        enough = difference.users >= settings.min_users
-        pairs.append(Pair(*names, p, difference, 1 - alpha, passes and enough and difference.low > 0))
+    for (ahead, behind), p, (alpha, passes) in zip(entrant_pairs, p_N, holm(p_N), strict=True):
+        difference = ndcg_difference(ahead.result, behind.result, settings, 1 - alpha)
+        shown = passes and difference.users >= settings.min_users and difference.low > 0
+        names = (ahead.fit.recipe.name, behind.fit.recipe.name)
+        pairs.append(Pair(*names, p, difference, 1 - alpha, shown))
     return pairs
 
 
-def between(pairs: Iterable[Pair], one: str, other: str) -> Pair:
-    """The pair of these two, whoever is ahead."""
-    return next(pair for pair in pairs if {pair.ahead, pair.behind} == {one, other})
+def find_pair(pairs: Iterable[Pair], first: str, second: str) -> Pair:
+    """The pair of these two recipes, whichever is ahead."""
+    return next(pair for pair in pairs if {pair.ahead, pair.behind} == {first, second})
 
 
 def _nominate(
@@ -92,21 +92,26 @@ def _nominate(
     if users < settings.min_users:
         return None, f"undecided: {users} users are too few to rank by ({settings.min_users} needed)"
     ahead = [pair.ahead for pair in pairs if pair.behind == in_force and pair.shown]
-    servable = {one.fit.recipe.name for one in best_first if one.servable}
+    servable = {entrant.fit.recipe.name for entrant in best_first if entrant.servable}
     for name in ahead:  # in the order of the entrants, best first
         if name in servable:
-            return name, f"{name} is nominated: {told(between(pairs, name, in_force))}{_beside(name, pairs)}"
+            lead = pair_text(find_pair(pairs, name, in_force))
+            return name, f"{name} is nominated: {lead}{_ties_text(name, pairs)}"
     if ahead:
         return None, f"nobody is nominated: {', '.join(ahead)} is ahead of {in_force}, but cannot be published"
     return None, f"no difference shown: nobody is ahead of {in_force} beyond doubt"
 
 
-def _beside(name: str, pairs: Iterable[Pair]) -> str:
-    level = [f"{p.behind if p.ahead == name else p.ahead}" for p in pairs if name in p[:2] and not p.shown]
-    return f"; no difference shown from {', '.join(level)}" if level else ""
+def _ties_text(name: str, pairs: Iterable[Pair]) -> str:
+    """The recipes from which `name` shows no difference, as the end of a sentence."""
+    ties = [pair for pair in pairs if name in (pair.ahead, pair.behind) and not pair.shown]
+    others = [pair.behind if pair.ahead == name else pair.ahead for pair in ties]
+    return f"; no difference shown from {', '.join(others)}" if others else ""
 
 
-def told(pair: Pair) -> str:
+def pair_text(pair: Pair) -> str:
     """The pair in one phrase."""
-    value, low, high, users = (getattr(pair.difference, name) for name in ("value", "low", "high", "users"))
-    return f"{value:+.4f} [{low:+.4f}, {high:+.4f}] against {pair.behind} at {pair.level:.2%} on {users} users"
+    difference = pair.difference
+    interval = f"[{difference.low:+.4f}, {difference.high:+.4f}]"
+    opponent = f"{pair.behind} at {pair.level:.2%} on {difference.users} users"
+    return f"{difference.value:+.4f} {interval} against {opponent}"

@@ -1,4 +1,4 @@
-"""Where the ranking is kept: rows of `model_metrics`, and a run in MLflow with the table, a plot and the reason."""
+"""Records a ranking: rows of `model_metrics`, and a run in MLflow with the table, a plot and the reason."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 
 from recsys_jobs.challenges.bakeoff.entrants import Entrant, Skipped
-from recsys_jobs.challenges.bakeoff.ranking import Pair, Ranking, between
+from recsys_jobs.challenges.bakeoff.ranking import Pair, Ranking, find_pair
 from recsys_jobs.challenges.challenge import Challenger
 from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.evaluation.top_k_evaluation import MetricRow
@@ -21,82 +21,103 @@ from recsys_jobs.registry import mlflow_client, plots
 
 KIND = "bakeoff"
 _SHOWN = ("ndcg", "recall", "coverage")
-_NO_VALUES = ("ndcg", "low", "high", "recall", "coverage", "difference", "difference_low", "difference_high", "level")
+_DIFFERENCE_VALUES = ("difference", "difference_low", "difference_high", "level")
+_VALUES = ("ndcg", "low", "high", "recall", "coverage", *_DIFFERENCE_VALUES)
 Row = dict[str, Any]
 
 
-def table(ranking: Ranking, skipped: Sequence[Skipped], in_force: str, k: int) -> list[Row]:
-    """One row a recipe, best first, then those that were skipped: the figures, and what they came to in words."""
-    rows = [_row(place, one, ranking, in_force, k) for place, one in enumerate(ranking.entrants, 1)]
-    nothing = {"place": None, "fingerprint": None, **dict.fromkeys(_NO_VALUES)}
-    return rows + [{"recipe": one.recipe, **nothing, "came_to": f"skipped: {one.reason}"} for one in skipped]
+def ranking_table(ranking: Ranking, skipped: Sequence[Skipped], in_force: str, k: int) -> list[Row]:
+    """One row a recipe, best first, then one a skipped recipe: the figures, and the outcome in words."""
+    rows = [_table_row(place, entrant, ranking, in_force, k) for place, entrant in enumerate(ranking.entrants, 1)]
+    empty = {"place": None, "fingerprint": None, **dict.fromkeys(_VALUES)}
+    return rows + [{"recipe": skip.recipe, **empty, "came_to": f"skipped: {skip.reason}"} for skip in skipped]
 
 
-def _row(place: int, one: Entrant, ranking: Ranking, in_force: str, k: int) -> Row:
-    name = one.fit.recipe.name
-    found = {row.metric: row for row in one.result.rows if row.slice == "all" and row.k == k}
-    values = {metric: found[metric].value if metric in found else None for metric in _SHOWN}
-    interval = (
-        {"low": found["ndcg"].low, "high": found["ndcg"].high} if "ndcg" in found else {"low": None, "high": None}
-    )
-    same = {"recipe": name, "place": place, "fingerprint": one.fit.fingerprint, **values, **interval}
+def _table_row(place: int, entrant: Entrant, ranking: Ranking, in_force: str, k: int) -> Row:
+    fit = entrant.fit
+    exam = {"recipe": fit.recipe.name, "place": place, "fingerprint": fit.fingerprint, **_exam_values(entrant, k)}
+    return exam | _comparison(entrant, ranking, in_force)
+
+
+def _exam_values(entrant: Entrant, k: int) -> Row:
+    """The entrant's metrics at `k` over all users, and the interval of its NDCG; None for a metric it has not."""
+    row_of = {row.metric: row for row in entrant.result.rows if row.slice == "all" and row.k == k}
+    values: Row = {metric: row_of[metric].value if metric in row_of else None for metric in _SHOWN}
+    ndcg = row_of.get("ndcg")
+    return values | {"low": ndcg.low if ndcg else None, "high": ndcg.high if ndcg else None}
+
+
+def _comparison(entrant: Entrant, ranking: Ranking, in_force: str) -> Row:
+    """The entrant's difference from the recipe in force, and the outcome in words."""
+    name = entrant.fit.recipe.name
     if name == in_force:
-        return same | dict.fromkeys(_NO_VALUES[5:]) | {"came_to": "in force"}
-    pair = between(ranking.pairs, name, in_force)
-    away = _away(pair, name)
-    told = {"difference": away.value, "difference_low": away.low, "difference_high": away.high, "level": pair.level}
-    return same | told | {"came_to": _came_to(pair, one, ranking)}
+        return dict.fromkeys(_DIFFERENCE_VALUES) | {"came_to": "in force"}
+    pair = find_pair(ranking.pairs, name, in_force)
+    difference = _difference_from(pair, name)
+    return {
+        "difference": difference.value,
+        "difference_low": difference.low,
+        "difference_high": difference.high,
+        "level": pair.level,
+        "came_to": _outcome(pair, entrant, ranking),
+    }
 
 
-def _away(pair: Pair, name: str) -> Difference:
+def _difference_from(pair: Pair, name: str) -> Difference:
     """The pair's difference seen from `name`."""
-    found = pair.difference
-    return found if pair.ahead == name else Difference(-found.value, -found.high, -found.low, found.users)
+    ahead = pair.difference
+    return ahead if pair.ahead == name else Difference(-ahead.value, -ahead.high, -ahead.low, ahead.users)
 
 
-def _came_to(pair: Pair, one: Entrant, ranking: Ranking) -> str:
-    name = one.fit.recipe.name
+def _outcome(pair: Pair, entrant: Entrant, ranking: Ranking) -> str:
+    name = entrant.fit.recipe.name
     if not pair.shown:
         return "no difference shown"
     if pair.behind == name:
         return "behind"
     if name == ranking.nominated:
         return "ahead, nominated"
-    return "ahead" if one.servable else "ahead, cannot be published"
+    return "ahead" if entrant.servable else "ahead, cannot be published"
 
 
-def write(run_date: date, ranking: Ranking, in_force: str, settings: Settings) -> None:
-    """Replace the date's rows of the ranking: every entrant's exam, and its difference from the recipe in force."""
-    rows = [
-        row for one in ranking.entrants for row in metric_rows(run_date, one.fit, one.result, model_metrics.BAKEOFF)
-    ]
-    for one in ranking.entrants:
-        if one.fit.recipe.name != in_force:
-            away = _away(between(ranking.pairs, one.fit.recipe.name, in_force), one.fit.recipe.name)
-            rows.append(difference_row(run_date, one, away, model_metrics.BAKEOFF, settings.k))
-    model_metrics.replace(run_date, model_metrics.BAKEOFF, rows)
+def write_metrics(run_date: date, ranking: Ranking, in_force: str, settings: Settings) -> None:
+    """Replace the date's rows of the ranking: every entrant's metrics, and its difference from the recipe in force."""
+    protocol = model_metrics.BAKEOFF
+    rows: list[Row] = []
+    for entrant in ranking.entrants:
+        rows += metric_rows(run_date, entrant.fit, entrant.result, protocol)
+    for entrant in ranking.entrants:
+        name = entrant.fit.recipe.name
+        if name != in_force:
+            difference = _difference_from(find_pair(ranking.pairs, name, in_force), name)
+            rows.append(difference_row(run_date, entrant, difference, protocol, settings.k))
+    model_metrics.replace(run_date, protocol, rows)
 
 
-def difference_row(run_date: date, one: Entrant | Challenger, away: Difference, protocol: str, k: int) -> Row:
+def difference_row(run_date: date, model: Entrant | Challenger, difference: Difference, protocol: str, k: int) -> Row:
     """The row of `model_metrics` that says how far an entrant, or a challenger, is from the recipe in force."""
-    row = MetricRow("all", "ndcg_difference", k, away.value, away.low, away.high, away.users)
-    [written] = metric_rows(run_date, one.fit, replace(one.result, rows=[row]), protocol)
-    return written
+    row = MetricRow("all", "ndcg_difference", k, difference.value, difference.low, difference.high, difference.users)
+    [metric_row] = metric_rows(run_date, model.fit, replace(model.result, rows=[row]), protocol)
+    return metric_row
 
 
 def log_run(tags: dict[str, str], rows: list[Row], reason: str, k: int) -> str:
     """The bake-off's run in MLflow, made once for the same table; return its id."""
-    kept = json.dumps([tags["run_date"], k, reason, rows], sort_keys=True)
-    fingerprint = hashlib.sha256(kept.encode()).hexdigest()[:16]
-    if found := mlflow_client.find_run(fingerprint, KIND):
-        return str(found.info.run_id)
+    content = json.dumps([tags["run_date"], k, reason, rows], sort_keys=True)
+    fingerprint = hashlib.sha256(content.encode()).hexdigest()[:16]
+    if earlier_run := mlflow_client.find_run(fingerprint, KIND):
+        return str(earlier_run.info.run_id)
     with mlflow_client.new_run(f"bake-off {tags['run_date']}", KIND, fingerprint, tags | {"reason": reason}) as run:
         mlflow_client.log_table({name: [row[name] for row in rows] for name in rows[0]}, "bakeoff.json")
-        measured_rows = [row for row in rows if row["ndcg"] is not None]
-        mlflow_client.log_metrics({f"{row['recipe']}_ndcg_at_{k}": row["ndcg"] for row in measured_rows})
-        if measured_rows:
-            bars = [
-                {"model": r["recipe"], "value": r["ndcg"], "low": r["low"], "high": r["high"]} for r in measured_rows
-            ]
-            plots.log_figure(plots.metric_bars(bars, f"NDCG@{k}"), "plots/ndcg.png")
+        evaluated = [row for row in rows if row["ndcg"] is not None]
+        mlflow_client.log_metrics({f"{row['recipe']}_ndcg_at_{k}": row["ndcg"] for row in evaluated})
+        if evaluated:
+            _log_bars(evaluated, k)
     return str(run.info.run_id)
+
+
+def _log_bars(rows: list[Row], k: int) -> None:
+    """Log the plot of each recipe's NDCG with its interval."""
+    columns = {"model": "recipe", "value": "ndcg", "low": "low", "high": "high"}  # of the plot, of the table
+    bars = [{name: row[column] for name, column in columns.items()} for row in rows]
+    plots.log_figure(plots.metric_bars(bars, f"NDCG@{k}"), "plots/ndcg.png")

@@ -1,4 +1,4 @@
-"""The two windows of a bake-off: one ranks, and a later one, which no ranking looked at, confirms.
+"""The two windows of a bake-off: one ranks, and a later one, which no ranking has read, confirms.
 
 The night of D holds out (H, D]. That window confirms. Recipes are ranked on the holdout of the latest night that
 had ended by H: (H of that night, that night]. So the windows share no event, the ranking's is over before the
@@ -25,7 +25,7 @@ class Windows(NamedTuple):
 
 
 def windows(run_date: date) -> Windows:
-    """The windows of the bake-off of `run_date`; JobError where a night that it needs has no snapshot."""
+    """The windows of the bake-off of `run_date`; JobError where a night that they need has no snapshot."""
     cut, _ = exam_cut(run_date)
     night = ranking_night(delta.dates(CUTS), cut)
     if night is None:

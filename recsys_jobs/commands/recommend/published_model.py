@@ -14,9 +14,9 @@ from recsys_jobs.data.from_lake import load_dataset
 from recsys_jobs.embed.night_encoders import night_settings
 from recsys_jobs.lake import delta
 from recsys_jobs.lake.sql import connect
-from recsys_jobs.publishing.blocklist import blocked
+from recsys_jobs.publishing.blocklist import blocked_mask
 from recsys_jobs.publishing.republish import latest_night, published_model
-from recsys_jobs.registry.fits import kept_fit
+from recsys_jobs.registry.fits import stored_fit
 
 
 def load_published(options: RecommendOptions) -> RecommendSource:
@@ -31,8 +31,8 @@ def load_published(options: RecommendOptions) -> RecommendSource:
         raise UsageError(f"nothing is published on {run_date}; published nights: {known}")
     model = published_model(run_date)
     dataset = load_dataset(run_date, night_settings(load_settings(), run_date))
-    fit = kept_fit(model["model_fingerprint"], dataset, run_date)
+    fit = stored_fit(model["model_fingerprint"], dataset, run_date)
     version = f" version {model['model_version']}" if model["model_version"] else ""
     description = f"{fit.recipe.name}{version}, as the night of {run_date} published it; {len(dataset.items):,} items"
-    blocked_items = np.flatnonzero(blocked(run_date, dataset.items))
+    blocked_items = np.flatnonzero(blocked_mask(run_date, dataset.items))
     return RecommendSource(fit.model, dataset, description, titles_of(connect(), run_date), blocked_items)

@@ -40,7 +40,7 @@ from recsys_jobs.ranking.model import (
     SplitsByPart,
 )
 from recsys_jobs.ranking.top_k import top_k
-from recsys_jobs.registry.fits import kept_weights
+from recsys_jobs.registry.fits import stored_weights
 
 log = logging.getLogger(__name__)
 
@@ -130,7 +130,7 @@ def _files_must_be_there(publication: Publication) -> Iterator[None]:
 def _rank_again(publication: Publication, dataset: Dataset, user: int, item: int) -> dict[str, Any]:
     """Return what the stored model says of the pair: the slate made again, and the terms of the score."""
     recipe = get_recipe(publication.recipe)
-    tensors = kept_weights(publication.run_id)
+    tensors = stored_weights(publication.run_id)
     model = families.load(tensors, dataset, recipe)
     served = unfold(tensors, dataset, recipe) or model
     [slates] = top_k(served, dataset, publication.settings.k, users=np.array([user]))

@@ -23,7 +23,7 @@ from recsys_jobs.contracts.tables import INTERACTIONS, RECOMMENDATIONS, REVIEWS
 from recsys_jobs.lake import delta
 from recsys_jobs.models.folded_model import USER
 from recsys_jobs.registry import mlflow_client
-from recsys_jobs.registry.fits import EXAM, SERVING, WEIGHTS, kept_weights
+from recsys_jobs.registry.fits import EXAM, SERVING, WEIGHTS, stored_weights
 from recsys_jobs.torch_common import named_tensors
 
 _WEIGHTS, _FILE = WEIGHTS.split("/")
@@ -93,7 +93,7 @@ def _erase_from_fit(run: Any, user: str, is_retained: bool) -> str:
     with tempfile.TemporaryDirectory() as folder:
         if not mlflow_client.has_artifact(run.info.run_id, WEIGHTS):
             return "its weights are gone already"
-        tensors = kept_weights(run.info.run_id)
+        tensors = stored_weights(run.info.run_id)
         left = _without_person(tensors, _people_at_cut(run.data.tags["cut"]), user) if is_retained else None
         if left is None:
             mlflow_client.drop_artifact(run.info.run_id, _WEIGHTS)
