@@ -21,6 +21,10 @@ class Part(NamedTuple):
     vector_BD: Tensor
     present_B: Tensor  # bool
 
+    def rows(self, row: Tensor | slice) -> Part:
+        """Return the part of some of the users or items."""
+        return Part(self.vector_BD[row], self.present_B[row])
+
 
 def of_length_one(parts: dict[str, Part]) -> dict[str, Part]:
     """Return the parts with vectors of length one, so that none outweighs another but by its attention.
