@@ -70,8 +70,8 @@ class Attention(nn.Module):
         return torch.tanh(self.hidden(part.vector_BD)) @ weight_D
 
     def _stacked(self, columns: dict[str, Tensor], fill: float | bool) -> Tensor:
-        some = next(iter(columns.values()))
-        return torch.stack([columns.get(name, torch.full_like(some, fill)) for name in self.modalities], dim=1)
+        template = next(iter(columns.values()))
+        return torch.stack([columns.get(name, torch.full_like(template, fill)) for name in self.modalities], dim=1)
 
 
 def masked_softmax(logit_BM: Tensor, present_BM: Tensor) -> Tensor:
