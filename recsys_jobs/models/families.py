@@ -57,19 +57,19 @@ def fit(
 
 
 def load(weights: dict[str, Tensor], dataset: Dataset, recipe: Recipe) -> Model:
-    """The model that `weights()` gave, over the dataset that it was fitted on."""
+    """Return the model that `weights()` gave, over the dataset that it was fitted on."""
     model: Model = _module(recipe).load(weights, dataset, recipe)
     return model
 
 
 def source_modules(recipe: Recipe) -> tuple[str, ...]:
-    """The modules that fitting this recipe starts from: its family's, then those of its parts."""
+    """Return the modules that fitting this recipe starts from: its family's, then those of its parts."""
     parts = [module for part in part_recipes(recipe) for module in source_modules(part)]
     return tuple(dict.fromkeys([FAMILIES[recipe.family], *parts]))
 
 
 def sequence_family(recipe: Recipe) -> Family:
-    """The item tower and the body of a family over sequences."""
+    """Return the item tower and the body of a family over sequences."""
     family: Family = _module(recipe).FAMILY
     return family
 

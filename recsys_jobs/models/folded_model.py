@@ -63,18 +63,19 @@ def unfold(tensors: dict[str, Tensor], dataset: Dataset, recipe: Recipe) -> Mode
     """
     if isinstance(recipe, BlendRecipe):
         return _unfold_blend(tensors, dataset, recipe)
-    kept = {name: tensor for name, tensor in tensors.items() if name in (USER, ITEM, VECTORS)}
-    if not kept:
+    folded = {name: tensor for name, tensor in tensors.items() if name in (USER, ITEM, VECTORS)}
+    if not folded:
         return None
-    if (len(kept[USER]), len(kept[ITEM])) != (len(dataset.users), len(dataset.items)):
+    if (len(folded[USER]), len(folded[ITEM])) != (len(dataset.users), len(dataset.items)):
         raise JobError("the kept factors are of another cut: run the fit again")
-    return FoldedModel(kept)
+    return FoldedModel(folded)
 
 
 def _unfold_blend(tensors: dict[str, Tensor], dataset: Dataset, recipe: BlendRecipe) -> Model:
     of_part = split_parts(tensors)
     parts: list[tuple[float, Model]] = []
     for number, (weight, part) in enumerate(recipe.parts):
-        own = of_part[str(number)]
-        parts.append((weight, unfold(own, dataset, part) or families.load(own, dataset, part)))
+        part_tensors = of_part[str(number)]
+        model = unfold(part_tensors, dataset, part) or families.load(part_tensors, dataset, part)
+        parts.append((weight, model))
     return BlendModel(parts, len(dataset.items))

@@ -39,8 +39,8 @@ class Term:
 def terms(model: Model) -> list[Term]:
     """Return the terms of a model; none where a part of it is neither factors nor item-to-item."""
     parts = model.parts if isinstance(model, BlendModel) else [(1.0, model)]
-    found = [Term(weight, form) for weight, part in parts if (form := _form(part)) is not None]
-    return found if len(found) == len(parts) else []
+    servable = [Term(weight, form) for weight, part in parts if (form := _form(part)) is not None]
+    return servable if len(servable) == len(parts) else []
 
 
 def _form(model: Model) -> Factors | Rows | None:

@@ -65,5 +65,5 @@ def place(name: str) -> Path:
 
 
 def _name(values: dict[str, Any]) -> str:
-    said = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
-    return f"{values.get('name')}{_MARK}{said[:8]}"
+    digest = hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+    return f"{values.get('name')}{_MARK}{digest[:8]}"

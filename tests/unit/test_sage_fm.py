@@ -20,7 +20,7 @@ from recsys_jobs.models.sage_fm.graph_sage import GraphEncoder, MeanSAGEConv, vi
 from recsys_jobs.models.sage_fm.item_graph import build_graph, drop_edges, without_pairs
 from recsys_jobs.models.sage_fm.network import SageFM
 from recsys_jobs.models.sage_fm.recipe import SageFMRecipe, sage_fm, sage_fm_seed
-from recsys_jobs.models.sage_fm.visible_data import World, build_world, item_text, mean_review
+from recsys_jobs.models.sage_fm.visible_data import VisibleData, build_visible_data, item_text, mean_review
 from tests.unit.worlds import dataset, with_everything
 
 CPU = torch.device("cpu")
@@ -28,8 +28,8 @@ TINY = {"width": 8, "graph_width": 8, "fm_rank": 4}
 RECIPES = [replace(sage_fm_seed(), **TINY), replace(sage_fm(), **TINY)]
 
 
-def world_of(data: Dataset) -> World:
-    return build_world(data, np.ones(len(data.event_user_E), np.bool_), CPU)
+def world_of(data: Dataset) -> VisibleData:
+    return build_visible_data(data, np.ones(len(data.event_user_E), np.bool_), CPU)
 
 
 def model_of(recipe: SageFMRecipe, data: Dataset) -> SageFM:
@@ -203,7 +203,7 @@ def test_edges_that_only_validation_made_are_gone() -> None:
     data = triangle()
     seen = np.array([True, True, False, True, False, True])
     everything = world_of(data).history_UI
-    history = build_world(data, seen, CPU).history_UI
+    history = build_visible_data(data, seen, CPU).history_UI
     graph = build_graph(data, everything, history)
     assert graph.weight_II.toarray().tolist() == [[0, 1, 0, 0], [1, 0, 0, 1], [0, 0, 0, 0], [0, 1, 0, 0]]
 

@@ -2,7 +2,7 @@
 
 Kept with the items' ids, so that W serves a later dataset: items that it does not know have empty rows.
 
-U users, I items, B block of users or items, N stored weights.
+U users, I items, B block of users or items, N items of one user or of stored weights, W entries of a sparse matrix.
 """
 
 from __future__ import annotations
@@ -40,9 +40,10 @@ class ItemToItemModel:
 
     def history_terms(self, user: int, item: int) -> dict[int, float]:
         """Return what each item that a user had adds to its score of `item`; those that add nothing are left out."""
-        had_N = self.history_UI[[user]].indices
-        value_N = self.weight_II[had_N][:, [item]].toarray()[:, 0].astype(np.float64)
-        return {int(had): float(value) for had, value in zip(had_N, value_N, strict=True) if value}
+        item_N = self.history_UI[[user]].indices
+        value_N = self.weight_II[item_N][:, [item]].toarray()[:, 0].astype(np.float64)
+        terms = zip(item_N.tolist(), value_N.tolist(), strict=True)
+        return {history_item: value for history_item, value in terms if value}
 
     def factors(self) -> Factors | None:
         """None: W has full rank, and a truncated one costs a tenth of the recall."""
@@ -58,7 +59,7 @@ class ItemToItemModel:
 
 
 def csr_tensors(matrix: sparse.csr_matrix) -> dict[str, Tensor]:
-    """Return a matrix [I, I] as pointers [I + 1], columns [N], values [N]."""
+    """Return a matrix [I, I] as pointers [I + 1], columns [W], values [W]."""
     return {
         "pointers": torch.from_numpy(matrix.indptr.astype(np.int64)),
         "columns": torch.from_numpy(matrix.indices.astype(np.int32)),  # a third less to keep
@@ -71,20 +72,22 @@ def load(weights: dict[str, Tensor], dataset: Dataset, recipe: Any) -> ItemToIte
 
     JobError where they are kept without ids, as they once were, and are of another dataset.
     """
-    known = id_rows.unpack(weights["items.names"]) if "items.names" in weights else dataset.items
-    if len(weights["pointers"]) != len(known) + 1:
-        raise JobError(
-            f"the weights of {recipe.name} are for {len(weights['pointers']) - 1} items, not {len(known)}: fit it again"
-        )
-    csr = weights["values"].numpy(), weights["columns"].numpy(), weights["pointers"].numpy()
-    weight_II = sparse.csr_matrix(csr, shape=(len(known), len(known)))
-    return ItemToItemModel(dataset, weight_II if known == dataset.items else _moved(weight_II, known, dataset.items))
+    stored_ids = id_rows.unpack(weights["items.names"]) if "items.names" in weights else dataset.items
+    if len(weights["pointers"]) != len(stored_ids) + 1:
+        items = len(weights["pointers"]) - 1
+        raise JobError(f"the weights of {recipe.name} are for {items} items, not {len(stored_ids)}: fit it again")
+    csr = tuple(weights[name].numpy() for name in ("values", "columns", "pointers"))
+    weight_NN = sparse.csr_matrix(csr, shape=(len(stored_ids), len(stored_ids)))
+    if stored_ids == dataset.items:
+        return ItemToItemModel(dataset, weight_NN)
+    return ItemToItemModel(dataset, _moved(weight_NN, stored_ids, dataset.items))
 
 
-def _moved(weight_NN: sparse.csr_matrix, known: list[str], ids: list[str]) -> sparse.csr_matrix:
+def _moved(weight_NN: sparse.csr_matrix, stored_ids: list[str], ids: list[str]) -> sparse.csr_matrix:
     """Return W for other items: rows and columns by id, empty for those that it does not know."""
-    place_N, entry = id_rows.rows_of(ids, known), weight_NN.tocoo()
-    row, column = place_N[entry.row], place_N[entry.col]
-    there = (row >= 0) & (column >= 0)
-    found = entry.data[there], (row[there], column[there])
-    return sparse.csr_matrix(found, shape=(len(ids), len(ids)))
+    new_row_N = id_rows.rows_of(ids, stored_ids)
+    entries = weight_NN.tocoo()
+    row_W, column_W = new_row_N[entries.row], new_row_N[entries.col]
+    stays_W = (row_W >= 0) & (column_W >= 0)
+    places = row_W[stays_W], column_W[stays_W]
+    return sparse.csr_matrix((entries.data[stays_W], places), shape=(len(ids), len(ids)))

@@ -1,6 +1,6 @@
 """A trained model that is one inner product: a vector for each user and each item of a dataset, maybe a bias.
 
-U users, I items, B batch of users, D width.
+U users, I items, N rows of either, B batch of users, D width.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ class VectorModel:
         history: list[dict[str, float]],
         bias_I: Tensor | None = None,
     ) -> None:
-        self._user_UD, self._item_ID = (a.detach().float().cpu() for a in (user_UD, item_ID))
+        self._user_UD = user_UD.detach().float().cpu()
+        self._item_ID = item_ID.detach().float().cpu()
         self._bias_I = None if bias_I is None else bias_I.detach().float().cpu()
         self._state = {name: value.detach().cpu().clone() for name, value in state.items()}
         self.epochs = epochs
@@ -38,8 +39,10 @@ class VectorModel:
         """Return the vectors themselves; a bias is one more column, beside a column of ones."""
         if self._bias_I is None:
             return Factors(self._user_UD, self._item_ID)
-        one_U1 = torch.ones_like(self._user_UD[:, :1])
-        return Factors(torch.cat([self._user_UD, one_U1], 1), torch.cat([self._item_ID, self._bias_I[:, None]], 1))
+        ones_U1 = torch.ones_like(self._user_UD[:, :1])
+        user_UF = torch.cat([self._user_UD, ones_U1], 1)
+        item_IF = torch.cat([self._item_ID, self._bias_I[:, None]], 1)
+        return Factors(user_UF, item_IF)
 
     def item_vectors(self) -> Tensor:
         """Return the items' vectors [I, D]; a copy, for safetensors writes no two tensors that share memory."""
@@ -53,8 +56,8 @@ class VectorModel:
 def fill_unknown(vector_ND: Tensor) -> Tensor:
     """Return the vectors with rows of zeros replaced by the mean of the others.
 
-    Who is known by nothing is scored as the average of all, and ranks in the middle: a zero would put an
-    item that nobody had above most of those that people had and others did not.
+    A user or item that nothing is known of is scored as the average of all, and ranks in the middle: a zero would put
+    an item that nobody had above most of those that people had and others did not.
     """
     known_N = vector_ND.any(1)
     if known_N.all() or not known_N.any():

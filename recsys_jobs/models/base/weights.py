@@ -20,7 +20,7 @@ def packed(network: nn.Module) -> dict[str, Tensor]:
 
 
 def unpacked(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return what `packed` packed."""
+    """Return the network's tensors that `packed` put among a model's weights."""
     return {name.removeprefix(PREFIX): value for name, value in weights.items() if name.startswith(PREFIX)}
 
 

@@ -21,6 +21,10 @@ class Part(NamedTuple):
     vector_BD: Tensor
     present_B: Tensor  # bool
 
+    def rows(self, row: Tensor | slice) -> Part:
+        """Return the part of some of the users or items."""
+        return Part(self.vector_BD[row], self.present_B[row])
+
 
 def of_length_one(parts: dict[str, Part]) -> dict[str, Part]:
     """Return the parts with vectors of length one, so that none outweighs another but by its attention.
@@ -66,8 +70,8 @@ class Attention(nn.Module):
         return torch.tanh(self.hidden(part.vector_BD)) @ weight_D
 
     def _stacked(self, columns: dict[str, Tensor], fill: float | bool) -> Tensor:
-        some = next(iter(columns.values()))
-        return torch.stack([columns.get(name, torch.full_like(some, fill)) for name in self.modalities], dim=1)
+        template = next(iter(columns.values()))
+        return torch.stack([columns.get(name, torch.full_like(template, fill)) for name in self.modalities], dim=1)
 
 
 def masked_softmax(logit_BM: Tensor, present_BM: Tensor) -> Tensor:

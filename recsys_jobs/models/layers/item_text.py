@@ -1,6 +1,6 @@
 """What stands for each item as text, or as a picture, for models that compare items: unit vectors around zero.
 
-I items, E events, R reviews, T and D width.
+I items, E events, R reviews, L last reviews of an item, T text width, V image width, D either width.
 """
 
 from __future__ import annotations
@@ -33,24 +33,24 @@ def unit_item_images(dataset: Dataset) -> Tensor:
 
 
 def _unit(vector_ID: Floats, present_I: Bools) -> Tensor:
-    """Return the vectors of what is there around zero and of length one, zeros for the rest."""
+    """Return the present items' vectors, centred and of length one, and zeros for the rest."""
     if not present_I.any():
         return torch.zeros(vector_ID.shape)
-    there_I, vectors = torch.from_numpy(present_I), torch.from_numpy(vector_ID)
-    centred_ID = (vectors - vectors[there_I].mean(0)) * there_I[:, None]
+    vectors, mask_I = torch.from_numpy(vector_ID), torch.from_numpy(present_I)
+    centred_ID = (vectors - vectors[mask_I].mean(0)) * mask_I[:, None]
     return functional.normalize(centred_ID, dim=1, eps=1e-6)
 
 
 def _mean_reviews(dataset: Dataset) -> tuple[Floats, np.ndarray]:
     """Return the mean of the last reviews [I, T] of each item that reviews stand for, and how many they are [I]."""
-    own_E = np.where(dataset.text_from_reviews_I[dataset.event_item_E], dataset.review_E, -1)
+    review_E = np.where(dataset.text_from_reviews_I[dataset.event_item_E], dataset.review_E, -1)
     reviews = last_reviews(
-        dataset.event_item_E, dataset.event_user_E, own_E, len(dataset.items), dataset.reviews_per_item
+        dataset.event_item_E, dataset.event_user_E, review_E, len(dataset.items), dataset.reviews_per_item
     )
     row_IL = reviews.row_OL[:, : dataset.reviews_per_item].numpy()
     count_I = (row_IL >= 0).sum(1)
     total_IT = np.zeros((len(dataset.items), dataset.review_RT.shape[1]), dtype=np.float32)
     for row_I in row_IL.T:
-        there_I = row_I >= 0
-        total_IT[there_I] += dataset.review_RT[row_I[there_I]]
+        has_review_I = row_I >= 0
+        total_IT[has_review_I] += dataset.review_RT[row_I[has_review_I]]
     return total_IT / np.maximum(count_I, 1)[:, None].astype(np.float32), count_I

@@ -1,7 +1,9 @@
 """The inverse of a positive definite matrix from its Cholesky factor, in place and by matrix products.
 
 LAPACK's own routine (torch.cholesky_inverse) takes ten times as long on some CPUs: it works in small
-strips where this multiplies blocks. N rows; n^3 operations beside the factor's n^3 / 3.
+strips where this multiplies blocks. It takes N^3 operations beside the factor's N^3 / 3.
+
+N rows, B rows of a block.
 """
 
 from __future__ import annotations

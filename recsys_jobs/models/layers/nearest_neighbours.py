@@ -3,7 +3,8 @@
 s_nb = |n and b| / (sqrt(|n| |b|) + shrinkage)
 
 Shrinkage keeps two rows that share their only entry from being the most alike of all.
-N rows that may be neighbours, B rows that are asked about, F columns of both.
+N rows that may be neighbours, B rows whose neighbours are looked for (queries), F columns of both, D width of a dense
+vector, I items, K nearest neighbours of a query, E entries of a sparse matrix.
 """
 
 from __future__ import annotations
@@ -18,17 +19,19 @@ from recsys_jobs.data.dataset import Bools, Ints
 from recsys_jobs.ranking.faiss_search import neighbour_index, search
 
 _BLOCK = 8_192  # items
-_ENTRIES = 16_000_000  # likenesses held at once: 256 MB
+_ENTRIES = 16_000_000  # likenesses in memory at once: 256 MB
 
 
 def cosine_neighbours(
-    among_NF: sparse.csr_matrix, query_BF: sparse.csr_matrix, itself_B: Ints, kept: int, shrinkage: float
+    candidate_NF: sparse.csr_matrix, query_BF: sparse.csr_matrix, query_row_B: Ints, neighbours: int, shrinkage: float
 ) -> sparse.csc_matrix:
-    """Return the `kept` largest likenesses of each query [N, B], ties by row; row `itself_B` is the query itself."""
-    common_NB = (among_NF @ query_BF.T).tocoo()
-    sizes = np.diff(among_NF.indptr)[common_NB.row], np.diff(query_BF.indptr)[common_NB.col]
-    common_NB.data /= np.sqrt(sizes[0].astype(np.float64) * sizes[1]) + shrinkage
-    return largest_of_columns(common_NB, common_NB.row != itself_B[common_NB.col], kept)
+    """Return the largest likenesses of each query [N, B], ties by row; row `query_row_B` is the query itself."""
+    likeness_NB = (candidate_NF @ query_BF.T).tocoo()
+    candidate_size_E = np.diff(candidate_NF.indptr)[likeness_NB.row]
+    query_size_E = np.diff(query_BF.indptr)[likeness_NB.col]
+    likeness_NB.data /= np.sqrt(candidate_size_E.astype(np.float64) * query_size_E) + shrinkage
+    other_E = likeness_NB.row != query_row_B[likeness_NB.col]
+    return largest_of_columns(likeness_NB, other_E, neighbours)
 
 
 def query_blocks(queries: int, rows: int) -> Iterator[slice]:
@@ -37,13 +40,16 @@ def query_blocks(queries: int, rows: int) -> Iterator[slice]:
     return (slice(start, min(start + size, queries)) for start in range(0, queries, size))
 
 
-def largest_of_columns(matrix: sparse.coo_matrix, usable_N: Bools, kept: int) -> sparse.csc_matrix:
-    """Return the usable entries [N] that are among the `kept` largest of their column, ties by row."""
-    row_N, column_N, value_N = matrix.row[usable_N], matrix.col[usable_N], matrix.data[usable_N]
-    order = np.lexsort((row_N, -value_N, column_N))
-    row_N, column_N, value_N = row_N[order], column_N[order], value_N[order]
-    kept_N = np.arange(len(column_N)) - np.searchsorted(column_N, column_N) < kept
-    return sparse.csc_matrix((value_N[kept_N], (row_N[kept_N], column_N[kept_N])), shape=matrix.shape)
+def largest_of_columns(matrix: sparse.coo_matrix, usable_E: Bools, count: int) -> sparse.csc_matrix:
+    """Return the usable entries that are among the `count` largest of their column, ties by row."""
+    entry_E = np.flatnonzero(usable_E)
+    order = np.lexsort((matrix.row[entry_E], -matrix.data[entry_E], matrix.col[entry_E]))
+    entry_E = entry_E[order]
+    column_E = matrix.col[entry_E]
+    rank_E = np.arange(len(column_E)) - np.searchsorted(column_E, column_E)
+    entry_E = entry_E[rank_E < count]
+    places = matrix.row[entry_E], matrix.col[entry_E]
+    return sparse.csc_matrix((matrix.data[entry_E], places), shape=matrix.shape)
 
 
 def text_neighbours(unit_ID: torch.Tensor, neighbours: int, power: float) -> sparse.csc_matrix:
@@ -57,8 +63,9 @@ def text_neighbours(unit_ID: torch.Tensor, neighbours: int, power: float) -> spa
         query_BD = unit_ID[start : start + _BLOCK].numpy()
         likeness_BK, row_BK = search(index, query_BD, min(neighbours + 1, items))
         column_BK = np.broadcast_to(np.arange(len(query_BD))[:, None], row_BK.shape)
-        kept_BK = (likeness_BK > 0) & (row_BK >= 0) & (row_BK != column_BK + start)
-        value_N = likeness_BK[kept_BK] ** power
-        found = sparse.coo_matrix((value_N, (row_BK[kept_BK], column_BK[kept_BK])), shape=(items, len(query_BD)))
-        blocks.append(largest_of_columns(found, np.ones(len(value_N), dtype=bool), neighbours))
+        usable_BK = (likeness_BK > 0) & (row_BK >= 0) & (row_BK != column_BK + start)
+        places = row_BK[usable_BK], column_BK[usable_BK]
+        values = likeness_BK[usable_BK] ** power
+        near_IB = sparse.coo_matrix((values, places), shape=(items, len(query_BD)))
+        blocks.append(largest_of_columns(near_IB, np.ones(len(values), dtype=bool), neighbours))
     return sparse.hstack(blocks, format="csc")

@@ -2,7 +2,7 @@
 
 A column with a long tail (prices, view counts) is read through sign(x) log(1 + |x|). Means and deviations
 are those of the items that training met; they stay with the network, so that a later dataset is read alike.
-I items, N columns.
+I items, K items whose value is known, N columns.
 """
 
 from __future__ import annotations
@@ -39,26 +39,28 @@ class Numbers(nn.Module):
         """Take the columns' measures from the items that training met; JobError where a value is infinite."""
         infinite_N = np.isinf(number_IN).any(0)
         if infinite_N.any():
-            raise JobError(f"numeric column {int(infinite_N.argmax())} has an infinite value: correct the data")
-        silent = [n for n in range(number_IN.shape[1]) if not self._measure(n, number_IN[met_I, n])]
-        if silent:
-            log.warning("numeric columns %s are unknown or the same for all items: they are not used", silent)
+            column = int(infinite_N.argmax())
+            raise JobError(f"numeric column {column} has an infinite value: correct the data")
+        uninformative = [n for n in range(number_IN.shape[1]) if not self._measure(n, number_IN[met_I, n])]
+        if uninformative:
+            log.warning("numeric columns %s are unknown or the same for all items: they are not used", uninformative)
 
     def _measure(self, column: int, value_I: Floats) -> bool:
-        """Set one column's measures; false where it tells nothing."""
-        known = value_I[~np.isnan(value_I)].astype(np.float64)
-        if not len(known) or known.std() == 0:
+        """Set one column's measures; return False where the column tells nothing."""
+        value_K = value_I[~np.isnan(value_I)].astype(np.float64)
+        if not len(value_K) or value_K.std() == 0:
             return False
-        tailed = abs(((known - known.mean()) ** 3).mean()) / known.std() ** 3 > _SKEWED
-        known = np.sign(known) * np.log1p(np.abs(known)) if tailed else known
+        third_moment = abs(((value_K - value_K.mean()) ** 3).mean())
+        tailed = third_moment / value_K.std() ** 3 > _SKEWED
+        value_K = np.sign(value_K) * np.log1p(np.abs(value_K)) if tailed else value_K
         self.tailed_N[column] = bool(tailed)
-        self.mean_N[column] = float(known.mean())
-        self.scale_N[column] = 1 / float(known.std())
+        self.mean_N[column] = float(value_K.mean())
+        self.scale_N[column] = 1 / float(value_K.std())
         return True
 
     def forward(self, number_IN: Tensor) -> tuple[Tensor, Tensor]:
         """Return the columns in deviations [I, N], 0 where unknown, and whose items have any that tells [I]."""
         tamed_IN = torch.where(self.tailed_N, number_IN.sign() * number_IN.abs().log1p(), number_IN)
-        there_IN = ~number_IN.isnan() & (self.scale_N > 0)
+        known_IN = ~number_IN.isnan() & (self.scale_N > 0)
         deviation_IN = ((tamed_IN - self.mean_N) * self.scale_N).clamp(-_LIMIT, _LIMIT)
-        return torch.where(there_IN, deviation_IN, 0.0), there_IN.any(1)
+        return torch.where(known_IN, deviation_IN, 0.0), known_IN.any(1)

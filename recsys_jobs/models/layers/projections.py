@@ -1,4 +1,7 @@
-"""Content vectors into a model's own space, whatever the encoder's scale. N rows, W width of the encoder."""
+"""Content vectors into a model's own space, whatever the encoder's scale.
+
+N rows, W width of the encoder, D width of the model.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +38,8 @@ def start_centred(layer: nn.Linear, row_NW: Tensor) -> None:
     if not len(row_NW):
         return
     mean_W = row_NW.mean(0)
-    length = (row_NW - mean_W).square().sum(1).mean().sqrt().clamp(min=1e-6)
+    centred_NW = row_NW - mean_W
+    length = centred_NW.square().sum(1).mean().sqrt().clamp(min=1e-6)
     nn.init.normal_(layer.weight, std=layer.out_features**-0.5)
     if isinstance(layer, Centred):
         layer.mean_W.copy_(mean_W)

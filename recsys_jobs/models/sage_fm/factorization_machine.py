@@ -5,7 +5,7 @@
 With u and i the halves of x, p = V_u' u and q = V_i' i, the double sum falls into the pairs within u,
 the pairs within i, and the pairs across, which are p . q. So y = a(u) + b(i) + p . q.
 
-B batch, I items, D width, F rank, M and N parts of one user and of one item.
+U users, I items, B batch, D width, F rank, M and N parts of one user and of one item.
 """
 
 from __future__ import annotations

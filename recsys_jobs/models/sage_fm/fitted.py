@@ -1,6 +1,6 @@
 """A trained `sage_fm`: scores, factors, item vectors, weights. Users and items it never saw get scores too.
 
-U users, I items, B batch, D width, F rank, M and N modalities of a user and of an item.
+U users, I items, E events, B batch, D width, F rank, G graph width, M and N modalities of a user and of an item.
 """
 
 from __future__ import annotations
@@ -15,15 +15,14 @@ from recsys_jobs.data.dataset import Bools, Dataset
 from recsys_jobs.models.base import id_rows
 from recsys_jobs.models.base.weights import packed, restored, unpacked
 from recsys_jobs.models.layers.alike_texts import alike_titles
-from recsys_jobs.models.layers.fusion import Part
 from recsys_jobs.models.sage_fm.graph_sage import View, view
 from recsys_jobs.models.sage_fm.network import Items, SageFM
 from recsys_jobs.models.sage_fm.recipe import SageFMRecipe
-from recsys_jobs.models.sage_fm.visible_data import World, build_world
+from recsys_jobs.models.sage_fm.visible_data import VisibleData, build_visible_data
 from recsys_jobs.ranking.model import Factors, ModalityTerms
 
 BLOCK = 4_096  # users encoded at once
-_NODES = "graph.input_IG"
+_NODE_INPUTS = "graph.input_IG"
 
 
 class FittedSageFM:
@@ -47,21 +46,23 @@ class FittedSageFM:
         self._item_ids = dataset.items
         self._known_I = known_I
         alike_II = alike_titles(dataset, model.recipe.text_neighbours, device)
-        self.world = build_world(dataset, np.ones(len(dataset.event_user_E), np.bool_), device, alike_II)
+        every_E = np.ones(len(dataset.event_user_E), np.bool_)
+        self.visible = build_visible_data(dataset, every_E, device, alike_II)
 
     @cached_property
     def _items(self) -> Items:
         with torch.no_grad():
-            return self.model.encode_items(self.world, whole_graph(self.model.recipe, self.world, self._known_I))
+            graph = whole_graph(self.model.recipe, self.visible, self._known_I)
+            return self.model.encode_items(self.visible, graph)
 
     @cached_property
     def _user_vectors(self) -> Tensor:
-        return encode_all_users(self.model, self.world, self._items)
+        return encode_all_users(self.model, self.visible, self._items)
 
     @torch.no_grad()
     def score_block(self, users_B: Tensor) -> Tensor:
         """Return the scores [B, I] of users, by row of the dataset, for all its items; owned ones too."""
-        user_BD = self._user_vectors[users_B.to(self.world.device)]
+        user_BD = self._user_vectors[users_B.to(self.visible.device)]
         return self.model.fm.all_pairs(user_BD, self._items.fused.vector_BD).cpu()
 
     @torch.no_grad()
@@ -77,9 +78,10 @@ class FittedSageFM:
     @torch.no_grad()
     def modality_terms(self, user: int, item: int) -> ModalityTerms:
         """Return how the modalities of one user and one item make up their score, attention held fixed."""
-        user_B = torch.tensor([user], device=self.world.device)
-        user_parts = self.model.user_parts(self.world, self._items, user_B)
-        item_parts = {name: Part(*(a[item : item + 1] for a in part)) for name, part in self._items.parts.items()}
+        user_B = torch.tensor([user], device=self.visible.device)
+        user_parts = self.model.user_parts(self.visible, self._items, user_B)
+        rows = slice(item, item + 1)
+        item_parts = {name: part.rows(rows) for name, part in self._items.parts.items()}
         users, user_MD = self.model.weighted(self.model.user_attention, user_parts)
         items, item_ND = self.model.weighted(self.model.item_attention, item_parts)
         across_MN, alone_N = self.model.fm.split(user_MD, item_ND)
@@ -105,21 +107,22 @@ def load(
     device = device or torch.device("cpu")
     state = unpacked(weights)
     row_I = id_rows.rows_of(id_rows.unpack(weights["items.names"]), dataset.items)
-    known_I = (row_I >= 0) & weights["items.known"].numpy()[row_I.clip(min=0)]
-    nodes_IG = state[_NODES][row_I.clip(min=0)] * torch.from_numpy(known_I)[:, None]
+    any_row_I = row_I.clip(min=0)  # an unknown item takes the first row, which the mask then clears
+    known_I = (row_I >= 0) & weights["items.known"].numpy()[any_row_I]
+    nodes_IG = state[_NODE_INPUTS][any_row_I] * torch.from_numpy(known_I)[:, None]
     widths = dataset.text_IT.shape[1], dataset.image_IV.shape[1]
-    model = restored(lambda: SageFM(recipe, len(dataset.items), *widths), state | {_NODES: nodes_IG}, recipe.name)
+    model = restored(lambda: SageFM(recipe, len(dataset.items), *widths), state | {_NODE_INPUTS: nodes_IG}, recipe.name)
     return FittedSageFM(model.to(device), dataset, known_I, int(weights["epochs"]), [], device)
 
 
-def whole_graph(recipe: SageFMRecipe, world: World, known_I: Bools) -> View:
+def whole_graph(recipe: SageFMRecipe, visible: VisibleData, known_I: Bools) -> View:
     """Return the graph as scoring sees it: nothing held out, nothing dropped."""
-    return view(world.graph.weight_II, known_I, recipe.weighted_edges, world.device)
+    return view(visible.graph.weight_II, known_I, recipe.weighted_edges, visible.device)
 
 
 @torch.no_grad()
-def encode_all_users(model: SageFM, world: World, items: Items) -> Tensor:
+def encode_all_users(model: SageFM, visible: VisibleData, items: Items) -> Tensor:
     """Return every user's vector [U, D], in blocks of bounded memory."""
-    users_U = torch.arange(world.shape[0], device=world.device)
-    blocks = [model.encode_users(world, items, block).vector_BD for block in users_U.split(BLOCK)]
+    users_U = torch.arange(visible.shape[0], device=visible.device)
+    blocks = [model.encode_users(visible, items, block).vector_BD for block in users_U.split(BLOCK)]
     return torch.cat(blocks) if blocks else torch.zeros(0, model.recipe.width)

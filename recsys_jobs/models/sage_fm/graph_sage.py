@@ -34,9 +34,9 @@ def view(weight_II: sparse.csr_matrix, known_I: NDArray[np.bool_], weighted: boo
     if not weighted:
         values = (weight_II.data > 0).astype(np.float32)
         weight_II = sparse.csr_matrix((values, weight_II.indices, weight_II.indptr), shape=weight_II.shape)
-    unknown_N, start_NI, found_N = known_neighbours(weight_II, known_I)
+    unknown_N, start_NI, has_neighbour_N = known_neighbours(weight_II, known_I)
     reachable_I = known_I.copy()
-    reachable_I[unknown_N] = found_N
+    reachable_I[unknown_N] = has_neighbour_N
     return View(
         to_torch(weight_II, device),
         torch.from_numpy(unknown_N).to(device),

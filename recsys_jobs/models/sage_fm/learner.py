@@ -1,6 +1,7 @@
 """How `sage_fm` learns: the graph and the items of each step, its loss, what is logged of its attention.
 
-U users, I items, B pairs of a batch (in a look: users), N candidates, D width, M modalities.
+U users, I items, E events, B pairs of a batch (in a validation: users), N candidates,
+D width, M modalities.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from recsys_jobs.models.sage_fm.graph_sage import View, view
 from recsys_jobs.models.sage_fm.item_graph import drop_edges, without_pairs
 from recsys_jobs.models.sage_fm.network import ITEM_MODALITIES, SageFM
 from recsys_jobs.models.sage_fm.recipe import SageFMRecipe
-from recsys_jobs.models.sage_fm.visible_data import World, build_world
+from recsys_jobs.models.sage_fm.visible_data import VisibleData, build_visible_data
 from recsys_jobs.torch_common import losses
 from recsys_jobs.torch_common.devices import to_device
 from recsys_jobs.training import loop
@@ -39,7 +40,7 @@ class Batch(NamedTuple):
     graph: View
     user_B: Ints
     item_B: Ints
-    other: Ints  # each pair's own negative [B] for bpr, candidates that all share [N] for softmax
+    negatives: Ints  # each pair's own negative [B] for bpr, candidates that all share [N] for softmax
 
 
 class SageFMLearner:
@@ -49,14 +50,14 @@ class SageFMLearner:
         self.dataset, self.recipe, self.device = dataset, recipe, device
         self.pairs = positives(dataset, parts.target_E, parts.seen_E, recipe.whole_catalogue)
         alike_II = alike_titles(dataset, recipe.text_neighbours, device)
-        self.world = build_world(dataset, parts.seen_E, device, alike_II)
-        self.edge_keys = self.world.graph.keys()
+        self.visible = build_visible_data(dataset, parts.seen_E, device, alike_II)
+        self.edge_keys = self.visible.graph.keys()
         self.owned_UI = events_matrix(dataset)  # validation included
         self.known_I = np.isin(np.arange(len(dataset.items)), dataset.event_item_E[parts.seen_E])
         self.network = SageFM(recipe, len(dataset.items), dataset.text_IT.shape[1], dataset.image_IV.shape[1])
         self.network.to(device)
         if not recipe.end_to_end:  # vectors of random encoders are nearly alike: their differences say nothing yet
-            self.network.fit_projections(self.world)
+            self.network.fit_projections(self.visible)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return the node inputs, which have a rate of their own, and the rest."""
@@ -73,51 +74,57 @@ class SageFMLearner:
         for user_B, item_B in pair_batches(pairs, recipe.steps_per_epoch, recipe.min_batch, random):
             graph = self._training_graph(user_B, item_B, random)
             if recipe.loss == "bpr":
-                yield Batch(graph, user_B, item_B, uniform_negatives(pairs, user_B, random))
+                negatives = uniform_negatives(pairs, user_B, random)
             else:
-                yield Batch(graph, user_B, item_B, shared_candidates(pairs.pool_N, recipe.negatives, random))
+                negatives = shared_candidates(pairs.pool_N, recipe.negatives, random)
+            yield Batch(graph, user_B, item_B, negatives)
 
     def _training_graph(self, user_B: Ints, item_B: Ints, random: np.random.Generator) -> View:
         """Return the graph of one step: without what its pairs gave it, some edges and some node inputs."""
-        graph = self.world.graph
+        graph = self.visible.graph
         weight_II = graph.weight_II
         if self.recipe.hold_out_edges:
-            left_N = without_pairs(graph, self.edge_keys, self.world.history_UI, user_B, item_B)
-            weight_II = sparse.csr_matrix((left_N, weight_II.indices, weight_II.indptr), shape=weight_II.shape)
+            weights = without_pairs(graph, self.edge_keys, self.visible.history_UI, user_B, item_B)
+            structure = weight_II.indices, weight_II.indptr
+            weight_II = sparse.csr_matrix((weights, *structure), shape=weight_II.shape)
         weight_II = drop_edges(weight_II, self.recipe.edge_dropout, random)
-        kept_I = random.random(len(self.known_I)) >= self.recipe.node_dropout
-        return view(weight_II, self.known_I & kept_I, self.recipe.weighted_edges, self.device)
+        undropped_I = random.random(len(self.known_I)) >= self.recipe.node_dropout
+        return view(weight_II, self.known_I & undropped_I, self.recipe.weighted_edges, self.device)
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the loss of one batch."""
-        return self.loss_in(self.world, batch)
+        return self.loss_in(self.visible, batch)
 
-    def loss_in(self, world: World, batch: Batch) -> Tensor:
-        """Return the loss of one batch in a world; the same user vector meets the positive and the negatives."""
+    def loss_in(self, visible: VisibleData, batch: Batch) -> Tensor:
+        """Return the loss of one batch; the same user vector meets the positive and the negatives."""
         penalty = self.recipe.l2 * torch.stack([p.square().sum() for p in self.network.parameters()]).sum()
-        return penalty + self._pairs_loss(world, batch)
+        return penalty + self._pairs_loss(visible, batch)
 
-    def _pairs_loss(self, world: World, batch: Batch) -> Tensor:
+    def _pairs_loss(self, visible: VisibleData, batch: Batch) -> Tensor:
         model = self.network
-        items = model.encode_items(world, batch.graph)
-        user_B, item_B, other = (to_device(a, self.device) for a in batch[1:])
-        user_BD = model.encode_users(world, items, user_B, leave_B=item_B).vector_BD
-        positive_B = model.fm(user_BD, model.positives(world, items, item_B, user_B))
-        other_D = items.fused.vector_BD[other]
+        items = model.encode_items(visible, batch.graph)
+        user_B, item_B, negative_N = (to_device(array, self.device) for array in batch[1:])
+        user_BD = model.encode_users(visible, items, user_B, leave_B=item_B).vector_BD
+        positive_BD = model.positives(visible, items, item_B, user_B)
+        positive_B = model.fm(user_BD, positive_BD)
+        negative_ND = items.fused.vector_BD[negative_N]
         if self.recipe.loss == "bpr":
-            return losses.bpr(positive_B - model.fm(user_BD, other_D))
-        score_BN = model.fm.all_pairs(user_BD, other_D)
-        return shared_softmax(positive_B, score_BN, self.owned_UI, batch.user_B, batch.other, len(self.pairs.pool_N))
+            return losses.bpr(positive_B - model.fm(user_BD, negative_ND))
+        score_BN = model.fm.all_pairs(user_BD, negative_ND)
+        return shared_softmax(
+            positive_B, score_BN, self.owned_UI, batch.user_B, batch.negatives, len(self.pairs.pool_N)
+        )
 
     def validate(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
         """Return the users' scores, and the mean attention of each modality on users and on items."""
-        items = self.network.encode_items(self.world, whole_graph(self.recipe, self.world, self.known_I))
-        users = self.network.encode_users(self.world, items, user_B)
+        graph = whole_graph(self.recipe, self.visible, self.known_I)
+        items = self.network.encode_items(self.visible, graph)
+        users = self.network.encode_users(self.visible, items, user_B)
         names = [f"attention_user_{name}" for name in self.network.user_attention.modalities]
         names += [f"attention_item_{name}" for name in ITEM_MODALITIES]
-        means = torch.cat([users.attention_BM.float().mean(0), items.fused.attention_BM.float().mean(0)])
-        scores = self.network.fm.all_pairs(users.vector_BD, items.fused.vector_BD)
-        return scores, dict(zip(names, means.tolist(), strict=True))
+        means = [fused.attention_BM.float().mean(0) for fused in (users, items.fused)]
+        scores_BI = self.network.fm.all_pairs(users.vector_BD, items.fused.vector_BD)
+        return scores_BI, dict(zip(names, torch.cat(means).tolist(), strict=True))
 
     def fitted(self, epochs: int, history: list[EpochLog]) -> FittedSageFM:
         """Return the model over the whole dataset."""
