@@ -83,8 +83,8 @@ def test_the_fit_writes_down_what_is_to_be_published() -> None:
     shop.run_job("recommend.fit", SECOND)
     planned, gate = written(1), decision_log.gate_decision(SECOND, "sage_fm_debug")
     assert (planned.run_date, planned.recipe, planned.version) == (str(SECOND), "sage_fm_debug", 2)
-    assert planned.run_id == mlflow_client.nights_version(2).run_id
-    assert planned.fingerprint == mlflow_client.nights_version(2).tags["fingerprint"]
+    assert planned.run_id == mlflow_client.night_version(2).run_id
+    assert planned.fingerprint == mlflow_client.night_version(2).tags["fingerprint"]
     assert planned.epochs == mlflow_client.run(planned.run_id).data.params["epochs_fitted"]
     assert (planned.decisions, planned.rejected) == ((gate["decision_id"],), ())
     assert planned.reason == gate["reason"]
