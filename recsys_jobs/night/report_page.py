@@ -37,7 +37,7 @@ def _format_cell(cell: Any) -> Any:
     return f"{cell:,}" if isinstance(cell, int) else cell
 
 
-# autoescape: names come from dumps and from whoever types a recipe
+# autoescape: names come from dumps and from the people who type a recipe
 _ENVIRONMENT = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
 _ENVIRONMENT.filters["figure"] = _format_cell
 _ENVIRONMENT.globals["words"] = lambda cell: Markup(' class="words"') if isinstance(cell, str) else ""

@@ -80,7 +80,7 @@ def stored_fit(fingerprint: str, dataset: Dataset, cut: date) -> Fit:
 def fit_of_run(run_id: str, dataset: Dataset) -> Fit:
     """The fit of an earlier run over this dataset, its own or a later one: nothing is trained.
 
-    JobError where the run has no weights, or its weights do not go with what is configured now.
+    JobError where the run has no weights, or its weights do not fit today's configuration.
     """
     run = mlflow_client.get_run(run_id)
     params, tags = run.data.params, run.data.tags
