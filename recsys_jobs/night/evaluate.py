@@ -16,6 +16,7 @@ from typing import Any
 
 from recsys_jobs.contracts.lake_lock import run_step
 from recsys_jobs.contracts.settings import Settings, var_dir
+from recsys_jobs.data.dataset import Dataset
 from recsys_jobs.data.from_lake import load_dataset, load_holdout
 from recsys_jobs.data.holdout import Holdout
 from recsys_jobs.evaluation.top_k_evaluation import TopKEvaluation
@@ -36,49 +37,59 @@ log = logging.getLogger(__name__)
 
 
 def evaluate(night: NightContext) -> Decision:
-    """Measure the recipe, the floor and popularity on the same users; record and return the decision.
+    """Evaluate the recipe, the floor and popularity on the same users; record and return the decision.
 
-    The floor was chosen on validation: of what the holdout says of it nothing is chosen.
+    Validation chose the floor, and the holdout does not change that choice.
     """
     cut, _ = exam_cut(night.run_date)
     dataset = load_dataset(cut, night.settings)
     holdout = load_holdout(night.run_date, cut, dataset)
-    floor = strongest_floor(dataset, night.settings, night.tags(cut))
-    shown = [name for name in ("popularity", "popularity_recent") if name not in (night.recipe, floor.recipe.name)]
-    ours, *others = (
-        exam_fit(dataset, get_recipe(name), night.settings.seed, night.tags(cut)) for name in [night.recipe, *shown]
-    )
-    fits = [ours, floor, *others]
+    fits = _exam_fits(night, cut, dataset)
     results = [evaluate_fit(fit, dataset, holdout, night.settings) for fit in fits]
     difference = ndcg_difference(results[0], results[1], night.settings)
-    decision = _decided(fits, results, difference, night.settings)
-    rows = [row for fit, result in zip(fits, results, strict=True) for row in metric_rows(night.run_date, fit, result)]
+    decision = _decide(fits, results, difference, night.settings)
+    rows: list[dict[str, Any]] = []
+    for fit, result in zip(fits, results, strict=True):
+        rows += metric_rows(night.run_date, fit, result)
     model_metrics.replace(night.run_date, model_metrics.NIGHT, rows)
-    decision_log.record_verdict(_promotion(night, fits, difference, decision))
+    decision_log.record_verdict(_decision_row(night, fits, difference, decision))
     _publish_report(night, cut, holdout, fits, rows, decision)
     return decision
 
 
-def _decided(fits: list[Fit], results: list[TopKEvaluation], difference: Difference, settings: Settings) -> Decision:
-    model, floor = (_measured(fit, result, settings.k) for fit, result in zip(fits[:2], results[:2], strict=True))
+def _exam_fits(night: NightContext, cut: date, dataset: Dataset) -> list[Fit]:
+    """The exam fits of the recipe, of the floor, and of popularity where it is neither, in this order."""
+    seed, tags = night.settings.seed, night.tags(cut)
+    floor = strongest_floor(dataset, night.settings, tags)
+    judged = (night.recipe, floor.recipe.name)
+    baselines = [name for name in ("popularity", "popularity_recent") if name not in judged]
+    model, *others = (exam_fit(dataset, get_recipe(name), seed, tags) for name in [night.recipe, *baselines])
+    return [model, floor, *others]
+
+
+def _decide(fits: list[Fit], results: list[TopKEvaluation], difference: Difference, settings: Settings) -> Decision:
+    model = _gate_metrics(fits[0], results[0], settings.k)
+    floor = _gate_metrics(fits[1], results[1], settings.k)
     if model.recipe == floor.recipe:
         return Decision("passed", floor.recipe, f"the recipe in force is the floor, {floor.recipe}")
-    rules = {
-        "min_users": settings.min_users,
-        "margin": settings.gate_margin,
-        "min_coverage": settings.min_coverage_ratio,
-    }
-    return decide(model, floor, difference, **rules)  # type: ignore[arg-type]
+    return decide(
+        model,
+        floor,
+        difference,
+        min_users=settings.min_users,
+        margin=settings.gate_margin,
+        min_coverage=settings.min_coverage_ratio,
+    )
 
 
-def _measured(fit: Fit, result: TopKEvaluation, k: int) -> GateMetrics:
+def _gate_metrics(fit: Fit, result: TopKEvaluation, k: int) -> GateMetrics:
     values = {row.metric: row.value for row in result.rows if row.slice == "all" and row.k == k}
     return GateMetrics(fit.recipe.name, values.get("ndcg", 0.0), values.get("coverage", 0.0), result.finite)
 
 
-def _promotion(night: NightContext, fits: list[Fit], difference: Difference, decision: Decision) -> dict[str, Any]:
+def _decision_row(night: NightContext, fits: list[Fit], difference: Difference, decision: Decision) -> dict[str, Any]:
     model, floor = fits[0], fits[1]
-    made_from = {
+    evaluation_lineage = {
         "exam_runs": {fit.recipe.name: fit.run_id for fit in fits},
         "floor_validation_ndcg": validation_ndcg(floor),
         "delta_versions": lineage.input_versions(),
@@ -99,14 +110,14 @@ def _promotion(night: NightContext, fits: list[Fit], difference: Difference, dec
         "decision": decision.decision,
         "publishes": decision.publishes,
         "reason": decision.reason,
-        "lineage": json.dumps(made_from, sort_keys=True),
+        "lineage": json.dumps(evaluation_lineage, sort_keys=True),
     }
 
 
 def _publish_report(
     night: NightContext, cut: date, holdout: Holdout, fits: list[Fit], rows: list[dict[str, Any]], decision: Decision
 ) -> None:
-    """The report under `var/reports` and in MLflow, which keeps one evaluation for each set of fits."""
+    """Write the report to `var/reports` and to MLflow, which keeps one evaluation for each set of fits."""
     facts = {
         "run date (D)": night.run_date,
         "exam cut (H)": cut,
@@ -132,19 +143,20 @@ def _log_evaluation(
     tags = night.tags(cut) | {"decision": decision.decision, "publishes": decision.publishes}
     with mlflow_client.new_run(f"evaluation {night.run_date}", "evaluation", fingerprint, tags):
         mlflow_client.log_params({fit.recipe.name: fit.fingerprint for fit in fits} | {"reason": decision.reason})
-        everyone = [row for row in rows if row["slice"] == "all"]
-        mlflow_client.log_metrics({f"{r['recipe']}_{r['metric']}_at_{r['k']}": r["value"] for r in everyone})
+        of_all = [row for row in rows if row["slice"] == "all"]
+        mlflow_client.log_metrics({f"{row['recipe']}_{row['metric']}_at_{row['k']}": row["value"] for row in of_all})
         mlflow_client.log_file(page)
+        at_k = [row for row in of_all if row["k"] == night.settings.k]
         for metric in ("ndcg", "recall"):
-            _log_bars([r for r in everyone if r["metric"] == metric and r["k"] == night.settings.k], metric)
+            _log_bars([row for row in at_k if row["metric"] == metric], metric)
 
 
 def _log_bars(rows: list[dict[str, Any]], metric: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{metric}.png"
-        plots.save_png(
-            plots.metric_bars([row | {"model": row["recipe"]} for row in rows], f"{metric}@{rows[0]['k']}"), str(path)
-        )
+        bars = [row | {"model": row["recipe"]} for row in rows]
+        figure = plots.metric_bars(bars, f"{metric}@{rows[0]['k']}")
+        plots.save_png(figure, str(path))
         mlflow_client.log_file(path, "plots")
 
 

@@ -1,4 +1,4 @@
-"""The serving fit of the night: what the gate decided to publish, fitted on the cut D, and registered.
+"""Makes the serving fit of the night: the recipe that the gate lets publish, fitted on the cut D, and registered.
 
 `python -m recsys_jobs.night.fit_serving --run-date D [--recipe NAME]`. It writes down which model the night is to
 publish; the steps that follow read that, and fit nothing.

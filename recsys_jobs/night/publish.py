@@ -1,7 +1,7 @@
-"""What is staged for the night, audited and published: one commit a table, then the alias.
+"""Audits the night's staged tables and publishes them: one commit a table, then the alias.
 
-`python -m recsys_jobs.night.publish --run-date D [--recipe NAME]`. Slates that are missing or that somebody decided
-against since are made again, from what is fitted; nothing is fitted here.
+`python -m recsys_jobs.night.publish --run-date D [--recipe NAME]`. Slates that are missing, or that a later decision
+rules out, are made again from a fit that MLflow has; nothing is fitted here.
 """
 
 from __future__ import annotations

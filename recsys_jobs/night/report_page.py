@@ -1,4 +1,4 @@
-"""The night's report as one HTML file, plots inside: the exam's tables, and whatever sections follow them."""
+"""Renders the night's report as one HTML file with its plots inside: the exam's tables, and further sections."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SHOWN = ("ndcg", "recall", "hit_rate", "mrr", "coverage")
 
 @dataclass(frozen=True)
 class Section:
-    """A heading, a sentence on what to make of it, a table of cells, and a plot that is closed once drawn."""
+    """A heading, a sentence that explains it, a table of cells, and a plot that is closed once drawn."""
 
     heading: str
     note: str
@@ -30,16 +30,16 @@ class Section:
     picture: Figure | None = None
 
 
-def _figure(cell: Any) -> Any:
+def _format_cell(cell: Any) -> Any:
     """A cell as people read it: thousands apart, nothing for None."""
     if cell is None:
         return ""
     return f"{cell:,}" if isinstance(cell, int) else cell
 
 
-# autoescape: names come from dumps and from whoever types a recipe
+# autoescape: names come from dumps and from the people who type a recipe
 _ENVIRONMENT = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-_ENVIRONMENT.filters["figure"] = _figure
+_ENVIRONMENT.filters["figure"] = _format_cell
 _ENVIRONMENT.globals["words"] = lambda cell: Markup(' class="words"') if isinstance(cell, str) else ""
 _PAGE = _ENVIRONMENT.from_string("""\
 <!doctype html>
@@ -119,41 +119,40 @@ def render(
     alerts: Sequence[str] = (),
 ) -> str:
     """The report as HTML. `rows` are rows of `model_metrics`; those at `k` are shown, by slice, then the sections."""
-    shown = [row for row in rows if row["k"] == k]
-    slices = {
-        name: _table([r for r in shown if r["slice"] == name]) | {"note": NOTES.get(name, "")}
-        for name in dict.fromkeys(r["slice"] for r in shown)
-    }
+    rows_at_k = [row for row in rows if row["k"] == k]
+    slices: dict[str, dict[str, Any]] = {}
+    for name in dict.fromkeys(row["slice"] for row in rows_at_k):
+        table = _table([row for row in rows_at_k if row["slice"] == name])
+        slices[name] = table | {"note": NOTES.get(name, "")}
     return _PAGE.render(
         title=title,
         decision=decision,
         facts=facts,
         slices=slices,
-        pictures=_pictures(shown),
+        pictures=_pictures(rows_at_k),
         colour=_COLOURS.get(decision.decision, "#888"),
-        sections=[_drawn(section) for section in sections],
+        sections=[_template_section(section) for section in sections],
         alerts=alerts,
     )
 
 
-def _drawn(section: Section) -> dict[str, Any]:
-    image = None if section.picture is None else _encoded(section.picture)
-    return {name: getattr(section, name) for name in ("heading", "note", "columns", "rows")} | {"image": image}
+def _template_section(section: Section) -> dict[str, Any]:
+    """The section's fields as the template reads them, its plot as base64 of a PNG."""
+    image = None if section.picture is None else _png_base64(section.picture)
+    fields = {name: getattr(section, name) for name in ("heading", "note", "columns", "rows")}
+    return fields | {"image": image}
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     columns = [name for name in _SHOWN if any(row["metric"] == name for row in rows)]
     models = list(dict.fromkeys(row["recipe"] for row in rows))
     cells = {(row["recipe"], row["metric"]): row for row in rows}
-    lines = [
-        {
-            "model": model,
-            "cells": [_cell(cells.get((model, name))) for name in columns],
-            "users": max(row["users"] for row in rows if row["recipe"] == model),
-        }
-        for model in models
-    ]
-    return {"columns": columns, "rows": lines}
+    table_rows = []
+    for model in models:
+        texts = [_cell(cells.get((model, name))) for name in columns]
+        users = max(row["users"] for row in rows if row["recipe"] == model)
+        table_rows.append({"model": model, "cells": texts, "users": users})
+    return {"columns": columns, "rows": table_rows}
 
 
 def _cell(row: Mapping[str, Any] | None) -> str:
@@ -166,18 +165,16 @@ def _cell(row: Mapping[str, Any] | None) -> str:
 def _pictures(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """The main metrics of slice `all` as bars, as base64 of a PNG."""
     pictures = {}
+    with_interval = [row for row in rows if row["slice"] == "all" and row["low"] is not None]
     for metric in ("ndcg", "recall"):
-        bars = [
-            dict(r, model=r["recipe"])
-            for r in rows
-            if r["slice"] == "all" and r["metric"] == metric and r["low"] is not None
-        ]
+        bars = [dict(row, model=row["recipe"]) for row in with_interval if row["metric"] == metric]
         if bars:
-            pictures[f"{metric}@{bars[0]['k']}"] = _encoded(plots.metric_bars(bars, f"{metric}@{bars[0]['k']}"))
+            title = f"{metric}@{bars[0]['k']}"
+            pictures[title] = _png_base64(plots.metric_bars(bars, title))
     return pictures
 
 
-def _encoded(figure: Any) -> str:
+def _png_base64(figure: Any) -> str:
     with tempfile.NamedTemporaryFile(suffix=".png") as file:
         plots.save_png(figure, file.name)
         return base64.b64encode(Path(file.name).read_bytes()).decode()

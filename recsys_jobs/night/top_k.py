@@ -1,4 +1,4 @@
-"""The slates of the night, staged: top K for everyone, similar items, popular items.
+"""Stages the slates of the night: top K for every user, similar items, popular items.
 
 `python -m recsys_jobs.night.top_k --run-date D [--recipe NAME]`. The model is the one that `fit_serving` wrote down;
 nothing is fitted here.

@@ -1,8 +1,8 @@
-"""Exam fits: fit the recipe in force, or the floors, on the cut H.
+"""Makes exam fits: of the recipe in force, or of the floors, on the cut H.
 
 `python -m recsys_jobs.night.train --run-date D [--recipe NAME | --floor]`. The fit stops early on the last
-part of the cut, and never sees the holdout. The recipe's fit comes first in a night, so it also finishes what
-a killed publish left, and takes over what a person did to the alias in MLflow.
+part of the cut, and never sees the holdout. The recipe's fit comes first in a night, so it also finishes the moves
+that a killed publish left open, and logs a person's move of the alias in MLflow.
 """
 
 from __future__ import annotations
@@ -33,14 +33,9 @@ def main() -> None:
         fit = strongest_floor(dataset, night.settings, night.tags(cut))
     else:
         fit = exam_fit(dataset, get_recipe(night.recipe), night.settings.seed, night.tags(cut))
-    log.info(
-        "exam fit of %s as of %s: %s, %s epochs, run %s",
-        fit.recipe.name,
-        cut,
-        fit.fingerprint,
-        format_epochs(fit.epochs),
-        fit.run_id,
-    )
+    epochs = format_epochs(fit.epochs)
+    name, fingerprint = fit.recipe.name, fit.fingerprint
+    log.info("exam fit of %s as of %s: %s, %s epochs, run %s", name, cut, fingerprint, epochs, fit.run_id)
 
 
 if __name__ == "__main__":

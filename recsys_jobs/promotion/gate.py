@@ -1,8 +1,8 @@
 """The nightly gate: may the recipe in force publish, or does the floor? Pure numbers in, decision out.
 
 A model passes if its NDCG at the published K is not inferior to the floor's by more than a named
-margin (the lower end of the paired bootstrap interval decides), its slates cover at least half of
-what the floor's cover, and its scores are finite. Too few users to tell: undecided.
+margin (the lower end of the paired bootstrap interval decides), its slates reach at least half of
+the floor's coverage, and its scores are finite. With too few users the decision is: undecided.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 `recommend.fit` writes it; `recommend.top_k` and `recommend.publish` read it. It is JSON beside the night's shards,
 put in place in one move, and outlives them: a task that is cleared after all was published finds it again. It holds
-as long as the log of decisions says what it said when the model was chosen.
+as long as the log of decisions has not changed for this night since the model was chosen.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from recsys_jobs.promotion.decision_log import Row
 from recsys_jobs.promotion.night_context import NightContext
 from recsys_jobs.registry import mlflow_client
 
-LOCK = "publish"  # whoever changes the serving version or the published tables holds it
+LOCK = "publish"  # every change of the serving version or of the published tables holds it
 log = logging.getLogger(__name__)
 
 

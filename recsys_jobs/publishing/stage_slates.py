@@ -58,17 +58,22 @@ def stage_tables(
     rows = staging.write(SIMILAR_ITEMS, run_date, _similar_items(fit, dataset, settings.similar_k, blocked_I, model))
     log.info("similar_items: %d rows for %d items", rows, len(dataset.items))
     staging.write(POPULAR_ITEMS, run_date, [_popular_items(dataset, night, blocked_I)])
-    publication = lineage.Publication(
+    publication = _publication(night, fit, model, versions)
+    staging.write(PUBLICATIONS, run_date, [lineage.publication_row(publication, len(dataset.users))])
+
+
+def _publication(night: NightContext, fit: Fit, model: Columns, versions: lineage.Versions) -> lineage.Publication:
+    """The lineage of the night's tables: their model, how it was fitted, and the versions of its inputs and code."""
+    return lineage.Publication(
         **model,
         recipe=fit.recipe.name,
         run_id=fit.run_id,
-        seed=settings.seed,
+        seed=night.settings.seed,
         epochs=total_epochs(fit.epochs),
-        settings=settings,
+        settings=night.settings,
         delta_versions=versions,
         code_version=code_version(),
     )
-    staging.write(PUBLICATIONS, run_date, [lineage.publication_row(publication, len(dataset.users))])
 
 
 def _slates(fit: Fit, dataset: Dataset, k: int, blocked_I: Bools, model: Columns) -> Iterator[pa.Table]:

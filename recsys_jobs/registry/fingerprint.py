@@ -1,6 +1,6 @@
-"""What makes two fits the same model: inputs, recipe, seed, the code of its family and of what that imports, pins.
+"""The fingerprint of a model: its inputs, recipe, seed, the source of its family with all its imports, and pins.
 
-Same fingerprint, same model: a repeated night finds it in MLflow and neither trains nor registers.
+Two fits of one fingerprint are one model: a repeated night finds it in MLflow and neither trains nor registers.
 """
 
 from __future__ import annotations

@@ -72,22 +72,25 @@ def stored_fit(fingerprint: str, dataset: Dataset, cut: date) -> Fit:
     if run is None:
         raise JobError(f"MLflow has no serving fit {fingerprint}: run the night again, which makes it")
     if run.data.tags["cut"] == str(cut):
-        return _load_fit(run, fingerprint, dataset, restored(run.data.tags["recipe"], run.data.params))
+        recipe = restored(run.data.tags["recipe"], run.data.params)
+        return _load_fit(run, fingerprint, dataset, recipe)
     return fit_of_run(run.info.run_id, dataset)
 
 
 def fit_of_run(run_id: str, dataset: Dataset) -> Fit:
     """The fit of an earlier run over this dataset, its own or a later one: nothing is trained.
 
-    JobError where the run has no weights, or its weights do not go with what is configured now.
+    JobError where the run has no weights, or its weights do not fit today's configuration.
     """
     run = mlflow_client.get_run(run_id)
-    params, fingerprint = run.data.params, run.data.tags[mlflow_client.FINGERPRINT]
-    recipe = restored(run.data.tags["recipe"], params)
-    if model_fingerprint(dataset, recipe, int(params["seed"]), parse_epochs(params["epochs_fitted"])) == fingerprint:
+    params, tags = run.data.params, run.data.tags
+    fingerprint = tags[mlflow_client.FINGERPRINT]
+    recipe = restored(tags["recipe"], params)
+    epochs = parse_epochs(params["epochs_fitted"])
+    if model_fingerprint(dataset, recipe, int(params["seed"]), epochs) == fingerprint:
         return _load_fit(run, fingerprint, dataset, recipe)
     model = families.load(stored_weights(run_id), dataset, recipe)  # not the fold, whose rows are of another dataset
-    return Fit(run_id, fingerprint, recipe, parse_epochs(params["epochs_fitted"]), model)
+    return Fit(run_id, fingerprint, recipe, epochs, model)
 
 
 def _find_or_train(
@@ -102,9 +105,12 @@ def _find_or_train(
 
 
 def _load_fit(run: Any, fingerprint: str, dataset: Dataset, recipe: Any) -> Fit:
-    tensors = stored_weights(run.info.run_id)
+    """The fit that a run keeps, over the dataset that it was fitted on: from its fold, where it has one."""
+    run_id = run.info.run_id
+    tensors = stored_weights(run_id)
     model = unfold(tensors, dataset, recipe) or families.load(tensors, dataset, recipe)
-    return Fit(run.info.run_id, fingerprint, recipe, parse_epochs(run.data.params["epochs_fitted"]), model)
+    epochs = parse_epochs(run.data.params["epochs_fitted"])
+    return Fit(run_id, fingerprint, recipe, epochs, model)
 
 
 def stored_weights(run_id: str) -> dict[str, torch.Tensor]:
@@ -126,9 +132,8 @@ def _train_and_log(
     use_all_cores()
     began = time.monotonic()
     checkpoint = var_dir() / "checkpoints" / fingerprint
-    with mlflow_client.new_run(
-        f"{recipe.name} {kind} {tags['cut']}", kind, fingerprint, tags | {"recipe": recipe.name}
-    ) as run:
+    run_name = f"{recipe.name} {kind} {tags['cut']}"
+    with mlflow_client.new_run(run_name, kind, fingerprint, tags | {"recipe": recipe.name}) as run:
         mlflow.log_params(_mlflow_params(recipe) | {"seed": seed})
         fitted = families.fit(
             dataset,
@@ -142,23 +147,17 @@ def _train_and_log(
         kill_point(f"{kind}:fitted")
         mlflow.log_param("epochs_fitted", format_epochs(fitted.epochs))
         mlflow.log_metric("fit_seconds", time.monotonic() - began)
-        weights = fitted.model.weights()
-        _log_weights(weights | fold(fitted.model) | catalogue.pack(weights, recipe))
+        _log_weights(fitted.model, recipe)
         plots.log_training(fitted.history)
         kill_point(f"{kind}:logged")
     checkpoints.remove(checkpoint)
-    log.info(
-        "%s fit of %s %s: %s epochs, %.1f s",
-        kind,
-        recipe.name,
-        fingerprint,
-        format_epochs(fitted.epochs),
-        time.monotonic() - began,
-    )
+    epochs_text, seconds = format_epochs(fitted.epochs), time.monotonic() - began
+    log.info("%s fit of %s %s: %s epochs, %.1f s", kind, recipe.name, fingerprint, epochs_text, seconds)
     return Fit(run.info.run_id, fingerprint, recipe, fitted.epochs, fitted.model)
 
 
 def _mlflow_params(recipe: Any) -> dict[str, Any]:
+    """The recipe's fields as MLflow's parameters: tuples and lists as JSON."""
     return {
         key: json.dumps(value) if isinstance(value, tuple | list) else value
         for key, value in dataclasses.asdict(recipe).items()
@@ -168,12 +167,15 @@ def _mlflow_params(recipe: Any) -> dict[str, Any]:
 def _log_epoch(entry: dict[str, float]) -> None:
     """Log one epoch: its line, and all of its numbers to MLflow's curves."""
     log.info(epoch_line(entry))
-    numbers = {name: float(value) for name, value in entry.items() if name != "epoch"}
-    mlflow.log_metrics(numbers, step=int(entry["epoch"]))
+    metrics = {name: float(value) for name, value in entry.items() if name != "epoch"}
+    mlflow.log_metrics(metrics, step=int(entry["epoch"]))
 
 
-def _log_weights(weights: dict[str, torch.Tensor]) -> None:
+def _log_weights(model: Model, recipe: Any) -> None:
+    """Log the model's tensors, with its fold and its catalogue where it has them, as one safetensors file."""
+    weights = model.weights()
+    tensors = weights | fold(model) | catalogue.pack(weights, recipe)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / Path(WEIGHTS).name
-        save_file({name: tensor.contiguous() for name, tensor in weights.items()}, str(path))
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, str(path))
         mlflow.log_artifact(str(path), str(Path(WEIGHTS).parent))

@@ -85,7 +85,7 @@ def test_the_fit_writes_down_what_is_to_be_published() -> None:
     assert (planned.run_date, planned.recipe, planned.version) == (str(SECOND), "sage_fm_debug", 2)
     assert planned.run_id == mlflow_client.night_version(2).run_id
     assert planned.fingerprint == mlflow_client.night_version(2).tags["fingerprint"]
-    assert planned.epochs == mlflow_client.run(planned.run_id).data.params["epochs_fitted"]
+    assert planned.epochs == mlflow_client.get_run(planned.run_id).data.params["epochs_fitted"]
     assert (planned.decisions, planned.rejected) == ((gate["decision_id"],), ())
     assert planned.reason == gate["reason"]
     assert staged(1) == ["manifest.json"]

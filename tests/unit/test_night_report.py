@@ -29,8 +29,8 @@ from recsys_jobs.contracts.tables import (
 from recsys_jobs.lake import delta
 from recsys_jobs.lake.sql import connect
 from recsys_jobs.night import report_page
-from recsys_jobs.night.report.drift import distance, drift
-from recsys_jobs.night.report.numbers import QUERIES, Numbers, last_nights, numbers
+from recsys_jobs.night.report.drift import drift, smirnov_distance
+from recsys_jobs.night.report.numbers import QUERIES, QueryResult, last_nights, run_query
 from recsys_jobs.night.report.sections import sections
 from recsys_jobs.night.report.stages import Stage, parse_seconds, stages
 from recsys_jobs.promotion.gate import Decision
@@ -127,8 +127,8 @@ def tables() -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def asked(name: str) -> Numbers:
-    return numbers(connect(), name, NIGHTS, 3)
+def asked(name: str) -> QueryResult:
+    return run_query(connect(), name, NIGHTS, 3)
 
 
 def test_the_nights_are_those_published_up_to_it(shop: Path) -> None:
@@ -180,7 +180,7 @@ def test_scores_of_other_models_are_not_compared(shop: Path) -> None:
 
 @given(st.lists(st.integers(-3, 3), min_size=1), st.lists(st.integers(-3, 3), min_size=1))
 def test_the_distance_is_kolmogorov_s(one: list[int], other: list[int]) -> None:
-    ours = distance(np.sort(np.array(one, float)), np.sort(np.array(other, float)))
+    ours = smirnov_distance(np.sort(np.array(one, float)), np.sort(np.array(other, float)))
     assert ours == pytest.approx(ks_2samp(one, other, method="asymp").statistic)
 
 
@@ -206,7 +206,7 @@ def test_markup_in_titles_ids_and_messages_stays_text(shop: Path) -> None:
 def test_a_lake_without_anything_but_slates_still_has_a_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECSYS_LAKE", str(tmp_path))
     delta_table(tmp_path, RECOMMENDATIONS, tables()["recommendations"][:1])
-    assert all(numbers(connect(), name, [BEFORE], 3).columns for name in QUERIES)
+    assert all(run_query(connect(), name, [BEFORE], 3).columns for name in QUERIES)
     page = report_page.render(
         "t", Decision("passed", "r", "w"), {}, [], 3, list(sections(connect(), [BEFORE], 3, None, []))
     )

@@ -31,7 +31,7 @@ class Pair(NamedTuple):
 
 
 class Ranking(NamedTuple):
-    """The entrants, best mean first, every pair of them, who is nominated (nobody: None), and the reason."""
+    """The entrants, best mean first, every pair of them, the nominated recipe (or None), and the reason."""
 
     entrants: list[Entrant]
     pairs: list[Pair]

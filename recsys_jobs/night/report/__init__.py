@@ -1,1 +1,1 @@
-"""The report of a night, held against the nights before it: numbers, plots, and what drifted too far."""
+"""The report of a night, compared with the nights before it: numbers, plots, and alerts on drift."""

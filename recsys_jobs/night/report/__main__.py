@@ -1,8 +1,8 @@
-"""Writes the report of a published night, and tells of drift beyond the configured bounds.
+"""Writes the report of a published night, and warns of drift beyond the configured bounds.
 
 `python -m recsys_jobs.night.report --run-date D [--recipe NAME]`. The page goes to `var/reports/night-<date>.html`
 and to the night's run in MLflow. The last line of output is JSON: where the page is, and the sentences of the
-alert, if there is one. Airflow says in `RECSYS_STAGE_SECONDS`, a JSON object, what each task took.
+alert, if there is one. Airflow passes in `RECSYS_STAGE_SECONDS`, a JSON object, the seconds of each task.
 """
 
 from __future__ import annotations
@@ -33,15 +33,16 @@ log = logging.getLogger(__name__)
 
 
 def write(night: NightContext, seconds: dict[str, float]) -> dict[str, Any]:
-    """Write the page, log it with its numbers to MLflow; return what the last line says."""
+    """Write the page, log it with its numbers to MLflow; return the JSON of the last line of output."""
     connection = connect()
     nights = last_nights(connection, night.run_date)
     if not nights or nights[-1] != night.run_date:
         raise JobError(
             f"nothing is published for {night.run_date}: run python -m recsys_jobs.night.publish for it first"
         )
-    apart, timed = drift(connection, nights), stages(connection, night.run_date, seconds)
-    alerts = apart.alerts(night.settings) if apart else []
+    night_drift = drift(connection, nights)
+    night_stages = stages(connection, night.run_date, seconds)
+    alerts = night_drift.alerts(night.settings) if night_drift else []
     path = var_dir() / "reports" / f"night-{night.run_date}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     decision = decision_log.gate_decision(night.run_date, night.recipe)
@@ -51,35 +52,36 @@ def write(night: NightContext, seconds: dict[str, float]) -> dict[str, Any]:
         _facts(night),
         model_metrics.rows_of(night.run_date),
         night.settings.k,
-        sections=list(sections(connection, nights, night.settings.k, apart, timed)),
+        sections=list(sections(connection, nights, night.settings.k, night_drift, night_stages)),
         alerts=alerts,
     )
     path.write_text(page, encoding="utf-8")
-    run_id = _logged(night, path, apart, timed)
+    run_id = _log_night(night, path, night_drift, night_stages)
     return {"report": str(path), "experiment_id": mlflow_client.experiment_id(), "run_id": run_id, "alerts": alerts}
 
 
 def _facts(night: NightContext) -> dict[str, object]:
-    """What the night was made from."""
-    made = delta.read_date(PUBLICATIONS, night.run_date).to_pylist()
+    """The night's lineage: its model, and the versions of its inputs."""
+    publications = delta.read_date(PUBLICATIONS, night.run_date).to_pylist()
+    publication = publications[0] if publications else {}
     names = ("recipe", "model_name", "model_version", "model_fingerprint", "run_id", "seed", "epochs", "code_version")
-    facts = {name.replace("_", " "): made[0][name] for name in names if made and made[0][name] is not None}
-    return {"run date": night.run_date} | facts | {"inputs, Delta versions": made[0]["delta_versions"] if made else ""}
+    facts = {name.replace("_", " "): publication[name] for name in names if publication.get(name) is not None}
+    inputs = {"inputs, Delta versions": publication.get("delta_versions", "")}
+    return {"run date": night.run_date} | facts | inputs
 
 
-def _logged(night: NightContext, page: Path, apart: Drift | None, timed: list[Stage]) -> str:
+def _log_night(night: NightContext, page: Path, night_drift: Drift | None, night_stages: list[Stage]) -> str:
     """Log page and numbers to the night's run, of which there is one a date; return its id."""
     mlflow_client.client()
-    numbers = {f"seconds.{stage.task}": stage.seconds for stage in timed} | {
-        f"rows.{stage.task}": stage.rows for stage in timed
-    }
-    if apart:
-        numbers |= {"slate_overlap": apart.overlap, "score_drift": apart.score_distance}
+    numbers: dict[str, float | None] = {f"seconds.{stage.task}": stage.seconds for stage in night_stages}
+    numbers |= {f"rows.{stage.task}": stage.rows for stage in night_stages}
+    if night_drift:
+        numbers |= {"slate_overlap": night_drift.overlap, "score_drift": night_drift.score_distance}
     fingerprint = f"{KIND}-{night.run_date}"
-    found = mlflow_client.find_run(fingerprint, KIND)
-    again = mlflow_client.resumed_run(found.info.run_id) if found else None
+    earlier_run = mlflow_client.find_run(fingerprint, KIND)
+    resumed = mlflow_client.resumed_run(earlier_run.info.run_id) if earlier_run else None
     tags = night.tags(night.run_date)
-    with again or mlflow_client.new_run(f"night {night.run_date}", KIND, fingerprint, tags) as run:
+    with resumed or mlflow_client.new_run(f"night {night.run_date}", KIND, fingerprint, tags) as run:
         mlflow_client.log_metrics({name: float(value) for name, value in numbers.items() if value is not None})
         mlflow_client.log_file(page)
         return str(run.info.run_id)
@@ -87,11 +89,13 @@ def _logged(night: NightContext, page: Path, apart: Drift | None, timed: list[St
 
 def main() -> None:
     """The step's command line."""
-    written = write(parse_night(__doc__ or ""), parse_seconds(os.environ.get("RECSYS_STAGE_SECONDS", "")))
-    log.info("report: %s", written["report"])
-    for sentence in written["alerts"]:
+    night = parse_night(__doc__ or "")
+    seconds = parse_seconds(os.environ.get("RECSYS_STAGE_SECONDS", ""))
+    summary = write(night, seconds)
+    log.info("report: %s", summary["report"])
+    for sentence in summary["alerts"]:
         log.warning("drift: %s", sentence)
-    log.info("%s", json.dumps(written))
+    log.info("%s", json.dumps(summary))
 
 
 if __name__ == "__main__":

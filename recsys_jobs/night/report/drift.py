@@ -1,4 +1,4 @@
-"""How far a night's slates are from those of the night before, and whether that is too far."""
+"""Drift: how far a night's slates are from those of the night before, and whether that is too far. U users."""
 
 from __future__ import annotations
 
@@ -50,18 +50,18 @@ class Drift:
 
     def alerts(self, settings: Settings) -> list[str]:
         """One sentence for each bound that was passed."""
-        told = []
+        sentences = []
         if self.overlap is not None and self.overlap < settings.min_night_overlap:
-            told.append(
+            sentences.append(
                 f"only {self.overlap:.1%} of the places of {self.before} are shown again, "
                 f"less than min_night_overlap = {settings.min_night_overlap:.0%}"
             )
         if self.score_distance is not None and self.score_distance > settings.max_score_drift:
-            told.append(
+            sentences.append(
                 f"the scores are {self.score_distance:.2f} from those of {self.before} (Kolmogorov-Smirnov), "
                 f"more than max_score_drift = {settings.max_score_drift}"
             )
-        return told
+        return sentences
 
 
 def drift(connection: duckdb.DuckDBPyConnection, nights: list[date]) -> Drift | None:
@@ -70,19 +70,26 @@ def drift(connection: duckdb.DuckDBPyConnection, nights: list[date]) -> Drift | 
         return None
     before, night = nights[-2:]
     overlap = connection.execute(_OVERLAP, {"night": night, "before": before}).fetchnumpy()["again"]
-    now, then = (_sorted_scores(connection, day) for day in (night, before))
-    same = len({tuple(connection.execute(_MODELS, {"night": day}).fetchall()) for day in (night, before)}) == 1
-    return Drift(before, np.asarray(overlap, np.float64), distance(now, then) if same else None, now, then)
+    scores, scores_before = _sorted_scores(connection, night), _sorted_scores(connection, before)
+    same_models = _models(connection, night) == _models(connection, before)
+    distance = smirnov_distance(scores, scores_before) if same_models else None
+    return Drift(before, np.asarray(overlap, np.float64), distance, scores, scores_before)
+
+
+def _models(connection: duckdb.DuckDBPyConnection, night: date) -> list[tuple[str]]:
+    return connection.execute(_MODELS, {"night": night}).fetchall()
 
 
 def _sorted_scores(connection: duckdb.DuckDBPyConnection, night: date) -> Values:
-    return np.asarray(connection.execute(_SCORES, {"night": night}).fetchnumpy()["score"], np.float64)
+    columns = connection.execute(_SCORES, {"night": night}).fetchnumpy()
+    return np.asarray(columns["score"], np.float64)
 
 
-def distance(one: Values, other: Values) -> float:
+def smirnov_distance(first: Values, second: Values) -> float:
     """The largest gap between the distribution functions of two sorted samples (Smirnov 1948); 1 for an empty one."""
-    if not len(one) or not len(other):
+    if not len(first) or not len(second):
         return 1.0
-    at = np.concatenate([one, other])
-    gap = np.searchsorted(one, at, side="right") / len(one) - np.searchsorted(other, at, side="right") / len(other)
-    return float(np.abs(gap).max())
+    points = np.concatenate([first, second])
+    first_cdf = np.searchsorted(first, points, side="right") / len(first)
+    second_cdf = np.searchsorted(second, points, side="right") / len(second)
+    return float(np.abs(first_cdf - second_cdf).max())

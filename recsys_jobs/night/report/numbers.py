@@ -16,16 +16,16 @@ NIGHTS = 5  # shown in one report
 Rows = list[tuple[Any, ...]]
 
 
-class Numbers(NamedTuple):
-    """Columns and rows of one table."""
+class QueryResult(NamedTuple):
+    """Columns and rows of one query's result."""
 
     columns: tuple[str, ...]
     rows: Rows
 
     def column(self, name: str) -> list[Any]:
         """The values of one column."""
-        place = self.columns.index(name)
-        return [row[place] for row in self.rows]
+        index = self.columns.index(name)
+        return [row[index] for row in self.rows]
 
 
 _NIGHTS = "SELECT DISTINCT run_date FROM recommendations WHERE run_date <= $night ORDER BY 1 DESC LIMIT $most"
@@ -148,14 +148,16 @@ QUERIES = {
 
 def last_nights(connection: duckdb.DuckDBPyConnection, night: date) -> list[date]:
     """The published nights up to `night`, oldest first, at most NIGHTS."""
-    found = connection.execute(_NIGHTS, {"night": night, "most": NIGHTS}).fetchall()
-    return [day for (day,) in reversed(found)]
+    newest_first = connection.execute(_NIGHTS, {"night": night, "most": NIGHTS}).fetchall()
+    return [run_date for (run_date,) in reversed(newest_first)]
 
 
-def numbers(connection: duckdb.DuckDBPyConnection, name: str, nights: list[date], k: int) -> Numbers:
-    """The answer to one of QUERIES."""
-    before = nights[-2] if len(nights) > 1 else None
-    given = {"night": nights[-1], "before": before, "first": nights[0], "nights": nights, "k": k}
+def run_query(connection: duckdb.DuckDBPyConnection, name: str, nights: list[date], k: int) -> QueryResult:
+    """The result of one of QUERIES."""
     query = QUERIES[name]
-    result = connection.execute(query, {key: given[key] for key in re.findall(r"\$(\w+)", query)})
-    return Numbers(tuple(column[0] for column in result.description or ()), result.fetchall())
+    before = nights[-2] if len(nights) > 1 else None
+    values = {"night": nights[-1], "before": before, "first": nights[0], "nights": nights, "k": k}
+    parameters = {key: values[key] for key in re.findall(r"\$(\w+)", query)}
+    result = connection.execute(query, parameters)
+    columns = tuple(column[0] for column in result.description or ())
+    return QueryResult(columns, result.fetchall())
