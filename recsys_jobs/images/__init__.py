@@ -1,1 +1,4 @@
-"""Images: from files and URLs to a store of small JPEGs that the image encoder can trust."""
+"""Images: from files and URLs to a store of small JPEGs that the image encoder can trust.
+
+No encoder may enter.
+"""
