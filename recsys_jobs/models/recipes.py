@@ -46,23 +46,23 @@ def get_recipe(name: str) -> Recipe:
 
 def restored(name: str, values: Mapping[str, str]) -> Recipe:
     """Return the recipe as it was when its fit logged these values: what its name means may have changed since."""
-    now = get_recipe(name)
-    logged = {field.name: values[field.name] for field in fields(now) if field.name in values}
-    return _as_logged(now, {key: _parsed(text, getattr(now, key)) for key, text in logged.items()})
+    current = get_recipe(name)
+    logged = {field.name: values[field.name] for field in fields(current) if field.name in values}
+    return _as_logged(current, {key: _parsed(text, getattr(current, key)) for key, text in logged.items()})
 
 
 def _from_fields(values: Mapping[str, Any]) -> Recipe:
     """Return a recipe out of its fields as JSON gave them back: it knows lists where a recipe has tuples."""
-    now = get_recipe(values["name"])
-    known = {field.name for field in fields(now)}
-    plain = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if key in known}
-    return _as_logged(now, plain)
+    current = get_recipe(values["name"])
+    known = {field.name for field in fields(current)}
+    logged = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items() if key in known}
+    return _as_logged(current, logged)
 
 
-def _as_logged(now: Recipe, logged: dict[str, Any]) -> Recipe:
+def _as_logged(current: Recipe, logged: dict[str, Any]) -> Recipe:
     """Return the recipe with what was logged; a field that came later is off, which is what its default says."""
-    later = {field.name: field.default for field in fields(now) if field.default is not MISSING}
-    return replace(now, **(later | _with_parts(logged)))
+    defaults = {field.name: field.default for field in fields(current) if field.default is not MISSING}
+    return replace(current, **(defaults | _with_parts(logged)))
 
 
 def _with_parts(values: dict[str, Any]) -> dict[str, Any]:

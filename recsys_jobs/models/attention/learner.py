@@ -1,6 +1,7 @@
 """How `attention_contrastive` and its towers learn, score and are loaded.
 
-U users, I items, B pairs of a batch (in a look: users), C candidates, N pairs, D width.
+U users, I items, E events, B pairs of a batch (in a validation: users), C candidates, N rows of items, M tokens of an
+item, D width.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Batch(NamedTuple):
 
     user_B: Ints
     item_B: Ints
-    other: Ints  # each pair's own negative [B] with the user among the tokens, else what all share [C]
+    negatives: Ints  # each pair's own negative [B] with the user among the tokens, else what all share [C]
     shown_NM: Bools  # of item_B and other, one after another: the tokens that are not hidden
 
 
@@ -50,22 +51,22 @@ class AttentionLearner:
         self.dataset, self.recipe, self.device = dataset, recipe, device
         self.pairs = positives(dataset, parts.target_E, parts.seen_E, recipe.whole_catalogue)
         self.owned_UI = events_matrix(dataset)  # validation included
-        met_U = np.isin(np.arange(len(dataset.users)), self.pairs.user_P)
-        met_I = np.isin(np.arange(len(dataset.items)), dataset.event_item_E[dataset.in_core_E])
+        trained_U = np.isin(np.arange(len(dataset.users)), self.pairs.user_P)
+        trained_I = np.isin(np.arange(len(dataset.items)), dataset.event_item_E[dataset.in_core_E])
         self.contents = Contents(dataset).to(device)
-        self.network = AttentionNetwork(recipe, met_U, met_I, self.contents.widths).to(device)
-        self.network.start(dataset, self.contents, met_I)
+        self.network = AttentionNetwork(recipe, trained_U, trained_I, self.contents.widths).to(device)
+        self.network.start(dataset, self.contents, trained_I)
 
     def batches(self, random: np.random.Generator) -> Iterator[Batch]:
         """Yield one pass over the training pairs."""
         recipe, pairs = self.recipe, self.pairs
         for user_B, item_B in pair_batches(pairs, recipe.steps_per_epoch, recipe.min_batch, random):
-            other = (
-                uniform_negatives(pairs, user_B, random)
-                if recipe.user_token
-                else shared_candidates(pairs.pool_N, recipe.negatives, random)
-            )
-            yield Batch(user_B, item_B, other, self._shown(len(item_B) + len(other), random))
+            if recipe.user_token:
+                negatives = uniform_negatives(pairs, user_B, random)
+            else:
+                negatives = shared_candidates(pairs.pool_N, recipe.negatives, random)
+            shown_NM = self._shown(len(item_B) + len(negatives), random)
+            yield Batch(user_B, item_B, negatives, shown_NM)
 
     def _shown(self, items: int, random: np.random.Generator) -> Bools:
         """Return which tokens stay: IDs and contents are hidden at random, so that the model does not lean on any."""
@@ -75,24 +76,30 @@ class AttentionLearner:
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the loss of the pairs, and the contrast of their items' words and looks."""
-        item_N = to_device(np.concatenate([batch.item_B, batch.other]), self.device)
-        items = self.network.items(self.contents, item_N, torch.from_numpy(batch.shown_NM).to(self.device))
-        user_BD = functional.embedding(to_device(batch.user_B, self.device), self.network.user_UD)
-        ranking = (
-            self._pairs_loss(user_BD, items) if self.recipe.user_token else self._towers_loss(batch, user_BD, items)
-        )
+        item_N = to_device(np.concatenate([batch.item_B, batch.negatives]), self.device)
+        shown_NM = torch.from_numpy(batch.shown_NM).to(self.device)
+        items = self.network.items(self.contents, item_N, shown_NM)
+        user_B = to_device(batch.user_B, self.device)
+        user_BD = functional.embedding(user_B, self.network.user_UD)
+        if self.recipe.user_token:
+            ranking = self._pairs_loss(user_BD, items)
+        else:
+            ranking = self._towers_loss(batch, user_BD, items)
         return ranking + self.recipe.contrast * self._contrast(item_N)
 
     def _pairs_loss(self, user_BD: Tensor, items: Tokens) -> Tensor:
         users = self.network.users(user_BD)
-        twice = Tokens(*(torch.cat([part, part]) for part in users))
-        positive_B, negative_B = self.network.pair_scores(twice, items).chunk(2)
+        repeated = Tokens(*(torch.cat([part, part]) for part in users))
+        positive_B, negative_B = self.network.pair_scores(repeated, items).chunk(2)
         return losses.bpr(positive_B - negative_B)
 
     def _towers_loss(self, batch: Batch, user_BD: Tensor, items: Tokens) -> Tensor:
-        item_BD, other_CD = self.network.item_vectors(items).split([len(batch.item_B), len(batch.other)])
-        positive_B, score_BC = (user_BD * item_BD).sum(1), user_BD @ other_CD.T
-        return shared_softmax(positive_B, score_BC, self.owned_UI, batch.user_B, batch.other, len(self.pairs.pool_N))
+        sizes = [len(batch.item_B), len(batch.negatives)]
+        item_BD, negative_CD = self.network.item_vectors(items).split(sizes)
+        positive_B = (user_BD * item_BD).sum(1)
+        score_BC = user_BD @ negative_CD.T
+        pool = len(self.pairs.pool_N)
+        return shared_softmax(positive_B, score_BC, self.owned_UI, batch.user_B, batch.negatives, pool)
 
     def _contrast(self, item_N: Tensor) -> Tensor:
         """Return CLIP's loss over the batch's items that have both words and looks, each once."""
@@ -100,8 +107,8 @@ class AttentionLearner:
             return self.network.unknown_D.new_zeros(())
         item_N = item_N.unique()
         item_N = item_N[self.contents.text_present[item_N] & self.contents.image_present[item_N]]
-        words, looks = (self.network.content(self.contents, name, item_N)[0] for name in ("text", "image"))
-        return losses.clip(words, looks, self.recipe.contrast_temperature)
+        text_ND, image_ND = (self.network.content(self.contents, name, item_N)[0] for name in ("text", "image"))
+        return losses.clip(text_ND, image_ND, self.recipe.contrast_temperature)
 
     def validate(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
         """Return the users' scores."""
@@ -119,12 +126,12 @@ def score_all(network: AttentionNetwork, contents: Contents, user_B: Tensor) -> 
     user_BD = fill_unknown(network.user_UD)[user_B]
     if not network.recipe.user_token:
         return user_BD @ all_item_vectors(network, contents).T
-    everything_I = torch.arange(len(network.item_ID), device=user_B.device)
+    item_I = torch.arange(len(network.item_ID), device=user_B.device)
     users = pair_scores.user_side(network, network.users(user_BD))
     blocks = zip(*(part.split(_USERS_OF_PAIRS) for part in users), strict=True)
     user_blocks = [pair_scores.UserSide(*block) for block in blocks]
     columns = []
-    for item_N in everything_I.split(_ITEMS_OF_PAIRS):
+    for item_N in item_I.split(_ITEMS_OF_PAIRS):
         items = pair_scores.item_side(network, network.items(contents, item_N))
         columns.append(torch.cat([pair_scores.scores(network, block, items) for block in user_blocks]))
     return torch.cat(columns, dim=1).float()
@@ -134,8 +141,8 @@ def score_all(network: AttentionNetwork, contents: Contents, user_B: Tensor) -> 
 def all_item_vectors(network: AttentionNetwork, contents: Contents) -> Tensor:
     """Return every item's vector [I, D], in blocks of bounded memory."""
     network.eval()
-    everything_I = torch.arange(len(network.item_ID), device=network.item_ID.device)
-    return torch.cat([network.item_vectors(network.items(contents, block)) for block in everything_I.split(_ITEMS)])
+    item_I = torch.arange(len(network.item_ID), device=network.item_ID.device)
+    return torch.cat([network.item_vectors(network.items(contents, block)) for block in item_I.split(_ITEMS)])
 
 
 class FittedPairs:
@@ -186,15 +193,15 @@ def load(weights: dict[str, Tensor], dataset: Dataset, recipe: AttentionRecipe) 
     """
     state = unpacked(weights)
     users, items = id_rows.unpack(weights["users.names"]), id_rows.unpack(weights["items.names"])
-    met_I = id_rows.rows_for(state["met_I"][:, None], items, dataset.items)[:, 0]
+    trained_I = id_rows.rows_for(state["met_I"][:, None], items, dataset.items)[:, 0]
     rows = {
         "user_UD": id_rows.rows_for(state["user_UD"], users, dataset.users),
         "item_ID": id_rows.rows_for(state["item_ID"], items, dataset.items),
-        "met_I": met_I,
+        "met_I": trained_I,
     }
-    nobody_U, nothing_I = (np.zeros(len(ids), np.bool_) for ids in (dataset.users, dataset.items))
+    untrained_U, untrained_I = (np.zeros(len(ids), np.bool_) for ids in (dataset.users, dataset.items))
     widths = Contents(dataset).widths
-    network = restored(lambda: AttentionNetwork(recipe, nobody_U, nothing_I, widths), state | rows, recipe.name)
+    network = restored(lambda: AttentionNetwork(recipe, untrained_U, untrained_I, widths), state | rows, recipe.name)
     return _model(network, dataset, int(weights["epochs"]), [])
 
 

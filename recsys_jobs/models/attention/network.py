@@ -7,7 +7,9 @@ towers   items alone attend: score = u . (y_i + MLP(y_i)), which folds
 contrast CLIP's, between the language and the vision tokens of the items of a batch
 
 Norm, queries, keys and values are of a token alone, so that they are made once for each user and item
-where every pair is scored. U users, I items, N rows (items or pairs), M tokens, H heads, D width.
+where every pair is scored.
+
+U users, I items, N rows (items or pairs), M tokens, H heads, D width, W width of a content.
 """
 
 from __future__ import annotations
@@ -59,34 +61,35 @@ class Contents(nn.Module):
 class AttentionNetwork(nn.Module):
     """The network of a recipe. Users that training does not meet keep a row of zeros; so do items."""
 
-    def __init__(self, recipe: AttentionRecipe, met_U: Bools, met_I: Bools, widths: dict[str, int]) -> None:
+    def __init__(self, recipe: AttentionRecipe, trained_U: Bools, trained_I: Bools, widths: dict[str, int]) -> None:
         super().__init__()
         self.recipe = recipe
         width, scale = recipe.width, recipe.start_scale
-        self.user_UD = nn.Parameter(torch.randn(len(met_U), width) * scale * torch.from_numpy(met_U)[:, None])
-        self.item_ID = nn.Parameter(torch.randn(len(met_I), width) * scale * torch.from_numpy(met_I)[:, None])
+        self.user_UD = nn.Parameter(torch.randn(len(trained_U), width) * scale * torch.from_numpy(trained_U)[:, None])
+        self.item_ID = nn.Parameter(torch.randn(len(trained_I), width) * scale * torch.from_numpy(trained_I)[:, None])
         self.unknown_D = nn.Parameter(torch.randn(width) * scale)  # an item whose ID tells nothing
         self.met_I: Tensor
-        self.register_buffer("met_I", torch.from_numpy(met_I))
+        self.register_buffer("met_I", torch.from_numpy(trained_I))
         self.numbers = Numbers(widths["numeric"])
-        self.projections = nn.ModuleDict({name: nn.Linear(wide, width) for name, wide in widths.items() if wide})
+        present = {name: content_width for name, content_width in widths.items() if content_width}
+        self.projections = nn.ModuleDict({name: nn.Linear(wide, width) for name, wide in present.items()})
         self.kinds = nn.ParameterDict({name: torch.randn(width) * scale for name in ("user", "item")})
         self.norm = nn.LayerNorm(width)
         self.queries_keys_values = nn.Linear(width, 3 * width)
         self.mix = nn.Linear(width, width)
-        into, out = (2 * width, 1) if recipe.user_token else (width, width)
+        width_in, width_out = (2 * width, 1) if recipe.user_token else (width, width)
         self.readout = nn.Sequential(
-            nn.LayerNorm(into),
-            nn.Linear(into, recipe.hidden),
+            nn.LayerNorm(width_in),
+            nn.Linear(width_in, recipe.hidden),
             nn.ReLU(),
             nn.Dropout(recipe.dropout),
-            nn.Linear(recipe.hidden, out),
+            nn.Linear(recipe.hidden, width_out),
         )
 
-    def start(self, dataset: Dataset, contents: Contents, met_I: Bools) -> None:
+    def start(self, dataset: Dataset, contents: Contents, trained_I: Bools) -> None:
         """Start from what training sees of the contents."""
         if dataset.numeric_IN.shape[1]:
-            self.numbers.start(dataset.numeric_IN, met_I)
+            self.numbers.start(dataset.numeric_IN, trained_I)
         for name in ("text", "image"):
             if name in self.projections:
                 layer = self.projections[name]
@@ -125,7 +128,8 @@ class AttentionNetwork(nn.Module):
         """Return the scores [N] of users and items side by side."""
         pairs = Tokens(*(torch.cat(parts, dim=1) for parts in zip(users, items, strict=True)))
         y_NMD = self._attended(pairs)
-        user_ND, item_ND = y_NMD[:, 0], mean_of_present(y_NMD[:, 1:], items.present_NM)
+        user_ND = y_NMD[:, 0]
+        item_ND = mean_of_present(y_NMD[:, 1:], items.present_NM)
         layered_N: Tensor = self.readout(torch.cat([user_ND, item_ND], dim=1)).squeeze(1)
         return (user_ND * item_ND).sum(1) + layered_N
 

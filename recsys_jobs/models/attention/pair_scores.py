@@ -8,7 +8,7 @@ depends on the user; with l = q_m . k_u and L the log of the sum of exp of the r
 so that the item's side is fixed but for its gates. Values are mixed (the layer behind attention) before they are
 added up, not after. Scores equal those of `AttentionNetwork.pair_scores` up to rounding.
 
-U users, I items, M tokens of an item, H heads, S = M H, D width, d = D / H.
+U users, I items, N either, M tokens of an item, H heads, S = M H, D width, d = D / H.
 """
 
 from __future__ import annotations
@@ -59,10 +59,10 @@ def item_side(network: AttentionNetwork, tokens: Tokens) -> ItemSide:
     heads, present_IM = network.recipe.heads, tokens.present_NM
     query, key, value = (part.unflatten(-1, (heads, -1)) for part in _parts(tokens, heads))  # [I, M, H, d]
     logit_IMHM = torch.einsum("imhd,inhd->imhn", query, key).masked_fill(~present_IM[:, None, None], -torch.inf)
-    seen = torch.einsum("imhn,inhd->imhd", logit_IMHM.softmax(-1), value)
+    seen_IMHd = torch.einsum("imhn,inhd->imhd", logit_IMHM.softmax(-1), value)
     share_IM = present_IM / present_IM.sum(1, keepdim=True)
     share_IS = share_IM.repeat_interleave(heads, 1)
-    seen_ISD = _mixed(network, seen) * share_IS[..., None]
+    seen_ISD = _mixed(network, seen_IMHd) * share_IS[..., None]
     base_ID = mean_of_present(tokens.x_NMD, present_IM) + network.mix.bias + seen_ISD.sum(1)
     level_IS = logit_IMHM.logsumexp(-1).flatten(1)
     return ItemSide(base_ID, _apart(query), _apart(key), level_IS, share_IS, _mixed(network, value), seen_ISD)
@@ -70,7 +70,7 @@ def item_side(network: AttentionNetwork, tokens: Tokens) -> ItemSide:
 
 def scores(network: AttentionNetwork, users: UserSide, items: ItemSide) -> Tensor:
     """Return the scores [U, I] of all these pairs."""
-    wide, heads = items.level_IS.shape[1], network.recipe.heads
+    slots, heads = items.level_IS.shape[1], network.recipe.heads
     gate_UIS = torch.sigmoid(_logits(users.key_UD, items.query_ISD) - items.level_IS)
     from_user_UIH = (gate_UIS * items.share_IS).unflatten(-1, (-1, heads)).sum(2)
     item_UID = items.base_ID - _over_items(gate_UIS, items.seen_ISD) + from_user_UIH @ users.value_UHD
@@ -78,7 +78,7 @@ def scores(network: AttentionNetwork, users: UserSide, items: ItemSide) -> Tenso
     logit_UIS = _logits(users.query_UD, items.key_ISD).masked_fill(items.share_IS == 0, -torch.inf)
     own_UI1H = users.own_UH[:, None, None].expand(-1, len(items.base_ID), -1, -1)
     weight = torch.cat([own_UI1H, logit_UIS.unflatten(-1, (-1, heads))], dim=2).softmax(2)  # [U, I, 1 + M, H]
-    seen_UID = _over_items(weight[:, :, 1:].reshape(*logit_UIS.shape[:2], wide), items.value_ISD)
+    seen_UID = _over_items(weight[:, :, 1:].reshape(*logit_UIS.shape[:2], slots), items.value_ISD)
     user_UID = users.base_UD[:, None] + seen_UID + weight[:, :, 0] @ users.value_UHD
 
     layered_UI: Tensor = network.readout(torch.cat([user_UID, item_UID], dim=-1)).squeeze(-1)

@@ -8,7 +8,7 @@ Each part that trains stops early by itself, and a serving fit takes as many epo
 fitted on what those may see, without the validation events of an exam fit, but for one that lives by the last days.
 Each part keeps its own form, dense vectors or sparse rows; only a block of users' scores is ever whole.
 
-B block of users or items, I items.
+B block of users or items, I items, D width.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from recsys_jobs.training.epochs import Epochs, total_epochs
 from recsys_jobs.training.learner import EpochLog
 from recsys_jobs.training.recipe import Recipe, is_iterative
 
-_LEAST = 1e-12  # of a standard deviation
+_LEAST_DEVIATION = 1e-12  # of a standard deviation
 
 
 class BlendModel:
@@ -87,11 +87,11 @@ def _part_terms(weight: float, model: Model, user: int, item: int) -> PartTerms:
     """Return one part's terms; standardising divides all of them alike, and takes a mean away."""
     score_1I = model.score_block(torch.tensor([user]))
     total = weight * float(standardised(score_1I.clone())[0, item])
-    scale = weight / max(float(score_1I.std(correction=0)), _LEAST)
+    scale = weight / max(float(score_1I.std(correction=0)), _LEAST_DEVIATION)
     history = model.history_terms(user, item) if isinstance(model, SplitsByHistory) else None
     return PartTerms(
         total,
-        None if history is None else {had: scale * value for had, value in history.items()},
+        None if history is None else {history_item: scale * value for history_item, value in history.items()},
         scale * model.prior_term(item) if isinstance(model, HasPopularityTerm) else None,
     )
 
@@ -99,7 +99,7 @@ def _part_terms(weight: float, model: Model, user: int, item: int) -> PartTerms:
 def standardised(score_BI: Tensor) -> Tensor:
     """Return scores of each user with mean 0 and standard deviation 1 over all items; 0 where all are equal."""
     score_BI = score_BI - score_BI.mean(1, keepdim=True)
-    return score_BI.div_(score_BI.square().mean(1, keepdim=True).sqrt_().clamp_(min=_LEAST))
+    return score_BI.div_(score_BI.square().mean(1, keepdim=True).sqrt_().clamp_(min=_LEAST_DEVIATION))
 
 
 def fit(
@@ -116,23 +116,25 @@ def fit(
 
     `epochs` is a number for each part that trains, or one for all of them; UsageError for another count.
     """
-    each = iter(_each(recipe, epochs))
-    took: list[families.Fitted] = []
+    part_epochs = iter(_epochs_of_parts(recipe, epochs))
+    fits: list[families.Fitted] = []
     for number, (_, part) in enumerate(recipe.parts):
         if is_iterative(part):
-            kept = checkpoints.part_path(checkpoint, number) if checkpoint else None
-            how: dict[str, Any] = {"seed": seed, "epochs": next(each), "device": device, "on_epoch": on_epoch}
-            took.append(families.fit(dataset, part, checkpoint=kept, **how))
+            part_checkpoint = checkpoints.part_path(checkpoint, number) if checkpoint else None
+            options: dict[str, Any] = {"seed": seed, "device": device, "on_epoch": on_epoch}
+            options |= {"epochs": next(part_epochs), "checkpoint": part_checkpoint}
+            fits.append(families.fit(dataset, part, **options))
         else:
-            took.append(families.Fitted(_closed_form(dataset, part, seed, whole=epochs is not None)))
-    weighed = [(weight, fitted) for (weight, _), fitted in zip(recipe.parts, took, strict=True)]
-    trained = [(weight, fitted) for weight, fitted in weighed if fitted.history]
-    epochs = _plain(tuple(total_epochs(fitted.epochs) for _, fitted in trained))
+            fits.append(families.Fitted(_closed_form(dataset, part, seed, whole=epochs is not None)))
+    weighted_fits = [(weight, fitted) for (weight, _), fitted in zip(recipe.parts, fits, strict=True)]
+    trained = [(weight, fitted) for weight, fitted in weighted_fits if fitted.history]
+    epochs = _number_or_tuple(tuple(total_epochs(fitted.epochs) for _, fitted in trained))
     history = max(trained, key=itemgetter(0))[1].history if trained else []
-    return BlendModel([(weight, fitted.model) for weight, fitted in weighed], len(dataset.items), epochs, history)
+    parts = [(weight, fitted.model) for weight, fitted in weighted_fits]
+    return BlendModel(parts, len(dataset.items), epochs, history)
 
 
-def _each(recipe: BlendRecipe, epochs: Epochs | None) -> tuple[int | None, ...]:
+def _epochs_of_parts(recipe: BlendRecipe, epochs: Epochs | None) -> tuple[int | None, ...]:
     """Return the epochs of each part that trains, None for early stopping."""
     trained = sum(is_iterative(part) for _, part in recipe.parts)
     if not isinstance(epochs, tuple):
@@ -142,7 +144,7 @@ def _each(recipe: BlendRecipe, epochs: Epochs | None) -> tuple[int | None, ...]:
     return epochs
 
 
-def _plain(numbers: tuple[int, ...]) -> Epochs:
+def _number_or_tuple(numbers: tuple[int, ...]) -> Epochs:
     return numbers if len(numbers) > 1 else sum(numbers)
 
 
@@ -162,4 +164,5 @@ def load(weights: dict[str, Tensor], dataset: Dataset, recipe: BlendRecipe) -> B
     of_part = named_tensors.split_parts(weights)
     models = [families.load(of_part[str(number)], dataset, part) for number, (_, part) in enumerate(recipe.parts)]
     parts = [(weight, model) for (weight, _), model in zip(recipe.parts, models, strict=True)]
-    return BlendModel(parts, len(dataset.items), _plain(tuple(weights["blend.epochs"].reshape(-1).tolist())))
+    epochs = tuple(weights["blend.epochs"].reshape(-1).tolist())
+    return BlendModel(parts, len(dataset.items), _number_or_tuple(epochs))

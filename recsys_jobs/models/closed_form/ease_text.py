@@ -13,7 +13,7 @@ It takes 4 I^2 bytes for G, as much for its factor, in whose place the inverse c
 as much on the way, and 2 I^3 operations: for 18,000 items 3.4 GB and a minute or two on two cores.
 Above `floor_max_items` see text_knn. Of each column of B the `kept` entries of largest size stay.
 
-U users, I items, N nonzero entries, D width, B block of columns.
+U users, I items, E events, N nonzero entries, D width, B block of rows or columns, K kept rows of a column.
 """
 
 from __future__ import annotations
@@ -71,13 +71,13 @@ def gram(train_UI: sparse.csr_matrix, unit_ID: Tensor, recipe: EaseTextRecipe) -
     item_degree_I = np.maximum(np.bincount(train_UI.indices, minlength=train_UI.shape[1]), 1)
     scale_I = torch.from_numpy(item_degree_I**recipe.item_exponent).float().to(unit_ID.device)
     scaled_UI = sparse.diags_array(user_degree_U**-recipe.user_exponent) @ train_UI
-    together_II = (train_UI.T @ scaled_UI).tocoo()
-    apart_N = together_II.row != together_II.col
+    co_review_II = (train_UI.T @ scaled_UI).tocoo()
+    off_diagonal_N = co_review_II.row != co_review_II.col
     gram_II = _text_term(unit_ID, scale_I, recipe.text_power)
     text_total = float(gram_II.sum(dtype=torch.float64))
-    gram_II *= recipe.text_weight * float(together_II.data[apart_N].sum()) / text_total if text_total else 0.0
-    index_2N = torch.from_numpy(np.stack(together_II.coords).astype(np.int64)).to(unit_ID.device)
-    value_N = torch.from_numpy(together_II.data.astype(np.float32)).to(unit_ID.device)
+    gram_II *= recipe.text_weight * float(co_review_II.data[off_diagonal_N].sum()) / text_total if text_total else 0.0
+    index_2N = torch.from_numpy(np.stack(co_review_II.coords).astype(np.int64)).to(unit_ID.device)
+    value_N = torch.from_numpy(co_review_II.data.astype(np.float32)).to(unit_ID.device)
     return gram_II.index_put_((index_2N[0], index_2N[1]), value_N, accumulate=True)
 
 

@@ -8,7 +8,7 @@ text vectors, or their images' (see item_text). Of each column of C and of N the
 beta makes their sums stand in the ratio `text_weight`. Memory is that of I * neighbours entries and one
 block of columns; time that of the users' squared histories and of one nearest-neighbour search by text.
 
-U users, I items, N stored entries, D width, B block of items.
+U users, I items, E events, N stored entries, D width, B block of items.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ def fit(dataset: Dataset, recipe: TextKnnRecipe, *, train_E: Bools | None = None
     train_E = dataset.in_core_E if train_E is None else train_E
     train_UI = events_matrix(dataset, last_events(dataset, train_E, recipe.history))
     items = len(dataset.items)
-    together_II = co_review_neighbours(train_UI, recipe) if recipe.co_reviews else sparse.csc_matrix((items, items))
+    co_review_II = co_review_neighbours(train_UI, recipe) if recipe.co_reviews else sparse.csc_matrix((items, items))
     unit_ID = unit_item_images(dataset) if recipe.modality == "image" else unit_item_texts(dataset)
-    alike_II = text_neighbours(unit_ID, recipe.neighbours, recipe.text_power)
-    if together_II.sum() > 0 and alike_II.sum() > 0:
-        alike_II *= recipe.text_weight * together_II.sum() / alike_II.sum()
+    text_II = text_neighbours(unit_ID, recipe.neighbours, recipe.text_power)
+    if co_review_II.sum() > 0 and text_II.sum() > 0:
+        text_II *= recipe.text_weight * co_review_II.sum() / text_II.sum()
     degree_I = np.maximum(np.bincount(train_UI.indices, minlength=train_UI.shape[1]), 1)
-    weight_II = (together_II + alike_II) @ sparse.diags_array(degree_I**recipe.item_exponent)
+    weight_II = (co_review_II + text_II) @ sparse.diags_array(degree_I**recipe.item_exponent)
     return ItemToItemModel(dataset, weight_II.tocsr().astype(np.float32))
 
 
@@ -51,7 +51,7 @@ def co_review_neighbours(train_UI: sparse.csr_matrix, recipe: TextKnnRecipe) -> 
     column_UI = scaled_UI.tocsc()
     blocks = []
     for start in range(0, train_UI.shape[1], _BLOCK):
-        together_IB = (by_item_IU @ column_UI[:, start : start + _BLOCK]).tocoo()
-        away_N = together_IB.row != together_IB.col + start
-        blocks.append(largest_of_columns(together_IB, away_N, recipe.neighbours))
+        co_review_IB = (by_item_IU @ column_UI[:, start : start + _BLOCK]).tocoo()
+        other_N = co_review_IB.row != co_review_IB.col + start
+        blocks.append(largest_of_columns(co_review_IB, other_N, recipe.neighbours))
     return sparse.hstack(blocks, format="csc")

@@ -7,7 +7,7 @@ s changes no ranking. The neighbours are known by their events of the core, whoe
 all that it had: so a user who came after the fit, or without events of the core, is scored by its
 history. What is learned is remembered events; likeness is worked out for each block of users.
 
-U users, I items, B block of users, N users who may be neighbours.
+U users, I items, E remembered events, B block of users, N users who may be neighbours.
 """
 
 from __future__ import annotations
@@ -39,20 +39,21 @@ class UserKnnModel:
 
     def score_block(self, user_B: Tensor) -> Tensor:
         """Return the scores [B, I]; 0 where no neighbour had the item."""
-        wanted_B = user_B.numpy()
-        blocks = query_blocks(len(wanted_B), len(self.name_N))
-        scores = [np.zeros((0, len(self.items)), np.float32), *(self._scores(wanted_B[block]) for block in blocks)]
-        return torch.from_numpy(np.concatenate(scores))
+        user_row_B = user_B.numpy()
+        blocks = query_blocks(len(user_row_B), len(self.name_N))
+        none_0I = np.zeros((0, len(self.items)), np.float32)
+        scores = [self._scores(user_row_B[block]) for block in blocks]
+        return torch.from_numpy(np.concatenate([none_0I, *scores]))
 
     def _scores(self, user_B: Ints) -> np.ndarray:
-        near_NB = cosine_neighbours(
+        likeness_NB = cosine_neighbours(
             self.remembered_NI,
             self.history_UI[user_B],
             self.itself_U[user_B],
             self.recipe.neighbours,
             self.recipe.shrinkage,
         )
-        scores: np.ndarray = (near_NB.T @ self.remembered_NI).toarray()
+        scores: np.ndarray = (likeness_NB.T @ self.remembered_NI).toarray()
         return scores
 
     def factors(self) -> Factors | None:
@@ -84,9 +85,9 @@ def load(weights: dict[str, Tensor], dataset: Dataset, recipe: UserKnnRecipe) ->
     column_I = id_rows.rows_of(dataset.items, id_rows.unpack(weights["items.names"]))
     row_E = np.repeat(np.arange(len(pointers) - 1), np.diff(pointers))
     item_E = column_I[weights["columns"].numpy()]
-    there_E = item_E >= 0
-    ones = np.ones(int(there_E.sum()), np.float32)
+    known_E = item_E >= 0
+    ones = np.ones(int(known_E.sum()), np.float32)
     shape = len(pointers) - 1, len(dataset.items)
-    remembered_NI = sparse.csr_matrix((ones, (row_E[there_E], item_E[there_E])), shape=shape)
+    remembered_NI = sparse.csr_matrix((ones, (row_E[known_E], item_E[known_E])), shape=shape)
     remembered_NI.sort_indices()
     return UserKnnModel(remembered_NI, id_rows.unpack(weights["users.names"]), dataset, recipe)

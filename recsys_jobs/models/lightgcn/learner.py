@@ -2,7 +2,7 @@
 
 loss = BPR + l2 |E of the pair's nodes|^2 / 2
 
-U users, I items, N nodes (users, then items), B pairs of a batch (in a look: users), D width.
+U users, I items, N nodes (users, then items), B pairs of a batch (in a validation: users), D width.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Batch(NamedTuple):
 
     user_B: Ints
     item_B: Ints
-    other_B: Ints  # each pair's own negative
+    negative_B: Ints  # each pair's own negative
 
 
 class LightGCNLearner:
@@ -62,14 +62,14 @@ class LightGCNLearner:
         """Return the loss of one batch of pairs, the graph being propagated once."""
         start_ND = self.network.vector_ND
         vector_ND = propagate(start_ND, self.graph, self.recipe.layers)
-        parts = (batch.user_B, self.users + batch.item_B, self.users + batch.other_B)
+        parts = (batch.user_B, self.users + batch.item_B, self.users + batch.negative_B)
         node_N = to_device(np.concatenate(parts), self.device)
         # one look-up: each has a gradient as large as E, which embedding, unlike index_select, fills row by row
         row_ND = vector_ND.index_select(0, node_N)
         start_row_ND = row_ND if vector_ND is start_ND else start_ND.index_select(0, node_N)
-        user_BD, item_BD, other_BD = row_ND.chunk(3)
+        user_BD, item_BD, negative_BD = row_ND.chunk(3)
         penalty = self.recipe.l2 / 2 * start_row_ND.square().sum() / len(batch.user_B)
-        return losses.bpr((user_BD * (item_BD - other_BD)).sum(1)) + penalty
+        return losses.bpr((user_BD * (item_BD - negative_BD)).sum(1)) + penalty
 
     def validate(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
         """Return the users' scores."""
@@ -96,14 +96,16 @@ def _model(
         "items.vectors": item_ID,
         "items.names": id_rows.pack(dataset.items),
     }
-    found = vectors(start_ND, events_matrix(dataset), recipe.layers, device)
-    return VectorModel(*found, state, epochs, history)
+    final_user_UD, final_item_ID = vectors(start_ND, events_matrix(dataset), recipe.layers, device)
+    return VectorModel(final_user_UD, final_item_ID, state, epochs, history)
 
 
 def load(weights: dict[str, Tensor], dataset: Dataset, recipe: LightGCNRecipe) -> VectorModel:
     """Return the model of `weights` over a dataset: its own, or a later one with more users and items."""
-    user_UD = id_rows.rows_for(weights["users.vectors"], id_rows.unpack(weights["users.names"]), dataset.users)
-    item_ID = id_rows.rows_for(weights["items.vectors"], id_rows.unpack(weights["items.names"]), dataset.items)
+    user_ids = id_rows.unpack(weights["users.names"])
+    item_ids = id_rows.unpack(weights["items.names"])
+    user_UD = id_rows.rows_for(weights["users.vectors"], user_ids, dataset.users)
+    item_ID = id_rows.rows_for(weights["items.vectors"], item_ids, dataset.items)
     start_ND = torch.cat([user_UD, item_ID])
     return _model(start_ND, dataset, recipe, int(weights["epochs"]), [], torch.device("cpu"))
 

@@ -31,16 +31,18 @@ class Nodes(nn.Module):
 
     def __init__(self, pairs: Positives, users: int, recipe: LightGCNRecipe) -> None:
         super().__init__()
-        met_N = torch.zeros(users + pairs.items, 1)
-        met_N[np.concatenate([pairs.user_P, users + pairs.pool_N])] = 1
-        self.vector_ND = nn.Parameter(torch.randn(len(met_N), recipe.width) * recipe.start_scale * met_N)
+        trained_N1 = torch.zeros(users + pairs.items, 1)
+        trained_N1[np.concatenate([pairs.user_P, users + pairs.pool_N])] = 1
+        start_ND = torch.randn(len(trained_N1), recipe.width) * recipe.start_scale
+        self.vector_ND = nn.Parameter(start_ND * trained_N1)
 
 
 def adjacency(history_UI: sparse.csr_matrix, device: torch.device) -> Tensor:
     """Return A [N, N], torch CSR; symmetric."""
-    both_NN = _bipartite(history_UI)
-    scale_NN = sparse.diags_array(np.maximum(np.diff(both_NN.indptr), 1) ** -0.5)
-    return to_torch((scale_NN @ both_NN @ scale_NN).tocsr(), device)
+    bipartite_NN = _bipartite(history_UI)
+    degree_N = np.maximum(np.diff(bipartite_NN.indptr), 1)
+    scale_NN = sparse.diags_array(degree_N**-0.5)
+    return to_torch((scale_NN @ bipartite_NN @ scale_NN).tocsr(), device)
 
 
 def _bipartite(history_UI: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -81,9 +83,11 @@ def vectors(
     start_ND: Tensor, history_UI: sparse.csr_matrix, layers: int, device: torch.device
 ) -> tuple[Tensor, Tensor]:
     """Return the vectors of users [U, D] and items [I, D] by a history, those of unknown ones included."""
-    both = to_torch(_bipartite(history_UI), device)
-    met_N = start_ND.any(1, keepdim=True)
-    neighbours_ND = (both @ start_ND) / (both @ met_N.float()).clamp(min=1)
-    start_ND = torch.where(met_N, start_ND, neighbours_ND)
-    user_UD, item_ID = propagate(start_ND, adjacency(history_UI, device), layers).split(list(history_UI.shape))
+    bipartite = to_torch(_bipartite(history_UI), device)
+    trained_N1 = start_ND.any(1, keepdim=True)
+    count_N1 = bipartite @ trained_N1.float()
+    neighbours_ND = (bipartite @ start_ND) / count_N1.clamp(min=1)
+    start_ND = torch.where(trained_N1, start_ND, neighbours_ND)
+    vector_ND = propagate(start_ND, adjacency(history_UI, device), layers)
+    user_UD, item_ID = vector_ND.split(list(history_UI.shape))
     return fill_unknown(user_UD), fill_unknown(item_ID)

@@ -5,7 +5,7 @@ x = [user; movie; P_t title vector; P_g genres]        stars = mean + w' relu(W_
 The title vector is a text encoder's (BERT in the seed), genres are multi-hot; what is missing adds nothing.
 W_1 x is a sum of a user's part and an item's part, each computed once where every pair is scored.
 
-U users, I items, B batch of users, N pairs, D width, T text width, G genres, H hidden width.
+U users, I items, B batch of users, N pairs (or their items), D width, T text width, G genres, H hidden width.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from recsys_jobs.data.dataset import Bools, Dataset
 from recsys_jobs.models.layers.projections import start_centred
 from recsys_jobs.models.ncf.recipe import NcfRecipe
 
-_NUMBERS = 32_000_000  # held at once where every pair is scored: 128 MB of float32
+_BLOCK_NUMBERS = 32_000_000  # held at once where every pair is scored: 128 MB of float32
 
 
 class Ncf(nn.Module):
@@ -27,11 +27,11 @@ class Ncf(nn.Module):
     mean: Tensor  # of the stars that training saw
     limits: Tensor  # the fewest and the most of them
 
-    def __init__(self, recipe: NcfRecipe, met_U: Bools, met_I: Bools, text_width: int, genres: int) -> None:
+    def __init__(self, recipe: NcfRecipe, trained_U: Bools, trained_I: Bools, text_width: int, genres: int) -> None:
         super().__init__()
         width = recipe.width
-        self.user_UD = nn.Parameter(_rows(met_U, recipe))
-        self.item_ID = nn.Parameter(_rows(met_I, recipe))
+        self.user_UD = nn.Parameter(_rows(trained_U, recipe))
+        self.item_ID = nn.Parameter(_rows(trained_I, recipe))
         self.text = nn.Linear(text_width, width) if text_width else None
         self.genres = nn.Linear(genres, width, bias=False) if genres else None
         contents = 1 + (text_width > 0) + (genres > 0)
@@ -47,7 +47,8 @@ class Ncf(nn.Module):
         self.mean.copy_(rating_N.mean())
         self.limits.copy_(torch.stack([rating_N.min(), rating_N.max()]))
         if self.text is not None:
-            start_centred(self.text, torch.from_numpy(dataset.text_IT[dataset.text_present_I]).to(self.mean.device))
+            title_vectors = torch.from_numpy(dataset.text_IT[dataset.text_present_I])
+            start_centred(self.text, title_vectors.to(self.mean.device))
 
     def item_features(self, contents: Contents, item_N: Tensor) -> Tensor:
         """Return what stands for items before the layers [N, contents * D]."""
@@ -61,15 +62,16 @@ class Ncf(nn.Module):
     def forward(self, contents: Contents, user_N: Tensor, item_N: Tensor) -> Tensor:
         """Return the stars of pairs [N]."""
         user_NH = self.first_user(functional.embedding(user_N, self.user_UD))
-        return self._stars(user_NH + self.first_item(self.item_features(contents, item_N)))
+        item_NH = self.first_item(self.item_features(contents, item_N))
+        return self._stars(user_NH + item_NH)
 
     @torch.no_grad()
     def all_items(self, contents: Contents, user_B: Tensor) -> Tensor:
         """Return the stars of each user's pairs with every item [B, I], a few users at a time."""
-        everything_I = torch.arange(len(self.item_ID), device=user_B.device)
-        item_IH = self.first_item(self.item_features(contents, everything_I))
+        item_I = torch.arange(len(self.item_ID), device=user_B.device)
+        item_IH = self.first_item(self.item_features(contents, item_I))
         user_BH = self.first_user(self.user_UD[user_B])
-        blocks = user_BH.split(max(1, _NUMBERS // item_IH.numel()))
+        blocks = user_BH.split(max(1, _BLOCK_NUMBERS // item_IH.numel()))
         return torch.cat([self._stars(block_BH[:, None] + item_IH) for block_BH in blocks])
 
     def _stars(self, hidden: Tensor) -> Tensor:
@@ -90,13 +92,14 @@ class Contents(nn.Module):
             self.register_buffer(name, torch.from_numpy(getattr(dataset, name)), persistent=False)
 
 
-def _rows(met_N: Bools, recipe: NcfRecipe) -> Tensor:
-    return torch.randn(len(met_N), recipe.width) * recipe.start_scale * torch.from_numpy(met_N)[:, None]
+def _rows(trained_N: Bools, recipe: NcfRecipe) -> Tensor:
+    mask_N1 = torch.from_numpy(trained_N)[:, None]
+    return torch.randn(len(trained_N), recipe.width) * recipe.start_scale * mask_N1
 
 
 def _layers(recipe: NcfRecipe) -> nn.Sequential:
-    """The layers behind the first one's sums."""
+    """Return the layers behind the first one's sums."""
     layers: list[nn.Module] = [nn.ReLU(), nn.Dropout(recipe.dropout)]
-    for wide, narrow in zip(recipe.hidden, recipe.hidden[1:], strict=False):
-        layers += [nn.Linear(wide, narrow), nn.ReLU(), nn.Dropout(recipe.dropout)]
+    for width_in, width_out in zip(recipe.hidden, recipe.hidden[1:], strict=False):
+        layers += [nn.Linear(width_in, width_out), nn.ReLU(), nn.Dropout(recipe.dropout)]
     return nn.Sequential(*layers, nn.Linear(recipe.hidden[-1], 1))

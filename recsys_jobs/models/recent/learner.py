@@ -34,8 +34,8 @@ from recsys_jobs.training.windows import Window, last_windows
 
 UNKNOWN = -1.0  # the validation of a model that had no window
 _LEARNED = "recent.learned"
-_MIDDLE = 3  # place of the half-life of popularity that the search begins with
-_SCORES = 32_000_000  # of a window and part, held at once: 128 MB
+_FIRST_HALF_LIFE_ROW = 3  # index of the half-life of popularity that the search begins with
+_BLOCK_SCORES = 32_000_000  # of a window and part, held at once: 128 MB
 _ROUNDS = 3  # through half-lives, exponent and weights; the second mostly changes little
 log = logging.getLogger(__name__)
 
@@ -64,11 +64,13 @@ class RecentModel(ItemToItemModel):
 
     def history_terms(self, user: int, item: int) -> dict[int, float]:
         """Return what each item that a user had adds to its score of `item`, as much of it as has not faded."""
-        left = dict(zip(self.history_UI[[user]].indices, self.history_UI[[user]].data, strict=True))
-        return {had: value * float(left[had]) for had, value in super().history_terms(user, item).items()}
+        history_1I = self.history_UI[[user]]
+        remaining = dict(zip(history_1I.indices.tolist(), history_1I.data.tolist(), strict=True))
+        terms = super().history_terms(user, item)
+        return {history_item: value * remaining[history_item] for history_item, value in terms.items()}
 
     def prior_term(self, item: int) -> float:
-        """Return what an item's recent popularity adds to its score, whoever is asked."""
+        """Return what an item's recent popularity adds to its score for every user."""
         return float(self.bias_I[item])
 
     def weights(self) -> dict[str, Tensor]:
@@ -82,34 +84,39 @@ class RecentModel(ItemToItemModel):
 
 def fit(dataset: Dataset, recipe: RecentRecipe) -> RecentModel:
     """Return the model of a dataset; what was learned stands in the log."""
-    most = min(recipe.validation_users, max(1, _SCORES // len(dataset.items)))
-    windows = last_windows(dataset, recipe.windows, recipe.window_users, recipe.window_share, most, recipe.validation_k)
+    most_users = min(recipe.validation_users, max(1, _BLOCK_SCORES // len(dataset.items)))
+    windows = last_windows(
+        dataset, recipe.windows, recipe.window_users, recipe.window_share, most_users, recipe.validation_k
+    )
     learned = _learned(windows, recipe) if windows else _unlearned(recipe)
-    log.info("%s: %s; NDCG %.4f over %s", recipe.name, describe(learned, recipe), learned.validation, _said(windows))
+    described, where = describe(learned, recipe), _describe_windows(windows)
+    log.info("%s: %s; NDCG %.4f over %s", recipe.name, described, learned.validation, where)
     weight_II, bias_I = _in_time(_parts(dataset, recipe), dataset, learned, recipe)
     return RecentModel(dataset, weight_II, bias_I, learned)
 
 
 def load(weights: dict[str, Tensor], dataset: Dataset, recipe: Any) -> RecentModel:
     """Return the model of `weights` over a dataset: its own, or a later one, at whose end histories are older."""
-    known = id_rows.unpack(weights["items.names"])
-    moved = item_to_item.load(weights, dataset, recipe)
-    place_I = id_rows.rows_of(dataset.items, known)
-    bias_I = np.where(place_I >= 0, weights["bias"].numpy()[place_I], 0.0)
+    stored_ids = id_rows.unpack(weights["items.names"])
+    weights_model = item_to_item.load(weights, dataset, recipe)
+    row_I = id_rows.rows_of(dataset.items, stored_ids)
+    bias_I = np.where(row_I >= 0, weights["bias"].numpy()[row_I], 0.0)
     validation, history, popularity, exponent, *part_weights = weights[_LEARNED].tolist()
     learned = Learned(Recency(history, popularity, exponent), tuple(part_weights), validation)
-    return RecentModel(dataset, moved.weight_II, bias_I, learned)
+    return RecentModel(dataset, weights_model.weight_II, bias_I, learned)
 
 
 def describe(learned: Learned, recipe: RecentRecipe) -> str:
     """Return in words what was learned of a shop."""
-    of_late, (history, popularity, exponent), weights = [], learned.recency, learned.weights
+    phrases = []
+    history, popularity, exponent = learned.recency
+    weights = learned.weights
     if len(weights) > 1:
-        of_late.append(" + ".join(f"{w:g} {part.name}" for w, (_, part) in zip(weights, recipe.parts, strict=True)))
+        phrases.append(" + ".join(f"{w:g} {part.name}" for w, (_, part) in zip(weights, recipe.parts, strict=True)))
     if recipe.parts:
-        of_late.append(f"histories fade by half in {history:g} days" if history else "histories do not fade")
-    of_late.append(f"popularity by half in {popularity:g} days" if popularity else "popularity of all times")
-    return ", ".join(of_late) + f" counts to the power of {exponent:g}"
+        phrases.append(f"histories fade by half in {history:g} days" if history else "histories do not fade")
+    phrases.append(f"popularity by half in {popularity:g} days" if popularity else "popularity of all times")
+    return ", ".join(phrases) + f" counts to the power of {exponent:g}"
 
 
 def _unlearned(recipe: RecentRecipe) -> Learned:
@@ -128,11 +135,12 @@ def _learned(windows: list[Window], recipe: RecentRecipe) -> Learned:
         return float(np.average([score(learned) for score in scored], weights=shares))
 
     best = _unlearned(recipe)
-    best = best._replace(recency=best.recency._replace(popularity=recipe.popularity_half_lives[_MIDDLE]))
+    first_half_life = recipe.popularity_half_lives[_FIRST_HALF_LIFE_ROW]
+    best = best._replace(recency=best.recency._replace(popularity=first_half_life))
     for _ in range(_ROUNDS):
         before = best
-        for others in _choices(recipe):
-            best = max([best, *others(best)], key=ndcg)
+        for variations in _choices(recipe):
+            best = max([best, *variations(best)], key=ndcg)
         if best == before:
             break
     return best._replace(validation=ndcg(best))
@@ -144,17 +152,17 @@ def _choices(recipe: RecentRecipe) -> list[Callable[[Learned], list[Learned]]]:
     def of_time(name: str, values: tuple[float, ...]) -> Callable[[Learned], list[Learned]]:
         return lambda best: [best._replace(recency=best.recency._replace(**{name: value})) for value in values]
 
-    def of_part(place: int) -> Callable[[Learned], list[Learned]]:
-        def others(best: Learned) -> list[Learned]:
-            before, after = best.weights[:place], best.weights[place + 1 :]
+    def of_part(position: int) -> Callable[[Learned], list[Learned]]:
+        def variations(best: Learned) -> list[Learned]:
+            before, after = best.weights[:position], best.weights[position + 1 :]
             return [best._replace(weights=(*before, weight, *after)) for weight in recipe.part_weights]
 
-        return others
+        return variations
 
-    tried = [of_time("exponent", recipe.exponents), of_time("popularity", recipe.popularity_half_lives)]
+    searches = [of_time("exponent", recipe.exponents), of_time("popularity", recipe.popularity_half_lives)]
     if recipe.parts:
-        tried.append(of_time("history", recipe.history_half_lives))
-    return tried + [of_part(place) for place in range(1, len(recipe.parts))]
+        searches.append(of_time("history", recipe.history_half_lives))
+    return searches + [of_part(position) for position in range(1, len(recipe.parts))]
 
 
 def _scorer(window: Window, part_P: list[sparse.csr_matrix], recipe: RecentRecipe) -> Callable[[Learned], float]:
@@ -204,7 +212,7 @@ def _smoothing(part_P: list[sparse.csr_matrix], recipe: RecentRecipe) -> float:
     return recipe.smoothing * max((float(part_II.max()) for part_II in part_P if part_II.nnz), default=1.0)
 
 
-def _said(windows: list[Window]) -> str:
+def _describe_windows(windows: list[Window]) -> str:
     if not windows:
         return "no window, for want of events or times"
     return f"{sum(len(window.validation.users) for window in windows):,} people of the last {len(windows)} windows"

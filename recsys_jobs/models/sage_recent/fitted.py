@@ -1,6 +1,6 @@
 """A trained `sage_fm_recent` at the end of a dataset, and how it is loaded.
 
-U users, I items, N items that a user had, D width, G terms.
+U users, I items, B users that are served (all of them), N items that a user had, D width, G terms, C content width.
 """
 
 from __future__ import annotations
@@ -30,13 +30,15 @@ class SageRecentModel(VectorModel):
 
     def history_terms(self, user: int, item: int) -> dict[int, float]:
         """Return what each item that a user had adds to its score of `item`."""
-        row_1I, item_ID = self._served.history_BI[[user]], self._served.item_ID.cpu()
-        had_N, left_N = row_1I.indices, row_1I.data
-        value_N = left_N * (item_ID[torch.from_numpy(had_N.astype(np.int64))] @ item_ID[item]).numpy()
-        return {int(had): float(value) for had, value in zip(had_N, value_N, strict=True)}
+        history_1I = self._served.history_BI[[user]]
+        item_ID = self._served.item_ID.cpu()
+        item_N = history_1I.indices.astype(np.int64)
+        product_N = item_ID[torch.from_numpy(item_N)] @ item_ID[item]
+        value_N = history_1I.data * product_N.numpy()
+        return dict(zip(item_N.tolist(), value_N.tolist(), strict=True))
 
     def prior_term(self, item: int) -> float:
-        """Return what an item's bias and its recent popularity add to its score, whoever is asked."""
+        """Return what an item's bias and its recent popularity add to its score for every user."""
         return float(self._served.prior_I[item])
 
 
@@ -44,8 +46,10 @@ def fitted_model(
     network: SageRecent, inputs: ItemInputs, dataset: Dataset, term_G: Ints, epochs: int, history: list[EpochLog]
 ) -> SageRecentModel:
     """Return the model of a network at the end of a dataset."""
-    state = packed(network) | {"items.names": id_rows.pack(dataset.items), "terms": torch.from_numpy(term_G)}
-    events = timed_events(dataset, np.ones(len(dataset.event_user_E), np.bool_))
+    ids = {"items.names": id_rows.pack(dataset.items), "terms": torch.from_numpy(term_G)}
+    state = packed(network) | ids
+    every_E = np.ones(len(dataset.event_user_E), np.bool_)
+    events = timed_events(dataset, every_E)
     served = serve(network, inputs, events, np.arange(len(dataset.users)))
     return SageRecentModel(served, state, epochs, history)
 
@@ -55,8 +59,9 @@ def load(weights: dict[str, Tensor], dataset: Dataset, recipe: SageRecentRecipe)
 
     An item that training did not meet is what its contents and the people who had it say.
     """
-    state, known, term_G = unpacked(weights), id_rows.unpack(weights["items.names"]), weights["terms"].numpy()
-    state = for_items(state, known, dataset.items)
+    stored_ids = id_rows.unpack(weights["items.names"])
+    term_G = weights["terms"].numpy()
+    state = for_items(unpacked(weights), stored_ids, dataset.items)
     inputs = item_inputs(dataset, term_G, recipe, torch.device("cpu"))
     sizes = torch.zeros(len(dataset.items)), len(term_G), inputs.content_IC.shape[1]
     network = restored(lambda: SageRecent(recipe, *sizes), state, recipe.name)

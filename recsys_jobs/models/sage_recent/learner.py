@@ -5,7 +5,8 @@ they, and everybody, had before it: as old as it then was, with the graph and th
 half-life is worth (m, c) is learned as the vectors are, from the past alone, and the step sees what a night sees.
 A share of each history is hidden, since few people and many free rows overfit within a few passes.
 
-U users, I items, E events, N events of a chunk, B users of a batch, T targets, D width, H half-lives of histories.
+U users, I items, E events, N events of a chunk, B users of a batch, T targets, D width, G terms, H half-lives of
+histories, P of popularity.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from recsys_jobs.models.sage_recent.fitted import SageRecentModel, fitted_model,
 from recsys_jobs.models.sage_recent.network import SageRecent, serve
 from recsys_jobs.models.sage_recent.recipe import SageRecentRecipe
 from recsys_jobs.models.sage_softmax.item_inputs import item_inputs
-from recsys_jobs.models.sage_softmax.network import keep_unmet_empty, met, scaled, unit
+from recsys_jobs.models.sage_softmax.network import core_items, freeze_untrained_rows, scaled, unit
 from recsys_jobs.ranking.model import Trained
 from recsys_jobs.torch_common import losses
 from recsys_jobs.torch_common.devices import to_device
@@ -56,10 +57,11 @@ class SageRecentLearner:
     def __init__(self, dataset: Dataset, recipe: SageRecentRecipe, parts: EventSplit, device: torch.device) -> None:
         self.dataset, self.recipe, self.device = dataset, recipe, device
         self.events = timed_events(dataset, parts.seen_E)
-        self.asked_E = np.isin(self.events.keys(), timed_events(dataset, parts.target_E).keys())
-        self.first_U = np.full(len(dataset.users), len(self.events.user_E))
-        np.minimum.at(self.first_U, self.events.user_E, np.arange(len(self.events.user_E)))
-        share = asked_share(recipe, len(self.events.user_E))
+        self.is_target_E = np.isin(self.events.keys(), timed_events(dataset, parts.target_E).keys())
+        events = len(self.events.user_E)
+        self.first_U = np.full(len(dataset.users), events)
+        np.minimum.at(self.first_U, self.events.user_E, np.arange(events))
+        share = target_share(recipe, events)
         spans = histories_as_of.time_chunks(self.events, share, recipe.steps_per_epoch)
         self.spans = [span for span in spans if len(self._targets(*span))]
         if not self.spans:
@@ -69,18 +71,19 @@ class SageRecentLearner:
             )
         self.term_G = np.unique(dataset.term_P)
         self.inputs = item_inputs(dataset, self.term_G, recipe, device)
-        met_I = met(dataset)
-        self.network = SageRecent(recipe, met_I, len(self.term_G), self.inputs.content_IC.shape[1]).to(device)
-        keep_unmet_empty(self.network, met_I)
+        trained_I = core_items(dataset)
+        self.network = SageRecent(recipe, trained_I, len(self.term_G), self.inputs.content_IC.shape[1]).to(device)
+        freeze_untrained_rows(self.network, trained_I)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Return the weights of half-lives, which have a rate of their own, and the rest."""
         network = self.network
-        of_time = [network.history_H, network.popularity_P, network.sharpness]
-        others = [weight for weight in network.parameters() if not any(weight is one for one in of_time)]
+        time_weights = [network.history_H, network.popularity_P, network.sharpness]
+        time_ids = {id(weight) for weight in time_weights}
+        others = [weight for weight in network.parameters() if id(weight) not in time_ids]
         return [
             {"params": others, "lr": self.recipe.learning_rate},
-            {"params": of_time, "lr": self.recipe.time_learning_rate},
+            {"params": time_weights, "lr": self.recipe.time_learning_rate},
         ]
 
     def batches(self, random: np.random.Generator) -> Iterator[Step]:
@@ -90,43 +93,48 @@ class SageRecentLearner:
             target_T, known = self._targets(begin, end), self.events.before(begin)
             user_T, item_T = self.events.user_E[target_T], self.events.item_E[target_T]
             user_B = np.unique(user_T)
-            user_B = np.sort(random.choice(user_B, min(len(user_B), self.recipe.most_users), replace=False))
-            asked_T = np.isin(user_T, user_B)
-            shown = known.subset(random.random(begin) >= self.recipe.history_dropout)
-            histories = histories_as_of.histories(shown, user_B, self.recipe.history_half_lives)
-            yield Step(known, user_B, histories, np.searchsorted(user_B, user_T[asked_T]), item_T[asked_T])
+            users = min(len(user_B), self.recipe.most_users)
+            user_B = np.sort(random.choice(user_B, users, replace=False))
+            sampled_T = np.isin(user_T, user_B)
+            visible = known.subset(random.random(begin) >= self.recipe.history_dropout)
+            histories = histories_as_of.histories(visible, user_B, self.recipe.history_half_lives)
+            row_T = np.searchsorted(user_B, user_T[sampled_T])
+            yield Step(known, user_B, histories, row_T, item_T[sampled_T])
 
     def _targets(self, begin: int, end: int) -> Ints:
-        """The places of the chunk's targets, of users who had something before it."""
+        """Return the positions of the chunk's targets, of users who had something before it."""
         old_N = self.first_U[self.events.user_E[begin:end]] < begin
-        return begin + np.flatnonzero(old_N & self.asked_E[begin:end])
+        return begin + np.flatnonzero(old_N & self.is_target_E[begin:end])
 
     def loss(self, step: Step) -> Tensor:
         """Return the softmax loss over all items that the users did not have."""
-        had_UI = histories_as_of.matrix(step.known)
-        item_ID = unit(self.network(self.inputs, pair(scaled(had_UI), self.device)))
+        history_UI = histories_as_of.matrix(step.known)
+        graph = pair(scaled(history_UI), self.device)
+        item_ID = unit(self.network(self.inputs, graph))
         user_BD, _ = self.network.mixed(item_ID, step.histories)
         score_BI = user_BD @ item_ID.T * self.network.sharpness.exp() + self.network.prior(step.known)
-        row_T, item_T = (to_device(a, self.device) for a in (step.row_T, step.item_T))
-        owned_BI = torch.from_numpy(had_UI[step.user_B].toarray() > 0)
+        row_T = to_device(step.row_T, self.device)
+        item_T = to_device(step.item_T, self.device)
+        owned_BI = torch.from_numpy(history_UI[step.user_B].toarray() > 0)
         return losses.held_out_softmax(score_BI, row_T, item_T, owned_BI.to(self.device))
 
     def validate(self, user_B: Tensor) -> tuple[Tensor, EpochLog]:
         """Return the users' scores at the end of the seen events, and what the half-lives are worth."""
         served = serve(self.network, self.inputs, self.events, user_B.cpu().numpy())
         share_H = self.network.history_H.softmax(0).tolist()
-        worth = zip(self.recipe.history_half_lives, share_H, strict=True)
-        shown = {f"history_{half_life:g}_days": share for half_life, share in worth}
-        return served.user_BD @ served.item_ID.T + served.prior_I, shown
+        shares = zip(self.recipe.history_half_lives, share_H, strict=True)
+        logged = {f"history_{half_life:g}_days": share for half_life, share in shares}
+        return served.user_BD @ served.item_ID.T + served.prior_I, logged
 
     def fitted(self, epochs: int, history: list[EpochLog]) -> SageRecentModel:
         """Return the model at the end of the whole dataset."""
         return fitted_model(self.network, self.inputs, self.dataset, self.term_G, epochs, history)
 
 
-def asked_share(recipe: SageRecentRecipe, events: int) -> float:
-    """Return which share of so many events is asked for: of a small shop's more, for it has few to learn from."""
-    return max(recipe.recent_share, min(recipe.most_recent_share, recipe.least_recent / max(events, 1)))
+def target_share(recipe: SageRecentRecipe, events: int) -> float:
+    """Return which share of so many events are targets: of a small shop's more, for it has few to learn from."""
+    least_share = recipe.least_recent / max(events, 1)
+    return max(recipe.recent_share, min(recipe.most_recent_share, least_share))
 
 
 def fit(

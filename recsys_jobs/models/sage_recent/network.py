@@ -4,7 +4,7 @@ x = h + A'A h + ...                       h, A of models/sage_softmax/network.py
 u = unit(sum_k m_k unit(H_k x))           H_k histories that fade by half-life k, m = softmax of learned weights
 y_ui = b_i + sum_p c_p log(pop_p,i) + cos(u, x_i) / temperature      pop_p popularity that fades by half-life p
 
-U users, I items, B users of a batch, D width, H half-lives of histories, P of popularity.
+U users, I items, B users of a batch, D width, G terms, C content width, H half-lives of histories, P of popularity.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class SageRecent(SageSoftmax):
 
     recipe: SageRecentRecipe
 
-    def __init__(self, recipe: SageRecentRecipe, met_I: Tensor, terms: int, content_width: int) -> None:
-        super().__init__(recipe, met_I, terms, content_width)
+    def __init__(self, recipe: SageRecentRecipe, trained_I: Tensor, terms: int, content_width: int) -> None:
+        super().__init__(recipe, trained_I, terms, content_width)
         self.history_H = nn.Parameter(torch.zeros(len(recipe.history_half_lives)))
         self.popularity_P = nn.Parameter(torch.full((len(recipe.popularity_half_lives),), 0.05))
         self.sharpness = nn.Parameter(torch.tensor(1 / recipe.temperature).log())
@@ -40,10 +40,11 @@ class SageRecent(SageSoftmax):
         """Return users' vectors [B, D] of length one, and by how much each half-life's history entered [H] of [B]."""
         weight_H = self.history_H.softmax(0)
         sums = [multiply(pair(history_BI, item_ID.device), item_ID) for history_BI in histories]
-        share = [weight / _length(sum_BD) for weight, sum_BD in zip(weight_H, sums, strict=True)]
-        user_BD = torch.stack([s_B[:, None] * sum_BD for s_B, sum_BD in zip(share, sums, strict=True)]).sum(0)
+        shares = [weight / _length(sum_BD) for weight, sum_BD in zip(weight_H, sums, strict=True)]
+        parts = [share_B[:, None] * sum_BD for share_B, sum_BD in zip(shares, sums, strict=True)]
+        user_BD = torch.stack(parts).sum(0)
         length_B = _length(user_BD)
-        return user_BD / length_B[:, None], [s_B / length_B for s_B in share]
+        return user_BD / length_B[:, None], [share_B / length_B for share_B in shares]
 
     def prior(self, events: TimedEvents) -> Tensor:
         """Return what everyone is shown an item for [I]: its bias, and how popular it is of late."""
@@ -63,12 +64,14 @@ class Served(NamedTuple):
 @torch.no_grad()
 def serve(network: SageRecent, inputs: ItemInputs, events: TimedEvents, user_B: Ints) -> Served:
     """Return the network at the end of these events, of some users."""
-    item_ID = unit(network(inputs, pair(scaled(histories_as_of.matrix(events)), inputs.content_IC.device)))
+    scaled_UI = scaled(histories_as_of.matrix(events))
+    item_ID = unit(network(inputs, pair(scaled_UI, inputs.content_IC.device)))
     histories = histories_as_of.histories(events, user_B, network.recipe.history_half_lives)
-    _, share_HB = network.mixed(item_ID, histories)
+    _, shares = network.mixed(item_ID, histories)
     sharpness = float(network.sharpness.exp())
-    each = [sparse.diags_array(s_B.cpu().numpy() * sharpness) @ h for s_B, h in zip(share_HB, histories, strict=True)]
-    history_BI = sparse.csr_matrix(sum(each[1:], each[0])).astype(np.float32)
+    scales = [sparse.diags_array(share_B.cpu().numpy() * sharpness) for share_B in shares]
+    weighted = [scale @ history_BI for scale, history_BI in zip(scales, histories, strict=True)]
+    history_BI = sparse.csr_matrix(sum(weighted[1:], weighted[0])).astype(np.float32)
     user_BD = multiply(pair(history_BI, item_ID.device), item_ID)
     return Served(user_BD, item_ID, network.prior(events), history_BI)
 

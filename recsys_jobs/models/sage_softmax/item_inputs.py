@@ -2,7 +2,7 @@
 
 F_ig = log(I / n_g) where item i has term g, rows of length one        n_g items that have g
 
-I items, G terms, P pairs of an item and a term, C content width.
+I items, G terms, P pairs of an item and a term, T text width, V image width, W either of these, C content width.
 """
 
 from __future__ import annotations
@@ -50,8 +50,9 @@ def _unit_rows(row_IW: Floats, present_I: Bools, centred: bool = False) -> Float
 
 def weighted_terms(dataset: Dataset, term_G: Ints) -> sparse.csr_matrix:
     """Return F [I, G], float32."""
-    kept_P = np.isin(dataset.term_P, term_G)
-    item_P, column_P = dataset.term_item_P[kept_P], np.searchsorted(term_G, dataset.term_P[kept_P])
+    known_P = np.isin(dataset.term_P, term_G)
+    item_P = dataset.term_item_P[known_P]
+    column_P = np.searchsorted(term_G, dataset.term_P[known_P])
     items = len(dataset.items)
     count_G = np.maximum(np.bincount(column_P, minlength=len(term_G)), 1)
     value_P = np.log(items / count_G)[column_P]

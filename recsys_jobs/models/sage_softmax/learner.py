@@ -3,7 +3,8 @@
 Each step takes some users, asks for a share of their items and hides these from the history at once, so that nothing
 sees itself; the loss is the softmax over all items.
 
-U users, I items, E events, B users of a batch, T targets, D width, G terms.
+U users, I items, E events, N users who are trained on, B users of a batch, T targets, D width, G terms, C content
+width.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ from recsys_jobs.models.layers.sparse import multiply, pair
 from recsys_jobs.models.sage_softmax.item_inputs import ItemInputs, item_inputs
 from recsys_jobs.models.sage_softmax.network import (
     SageSoftmax,
+    core_items,
     for_items,
-    keep_unmet_empty,
-    met,
+    freeze_untrained_rows,
     scaled,
     unit,
     vectors,
@@ -62,10 +63,10 @@ class SageSoftmaxLearner:
         self.scaled_UI = scaled(self.seen_UI)
         self.term_G = np.unique(dataset.term_P)
         self.inputs = item_inputs(dataset, self.term_G, recipe, device)
-        met_I = met(dataset)
-        self.outside_I = (met_I == 0) & (not recipe.whole_catalogue)
-        self.network = SageSoftmax(recipe, met_I, len(self.term_G), self.inputs.content_IC.shape[1]).to(device)
-        keep_unmet_empty(self.network, met_I)
+        trained_I = core_items(dataset)
+        self.outside_I = (trained_I == 0) & (not recipe.whole_catalogue)
+        self.network = SageSoftmax(recipe, trained_I, len(self.term_G), self.inputs.content_IC.shape[1]).to(device)
+        freeze_untrained_rows(self.network, trained_I)
 
     def batches(self, random: np.random.Generator) -> Iterator[Step]:
         """Yield one pass over the users."""
@@ -79,8 +80,10 @@ class SageSoftmaxLearner:
         left_BI = left_UI[step.user_B]
         item_ID = self.network(self.inputs, pair(left_UI, self.device))
         user_BD = multiply(pair(left_BI, self.device), item_ID)
-        score_BI = unit(user_BD) @ unit(item_ID).T / self.recipe.temperature + self.network.bias_I
-        row_T, item_T = (to_device(a, self.device) for a in (step.row_T, step.item_T))
+        cosine_BI = unit(user_BD) @ unit(item_ID).T
+        score_BI = cosine_BI / self.recipe.temperature + self.network.bias_I
+        row_T = to_device(step.row_T, self.device)
+        item_T = to_device(step.item_T, self.device)
         excluded_BI = torch.from_numpy(left_BI.toarray() > 0) | self.outside_I
         return losses.held_out_softmax(score_BI, row_T, item_T, excluded_BI.to(self.device))
 
@@ -95,7 +98,7 @@ class SageSoftmaxLearner:
 
 
 def users_to_ask(target_UI: sparse.csr_matrix, seen_U: Ints) -> Ints:
-    """Return who has something to find and something to be known by; JobError where nobody has."""
+    """Return the users with a target and another event to be known by; JobError where there is none."""
     user_N = np.flatnonzero((np.diff(target_UI.indptr) > 0) & (seen_U > 1))
     if not len(user_N):
         raise JobError("nothing to train on: no user has two events; lower user_core, or take a later date")
@@ -104,8 +107,9 @@ def users_to_ask(target_UI: sparse.csr_matrix, seen_U: Ints) -> Ints:
 
 def without_pairs(matrix_UI: sparse.csr_matrix, user_T: Ints, item_T: Ints) -> sparse.csr_matrix:
     """Return the matrix with 0 at some of its entries; those stay stored."""
-    items = matrix_UI.shape[1]
-    key_E = np.repeat(np.arange(matrix_UI.shape[0]), np.diff(matrix_UI.indptr)) * items + matrix_UI.indices
+    users, items = matrix_UI.shape
+    row_E = np.repeat(np.arange(users), np.diff(matrix_UI.indptr))
+    key_E = row_E * items + matrix_UI.indices
     value_E = matrix_UI.data.copy()
     value_E[np.searchsorted(key_E, user_T * items + item_T)] = 0
     return sparse.csr_matrix((value_E, matrix_UI.indices, matrix_UI.indptr), shape=matrix_UI.shape)
@@ -119,9 +123,10 @@ def _model(
     epochs: int,
     history: list[EpochLog],
 ) -> VectorModel:
-    state = packed(network) | {"items.names": id_rows.pack(dataset.items), "terms": torch.from_numpy(term_G)}
-    found = vectors(network, inputs, scaled(events_matrix(dataset)))
-    return VectorModel(*found, state, epochs, history, bias_I=network.bias_I)
+    ids = {"items.names": id_rows.pack(dataset.items), "terms": torch.from_numpy(term_G)}
+    state = packed(network) | ids
+    user_UD, item_ID = vectors(network, inputs, scaled(events_matrix(dataset)))
+    return VectorModel(user_UD, item_ID, state, epochs, history, bias_I=network.bias_I)
 
 
 def load(weights: dict[str, Tensor], dataset: Dataset, recipe: SageSoftmaxRecipe) -> VectorModel:
@@ -129,8 +134,9 @@ def load(weights: dict[str, Tensor], dataset: Dataset, recipe: SageSoftmaxRecipe
 
     An item that training did not meet is what its contents and the people who had it say.
     """
-    state, known, term_G = unpacked(weights), id_rows.unpack(weights["items.names"]), weights["terms"].numpy()
-    state = for_items(state, known, dataset.items)
+    stored_ids = id_rows.unpack(weights["items.names"])
+    term_G = weights["terms"].numpy()
+    state = for_items(unpacked(weights), stored_ids, dataset.items)
     inputs = item_inputs(dataset, term_G, recipe, torch.device("cpu"))
     sizes = torch.zeros(len(dataset.items)), len(term_G), inputs.content_IC.shape[1]
     network = restored(lambda: SageSoftmax(recipe, *sizes), state, recipe.name)

@@ -35,37 +35,39 @@ _FREE, _BIAS = "free_ID", "bias_I"
 class SageSoftmax(nn.Module):
     """What is learned: free rows of items that were met, terms, the contents' projection, biases."""
 
-    def __init__(self, recipe: SageGraphRecipe, met_I: Tensor, terms: int, content_width: int) -> None:
+    def __init__(self, recipe: SageGraphRecipe, trained_I: Tensor, terms: int, content_width: int) -> None:
         super().__init__()
         self.recipe = recipe
         start = partial(torch.normal, 0.0, recipe.start_scale)
-        self.free_ID = nn.Parameter(start((len(met_I), recipe.width)) * met_I[:, None])
-        self.bias_I = nn.Parameter(torch.zeros(len(met_I)))
+        self.free_ID = nn.Parameter(start((len(trained_I), recipe.width)) * trained_I[:, None])
+        self.bias_I = nn.Parameter(torch.zeros(len(trained_I)))
         self.term_GD = nn.Parameter(start((terms, recipe.width)))
         self.content_CD = nn.Parameter(start((content_width, recipe.width)))
 
     def forward(self, inputs: ItemInputs, history_UI: Sparse) -> Tensor:
         """Return every item's vector x [I, D] by a history, which is A."""
-        layer_ID = self.free_ID + multiply(inputs.term_IG, self.term_GD) + inputs.content_IC @ self.content_CD
+        terms_ID = multiply(inputs.term_IG, self.term_GD)
+        layer_ID = self.free_ID + terms_ID + inputs.content_IC @ self.content_CD
         if inputs.alike_II is not None:
             layer_ID = layer_ID + multiply(inputs.alike_II, layer_ID)
         item_ID = layer_ID
+        history_IU = Sparse(history_UI.transposed, history_UI.matrix)
         for _ in range(self.recipe.layers):
-            layer_ID = multiply(Sparse(history_UI.transposed, history_UI.matrix), multiply(history_UI, layer_ID))
+            layer_ID = multiply(history_IU, multiply(history_UI, layer_ID))
             item_ID = item_ID + layer_ID
         return item_ID
 
 
-def met(dataset: Dataset) -> Tensor:
+def core_items(dataset: Dataset) -> Tensor:
     """Return 1.0 for the items of the core, which training meets, 0.0 for the others [I]."""
-    met_I = torch.zeros(len(dataset.items))
-    met_I[dataset.event_item_E[dataset.in_core_E]] = 1
-    return met_I
+    trained_I = torch.zeros(len(dataset.items))
+    trained_I[dataset.event_item_E[dataset.in_core_E]] = 1
+    return trained_I
 
 
-def keep_unmet_empty(network: SageSoftmax, met_I: Tensor) -> None:
-    """Leave what nobody had without a row of its own: its contents and a bias say it all."""
-    mask_I1 = met_I[:, None].to(network.free_ID.device)
+def freeze_untrained_rows(network: SageSoftmax, trained_I: Tensor) -> None:
+    """Keep the free rows of items outside the core at zero: their contents and biases say it all."""
+    mask_I1 = trained_I[:, None].to(network.free_ID.device)
     network.free_ID.register_hook(lambda gradient_ID: gradient_ID * mask_I1)
 
 
@@ -73,10 +75,10 @@ def scaled(history_UI: sparse.csr_matrix) -> sparse.csr_matrix:
     """Return A = D_u^-1/2 X D_i^-1/2, degrees at least 1."""
     degree_U = np.maximum(np.diff(history_UI.indptr), 1)
     degree_I = np.maximum(np.bincount(history_UI.indices, minlength=history_UI.shape[1]), 1)
-    matrix = sparse.diags_array(degree_U**-0.5) @ history_UI @ sparse.diags_array(degree_I**-0.5)
-    matrix = sparse.csr_matrix(matrix).astype(np.float32)
-    matrix.sort_indices()
-    return matrix
+    scaled_UI = sparse.diags_array(degree_U**-0.5) @ history_UI @ sparse.diags_array(degree_I**-0.5)
+    scaled_UI = sparse.csr_matrix(scaled_UI).astype(np.float32)
+    scaled_UI.sort_indices()
+    return scaled_UI
 
 
 def unit(vector_ND: Tensor) -> Tensor:
@@ -92,10 +94,12 @@ def vectors(network: SageSoftmax, inputs: ItemInputs, history_UI: sparse.csr_mat
     return unit(multiply(history, item_ID)) / network.recipe.temperature, unit(item_ID)
 
 
-def for_items(state: dict[str, Tensor], known: list[str], ids: list[str]) -> dict[str, Tensor]:
+def for_items(state: dict[str, Tensor], stored_ids: list[str], ids: list[str]) -> dict[str, Tensor]:
     """Return a network's state for other items: no row of their own for those that it does not know."""
-    new_I = torch.from_numpy(id_rows.rows_of(known, ids) < 0)
-    unsold = state[_BIAS][~state[_FREE].any(1)]
-    bias_I = id_rows.rows_for(state[_BIAS][:, None], known, ids)[:, 0]
-    bias_I[new_I] = unsold.mean() if len(unsold) else 0.0  # else the newest would rank above all the unsold
-    return state | {_FREE: id_rows.rows_for(state[_FREE], known, ids), _BIAS: bias_I}
+    new_I = torch.from_numpy(id_rows.rows_of(stored_ids, ids) < 0)
+    untrained_bias_N = state[_BIAS][~state[_FREE].any(1)]
+    bias_I = id_rows.rows_for(state[_BIAS][:, None], stored_ids, ids)[:, 0]
+    # new items take the mean bias of the unsold, or the newest would rank above all of these
+    bias_I[new_I] = untrained_bias_N.mean() if len(untrained_bias_N) else 0.0
+    free_ID = id_rows.rows_for(state[_FREE], stored_ids, ids)
+    return state | {_FREE: free_ID, _BIAS: bias_I}

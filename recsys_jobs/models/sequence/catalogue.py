@@ -39,29 +39,29 @@ class Catalogue(NamedTuple):
     body: nn.Module
 
 
-def pack(weights: dict[str, Tensor], chosen: Any) -> dict[str, Tensor]:
+def pack(weights: dict[str, Tensor], recipe: Any) -> dict[str, Tensor]:
     """Return of a model's weights what its catalogue needs; nothing where it is no model over sequences."""
     if CATALOGUE not in weights:
         return {}
-    told = np.frombuffer(json.dumps(dataclasses.asdict(chosen)).encode(), np.uint8)
-    kept = {name: tensor for name, tensor in weights.items() if name.startswith(_BODY) or name in (CATALOGUE, NAMES)}
-    return kept | {RECIPE: torch.from_numpy(told.copy())}
+    logged = np.frombuffer(json.dumps(dataclasses.asdict(recipe)).encode(), np.uint8)
+    tensors = {name: tensor for name, tensor in weights.items() if name.startswith(_BODY) or name in (CATALOGUE, NAMES)}
+    return tensors | {RECIPE: torch.from_numpy(logged.copy())}
 
 
-def unpack(tensors: dict[str, Tensor], family: Family, chosen: SequenceRecipe) -> Catalogue:
+def unpack(tensors: dict[str, Tensor], family: Family, recipe: SequenceRecipe) -> Catalogue:
     """Return the catalogue that `pack` packed, of this recipe; JobError where the tensors are of another one."""
     state = {name.removeprefix(_BODY): tensor for name, tensor in tensors.items() if name.startswith(_BODY)}
-    body = restored(lambda: family.body(chosen), state, chosen.name).eval()
-    return Catalogue(chosen, family, id_rows.unpack(tensors[NAMES]), tensors[CATALOGUE], body)
+    body = restored(lambda: family.body(recipe), state, recipe.name).eval()
+    return Catalogue(recipe, family, id_rows.unpack(tensors[NAMES]), tensors[CATALOGUE], body)
 
 
 def recipe_in(tensors: dict[str, Tensor]) -> SequenceRecipe:
     """Return the recipe of a packed catalogue; JobError where it is of another version of this program."""
-    told = json.loads(bytes(tensors[RECIPE].numpy()))
-    known = get_recipe(told["name"])
-    if not isinstance(known, SequenceRecipe) or set(told) != set(dataclasses.asdict(known)):
-        raise JobError(f"the catalogue of {told['name']} is of another version of this program: fit it again")
-    return dataclasses.replace(known, **told)
+    logged = json.loads(bytes(tensors[RECIPE].numpy()))
+    known = get_recipe(logged["name"])
+    if not isinstance(known, SequenceRecipe) or set(logged) != set(dataclasses.asdict(known)):
+        raise JobError(f"the catalogue of {logged['name']} is of another version of this program: fit it again")
+    return dataclasses.replace(known, **logged)
 
 
 class History(NamedTuple):
@@ -83,7 +83,7 @@ def best_for(catalogue: Catalogue, history: History, asked_at: int, k: int) -> t
     known_N = catalogue.item_ID[torch.from_numpy(item_N)].any(1).numpy()
     if not known_N.any():
         return np.zeros(0, np.int64), np.zeros(0, np.float32)
-    found = Sequences(
+    sequence = Sequences(
         item_E=item_N[known_N],
         time_E=history.time_N[known_N],
         rating_E=history.rating_N[known_N],
@@ -92,8 +92,8 @@ def best_for(catalogue: Catalogue, history: History, asked_at: int, k: int) -> t
         length_U=np.array([known_N.sum()]),
         asked_at=asked_at,
     )
-    context_EX = catalogue.family.context(found, catalogue.recipe)
-    user_1D = encode(catalogue.body, catalogue.recipe, catalogue.item_ID, found, context_EX, np.zeros(1, np.int64))
+    context_EX = catalogue.family.context(sequence, catalogue.recipe)
+    user_1D = encode(catalogue.body, catalogue.recipe, catalogue.item_ID, sequence, context_EX, np.zeros(1, np.int64))
     score_1I = user_1D @ fill_unknown(catalogue.item_ID).T
     score_1I[0, torch.from_numpy(item_N)] = -torch.inf
     best_K = stable_top_k(score_1I, min(k, len(catalogue.items) - len(np.unique(item_N))))[0]

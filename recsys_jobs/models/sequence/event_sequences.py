@@ -46,21 +46,21 @@ def sequences(dataset: Dataset, chosen_E: Bools, known_I: Bools | None = None) -
     )
 
 
-def last_events(found: Sequences, user_B: Ints, most: int) -> tuple[Ints, Ints]:
+def last_events(events: Sequences, user_B: Ints, most: int) -> tuple[Ints, Ints]:
     """Return where the last events of users stand [B, L], at most `most`, oldest first, and how many they are [B].
 
     L is the longest of them, at least 1; places behind a user's last event hold 0.
     """
-    count_B = np.minimum(found.length_U[user_B], most)
+    count_B = np.minimum(events.length_U[user_B], most)
     place_BL = np.arange(max(1, count_B.max(initial=0)))
-    first_B = found.start_U[user_B] + found.length_U[user_B] - count_B
+    first_B = events.start_U[user_B] + events.length_U[user_B] - count_B
     return np.where(place_BL < count_B[:, None], first_B[:, None] + place_BL, 0), count_B
 
 
 def alike_batches(length_N: Ints, places: int) -> list[Ints]:
     """Return the numbers of sequences in batches of similar length, each of about `places` items in all.
 
-    Most users had few items: batches of whoever comes next would be padding for the most part.
+    Most users had few items: batches of users in random order would be padding for the most part.
     """
     order = np.argsort(length_N, kind="stable")
     batch = (np.cumsum(length_N[order]) - 1) // places

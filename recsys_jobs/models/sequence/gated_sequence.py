@@ -9,7 +9,7 @@ An item that training did not meet has no e and is s alone, one without contents
 batch, as is often done, they would be the popular items, and the score would count what is popular down.
 Where the encoder is CLIP, text and image vectors share a space to begin with; any other pair is projected.
 
-B batch of users, L places, N items of a step, D width.
+I items, B batch of users, L places, N items of a step, X columns of context (none here), D width.
 """
 
 from __future__ import annotations

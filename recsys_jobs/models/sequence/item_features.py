@@ -52,10 +52,10 @@ class ItemParts(nn.Module):
     def identity(self, item_N: Tensor) -> Part:
         """Return the learned rows [N, D], and which items have one."""
         row_ND = functional.embedding(item_N, self.item_ID)
-        there_N = row_ND.detach().any(1)
+        has_row_N = row_ND.detach().any(1)
         if self.training and self.identity_dropout:
-            there_N = there_N & (torch.rand(len(item_N), device=item_N.device) >= self.identity_dropout)
-        return Part(row_ND * there_N[:, None], there_N)
+            has_row_N = has_row_N & (torch.rand(len(item_N), device=item_N.device) >= self.identity_dropout)
+        return Part(row_ND * has_row_N[:, None], has_row_N)
 
     def content(self, item_N: Tensor) -> Part:
         """Return the mean of the contents that each item has [N, D], zeros for those without any."""

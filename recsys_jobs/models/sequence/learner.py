@@ -9,7 +9,8 @@ vectors of its items: what follows is the same for all. A user is scored by its 
 dataset, met at training or not; items that have no vector are left out of the sequence, and are scored as
 the average item. Whoever has no item left is the average user.
 
-U users, I items, E events, B batch of users, L places, N items of a step, T targets, C candidates, D width.
+U users, I items, E events, B batch of users, L places, N items of a step, T targets, C candidates, X columns of
+context, D width.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Family(NamedTuple):
 
     `items(dataset, recipe, known_I)` is the tower: called with items [N] it gives vectors [N, D], zeros for
     those it knows nothing of; its parameter `item_ID` has a row an item. `body(recipe)` is called with vectors
-    [B, L, D] and what else is known of each event [B, L, X]. `context(found, recipe)` gives the latter [E, X].
+    [B, L, D] and what else is known of each event [B, L, X]. `context(events, recipe)` gives the latter [E, X].
     """
 
     items: Callable[[Dataset, Any, Bools], nn.Module]
@@ -80,12 +81,12 @@ class SequenceLearner:
         self, family: Family, dataset: Dataset, recipe: SequenceRecipe, parts: EventSplit, device: torch.device
     ) -> None:
         self.family, self.dataset, self.recipe, self.device = family, dataset, recipe, device
-        self.found = sequences(dataset, parts.target_E)
-        self.context_EX = family.context(self.found, recipe)
-        self.users = np.flatnonzero(self.found.length_U > 1)
+        self.targets = sequences(dataset, parts.target_E)
+        self.context_EX = family.context(self.targets, recipe)
+        self.users = np.flatnonzero(self.targets.length_U > 1)
         if not len(self.users):
             raise JobError("nothing to train on: no user has two training events; lower user_core and item_core")
-        known_I = np.isin(np.arange(len(dataset.items)), self.found.item_E)
+        known_I = np.isin(np.arange(len(dataset.items)), self.targets.item_E)
         self.network = Network(family, dataset, recipe, known_I).to(device)
         has_vector_I = item_vectors(self.network.items, len(dataset.items), device).any(1).cpu().numpy()
         # what nobody had yet is ranked as well, so that it has to lose here where it does not sell
@@ -94,27 +95,32 @@ class SequenceLearner:
 
     def batches(self, random: np.random.Generator) -> Iterator[Batch]:
         """Yield one pass over the users, those of about as many items together."""
-        user_N = random.permutation(self.users)
-        targets_N = np.minimum(self.found.length_U[user_N] - 1, self.recipe.length)
-        places = max(self.recipe.min_batch, int(targets_N.sum()) // self.recipe.min_steps)
-        batches = alike_batches(targets_N, min(self.recipe.batch, places))
+        users = random.permutation(self.users)
+        counts = np.minimum(self.targets.length_U[users] - 1, self.recipe.length)
+        places = max(self.recipe.min_batch, int(counts.sum()) // self.recipe.min_steps)
+        batches = alike_batches(counts, min(self.recipe.batch, places))
         for number in random.permutation(len(batches)):
-            yield self._batch(user_N[batches[number]], random)
+            yield self._batch(users[batches[number]], random)
 
     def _batch(self, user_B: Ints, random: np.random.Generator) -> Batch:
-        event_BL, count_B = last_events(self.found, user_B, self.recipe.length + 1)
-        there_BL = np.arange(1, event_BL.shape[1]) < count_B[:, None]
+        event_BL, count_B = last_events(self.targets, user_B, self.recipe.length + 1)
+        has_next_BL = np.arange(1, event_BL.shape[1]) < count_B[:, None]
         candidate_C = shared_candidates(self.pool, self.recipe.negatives, random)
-        item_N, row = np.unique(np.append(self.found.item_E[event_BL].ravel(), candidate_C), return_inverse=True)
-        row_BL, candidate_C = row[: event_BL.size].reshape(event_BL.shape), row[event_BL.size :]
-        next_BL = np.where(there_BL, row_BL[:, 1:], -1)
+        items = np.append(self.targets.item_E[event_BL].ravel(), candidate_C)
+        item_N, rows = np.unique(items, return_inverse=True)
+        row_BL = rows[: event_BL.size].reshape(event_BL.shape)
+        candidate_C = rows[event_BL.size :]
+        next_BL = np.where(has_next_BL, row_BL[:, 1:], -1)
         return Batch(item_N, row_BL[:, :-1], next_BL, candidate_C, self.context_EX[event_BL[:, :-1]])
 
     def loss(self, batch: Batch) -> Tensor:
         """Return the cross-entropy of the next items among the candidates."""
-        wanted = np.flatnonzero(batch.next_BL >= 0)
-        arrays = wanted, batch.next_BL.ravel()[wanted], batch.candidate_C, batch.item_N, batch.input_BL
-        place_T, next_T, candidate_C, item_N, input_BL = (to_device(array, self.device) for array in arrays)
+        has_next = np.flatnonzero(batch.next_BL >= 0)
+        place_T = to_device(has_next, self.device)
+        next_T = to_device(batch.next_BL.ravel()[has_next], self.device)
+        candidate_C = to_device(batch.candidate_C, self.device)
+        item_N = to_device(batch.item_N, self.device)
+        input_BL = to_device(batch.input_BL, self.device)
         vector_ND = self.network.items(item_N)
         context_BLX = to_device(batch.context_BLX, self.device)
         hidden_BLD = self.network.body(functional.embedding(input_BL, vector_ND), context_BLX)
@@ -135,9 +141,9 @@ class SequenceLearner:
         return _model(self.family, self.network, self.dataset, self.recipe, epochs, history, self.device)
 
 
-def no_context(found: Sequences, recipe: SequenceRecipe) -> Floats:
+def no_context(events: Sequences, recipe: SequenceRecipe) -> Floats:
     """Return nothing for each event [E, 0]: of families that know items and their order alone."""
-    return np.zeros((len(found.item_E), 0), np.float32)
+    return np.zeros((len(events.item_E), 0), np.float32)
 
 
 @torch.no_grad()
@@ -149,19 +155,19 @@ def item_vectors(tower: nn.Module, items: int, device: torch.device) -> Tensor:
 
 @torch.no_grad()
 def encode(
-    body: nn.Module, recipe: SequenceRecipe, item_ID: Tensor, found: Sequences, context_EX: Floats, user_B: Ints
+    body: nn.Module, recipe: SequenceRecipe, item_ID: Tensor, events: Sequences, context_EX: Floats, user_B: Ints
 ) -> Tensor:
     """Return the vectors of users by their last items [B, D], zeros for those who have none."""
     body.eval()
     device = item_ID.device
     vector_BD = item_ID.new_zeros(len(user_B), item_ID.shape[1])
-    length_B = np.minimum(found.length_U[user_B], recipe.length)
-    there = np.flatnonzero(length_B)
-    for batch in alike_batches(length_B[there], _PLACES) if len(there) else []:
-        event_BL, count_B = last_events(found, user_B[there[batch]], recipe.length)
-        item_BLD = functional.embedding(to_device(found.item_E[event_BL], device), item_ID)
+    length_B = np.minimum(events.length_U[user_B], recipe.length)
+    user_with_history = np.flatnonzero(length_B)
+    for batch in alike_batches(length_B[user_with_history], _PLACES) if len(user_with_history) else []:
+        event_BL, count_B = last_events(events, user_B[user_with_history[batch]], recipe.length)
+        item_BLD = functional.embedding(to_device(events.item_E[event_BL], device), item_ID)
         hidden_BLD = body(item_BLD, to_device(context_EX[event_BL], device))
-        rows = to_device(there[batch], device)
+        rows = to_device(user_with_history[batch], device)
         vector_BD[rows] = hidden_BLD[torch.arange(len(count_B), device=device), to_device(count_B - 1, device)]
     return vector_BD
 
@@ -176,9 +182,9 @@ def _model(
     device: torch.device,
 ) -> VectorModel:
     item_ID = item_vectors(network.items, len(dataset.items), device)
-    everything = sequences(dataset, np.ones_like(dataset.in_core_E), item_ID.any(1).cpu().numpy())
-    context_EX = family.context(everything, recipe)
-    user_UD = encode(network.body, recipe, item_ID, everything, context_EX, np.arange(len(dataset.users)))
+    all_events = sequences(dataset, np.ones_like(dataset.in_core_E), item_ID.any(1).cpu().numpy())
+    context_EX = family.context(all_events, recipe)
+    user_UD = encode(network.body, recipe, item_ID, all_events, context_EX, np.arange(len(dataset.users)))
     state = packed(network) | {NAMES: id_rows.pack(dataset.items), CATALOGUE: item_ID}
     return VectorModel(fill_unknown(user_UD), fill_unknown(item_ID), state, epochs, history)
 
@@ -190,7 +196,7 @@ def load(family: Family, weights: dict[str, Tensor], dataset: Dataset, recipe: S
     """
     state = unpacked(weights)
     identity_ID = id_rows.rows_for(state[_IDENTITY], id_rows.unpack(weights[NAMES]), dataset.items)
-    everything_I = np.ones(len(dataset.items), np.bool_)
-    build = partial(Network, family, dataset, recipe, everything_I)
+    known_I = np.ones(len(dataset.items), np.bool_)
+    build = partial(Network, family, dataset, recipe, known_I)
     network = restored(build, state | {_IDENTITY: identity_ID}, recipe.name)
     return _model(family, network, dataset, recipe, int(weights["epochs"]), [], torch.device("cpu"))

@@ -4,7 +4,7 @@ x = sqrt(D) e_item at each place;   h = encoder(x), a user's vector at its last 
 
 with the same e at both ends (models/sequence/transformer.py has the encoder, models/sequence/learner.py how it learns).
 
-I items, B batch of users, L places, N items of a step, D width.
+I items, B batch of users, L places, N items of a step, X columns of context (none here), D width.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Body(nn.Module):
         super().__init__()
         self.encoder = Encoder(recipe)
 
-    def forward(self, vector_BLD: Tensor, context_BLC: Tensor) -> Tensor:
+    def forward(self, vector_BLD: Tensor, context_BLX: Tensor) -> Tensor:
         """Return the hidden vectors [B, L, D]."""
         hidden_BLD: Tensor = self.encoder(vector_BLD * vector_BLD.shape[-1] ** 0.5)
         return hidden_BLD

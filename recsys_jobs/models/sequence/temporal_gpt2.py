@@ -72,19 +72,19 @@ def _config(recipe: TemporalGPT2Recipe) -> GPT2Config:
     )
 
 
-def context(found: Sequences, recipe: TemporalGPT2Recipe) -> Floats:
+def context(events: Sequences, recipe: TemporalGPT2Recipe) -> Floats:
     """Return what is known of each event besides its item [E, X]; zeros for what the recipe leaves out."""
-    asked = time_features.moment(time_features.asked_moments(found))
-    gap = time_features.gap(found, recipe.session_hours)
-    known_E = ~np.isnan(found.rating_E)
-    stars = np.stack([np.where(known_E, (found.rating_E - 3) / 2, 0), known_E], axis=1)
-    columns = [asked * recipe.time, gap * recipe.time, stars * recipe.stars, _places(found, recipe.place_columns)]
+    moment = time_features.moment(time_features.asked_moments(events))
+    gap = time_features.gap(events, recipe.session_hours)
+    known_E = ~np.isnan(events.rating_E)
+    stars = np.stack([np.where(known_E, (events.rating_E - 3) / 2, 0), known_E], axis=1)
+    columns = [moment * recipe.time, gap * recipe.time, stars * recipe.stars, _places(events, recipe.place_columns)]
     return np.concatenate(columns, axis=1, dtype=np.float32)
 
 
-def _places(found: Sequences, columns: int) -> Floats:
+def _places(events: Sequences, columns: int) -> Floats:
     """Return a one in the column of the place that the next item is asked for from [E, columns], zeros if unknown."""
-    place_E = time_features.asked_places(found)
+    place_E = time_features.asked_places(events)
     return ((place_E % max(1, columns))[:, None] == np.arange(columns)) & (place_E >= 0)[:, None]
 
 

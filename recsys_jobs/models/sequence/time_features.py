@@ -6,7 +6,9 @@ the data knows, since whoever ranks knows no later one. A training pair is told 
 which is no secret at the time: "given that something is bought now, what is it?".
 
 Celebrations are those of the USA whose dates a rule gives; the moon's (Eid, Diwali, Lunar New Year) are not
-among them. An unknown time is all zeros. E events, S seasons and celebrations and so on: the columns.
+among them. An unknown time is all zeros.
+
+E events, S columns of a feature, Y years, C celebrations.
 """
 
 from __future__ import annotations
@@ -26,18 +28,18 @@ _RUN_UP = 10.0  # days before a celebration over which what is bought for it ris
 _GAPS = (3_600, DAY, _WEEK, 30 * DAY, 365 * DAY)  # seconds from which on a gap is told apart from shorter ones
 
 
-def asked_moments(found: Sequences) -> Ints:
+def asked_moments(events: Sequences) -> Ints:
     """Return when the next item after each event is asked for [E], -1 where unknown."""
-    next_E = np.append(found.time_E, -1)[1:]
-    next_E[_lasts(found)] = found.asked_at
+    next_E = np.append(events.time_E, -1)[1:]
+    next_E[_lasts(events)] = events.asked_at
     return next_E
 
 
-def asked_places(found: Sequences) -> Ints:
+def asked_places(events: Sequences) -> Ints:
     """Return where the next item after each event is asked for [E], a user's last one from where it was last."""
-    next_E = np.append(found.location_E, -1)[1:]
-    last = _lasts(found)
-    next_E[last] = found.location_E[last]
+    next_E = np.append(events.location_E, -1)[1:]
+    last = _lasts(events)
+    next_E[last] = events.location_E[last]
     return next_E
 
 
@@ -49,17 +51,17 @@ def moment(time_E: Ints) -> Floats:
     return (np.concatenate(columns, axis=1) * known_E1).astype(np.float32)
 
 
-def gap(found: Sequences, session_hours: float) -> Floats:
+def gap(events: Sequences, session_hours: float) -> Floats:
     """Return how long after each event the next item is asked for [E, S], and how far the session has come.
 
     A session ends where nothing follows for `session_hours`.
     """
-    asked_E = asked_moments(found)
-    known_E = (found.time_E >= 0) & (asked_E >= 0)
-    seconds_E = np.where(known_E, asked_E - found.time_E, 0).clip(min=0)
+    next_time_E = asked_moments(events)
+    known_E = (events.time_E >= 0) & (next_time_E >= 0)
+    seconds_E = np.where(known_E, next_time_E - events.time_E, 0).clip(min=0)
     columns = [np.log1p(seconds_E / unit) / 4 for unit in _GAPS]
     same_E = seconds_E <= session_hours * 3_600
-    columns += [same_E.astype(np.float64), np.log1p(_events_of_session(found, same_E)), np.ones(len(known_E))]
+    columns += [same_E.astype(np.float64), np.log1p(_events_of_session(events, same_E)), np.ones(len(known_E))]
     return (np.stack(columns, axis=1) * known_E[:, None]).astype(np.float32)
 
 
@@ -111,14 +113,14 @@ def _waves(turn_E: np.ndarray, harmonics: int) -> np.ndarray:
     return np.concatenate([np.sin(angle), np.cos(angle)], axis=1)
 
 
-def _events_of_session(found: Sequences, goes_on_E: Bools) -> Ints:
+def _events_of_session(events: Sequences, goes_on_E: Bools) -> Ints:
     """Return the number of each event in its session, from 1; `goes_on_E` says whether the next one is in it too."""
     begins_E = np.append(True, ~goes_on_E[:-1])[: len(goes_on_E)]
-    begins_E[found.start_U[found.length_U > 0]] = True
+    begins_E[events.start_U[events.length_U > 0]] = True
     place_E = np.arange(len(begins_E))
     return place_E - np.maximum.accumulate(np.where(begins_E, place_E, 0)) + 1
 
 
-def _lasts(found: Sequences) -> Ints:
-    there_U = found.length_U > 0
-    return (found.start_U + found.length_U - 1)[there_U]
+def _lasts(events: Sequences) -> Ints:
+    has_events_U = events.length_U > 0
+    return (events.start_U + events.length_U - 1)[has_events_U]
