@@ -51,7 +51,7 @@ def test_publishing_the_latest_night_again() -> None:
     before = shop.slates(NIGHTS[1])
     republish_latest()
     assert shop.slates(NIGHTS[1]) == before
-    assert lineage.published(NIGHTS[1]).settings.text_encoder == Settings().text_encoder
+    assert lineage.load_publication(NIGHTS[1]).settings.text_encoder == Settings().text_encoder
 
 
 def test_rolling_back_and_promoting() -> None:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys_jobs.contracts.tables import CONTENTS, INTERACTIONS, ITEM_IMAGES, ITEMS, REVIEWS, Table
+from recsys_jobs.data.k_core import k_core as in_memory_k_core
 from tests import snapshot_rules
 from tests.snapshot_rules import Event
 
@@ -280,7 +281,7 @@ def test_the_transforms_equal_the_reference(spark, seed):
             continue
         users, items = [e.user_id for e in firsts], [e.item_id for e in firsts]
         user_E, item_E = snapshot_rules.id_codes(users), snapshot_rules.id_codes(items)
-        core_E = k_core(user_E, item_E, USER_CORE, ITEM_CORE)
+        core_E = in_memory_k_core(user_E, item_E, USER_CORE, ITEM_CORE)
         split_E = np.where(snapshot_rules.validation_part(core_E, SHARE), "validation", "train")
         expected = zip(users, items, [e.review_hash for e in firsts], core_E.tolist(), split_E.tolist(), strict=True)
         assert found[night] == set(expected)
