@@ -27,6 +27,7 @@ from recsys_jobs.models.sequence.recipe import (
     SequenceRecipe,
     TemporalGPT2Recipe,
 )
+from recsys_jobs.models.slim.recipe import SlimRecipe
 from recsys_jobs.training.recipe import Recipe, TrainedRecipe
 
 Rule = Callable[[Any], BaseDistribution | None]  # from the recipe's own value; None: it stays as it is
@@ -122,6 +123,7 @@ _FIELDS: dict[type[Recipe], dict[str, Rule]] = {
         "shrinkage": _between(0.0, 300.0),
         "user_exponent": _between(0.0, 1.0),
     },
+    SlimRecipe: {"neighbours": _around(4), "ridge": _around(8)},
     UserKnnRecipe: {"neighbours": _around(4), "shrinkage": _between(0.0, 30.0)},
     RecentRecipe: {"smoothing": _around(30)},  # what is learned on its windows needs no search
 }
