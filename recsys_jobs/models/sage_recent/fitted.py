@@ -11,13 +11,11 @@ from torch import Tensor
 
 from recsys_jobs.data.dataset import Dataset, Ints
 from recsys_jobs.data.histories_as_of import timed_events
-from recsys_jobs.models.base import id_rows
 from recsys_jobs.models.base.vector_model import VectorModel
-from recsys_jobs.models.base.weights import packed, restored, unpacked
 from recsys_jobs.models.sage_recent.network import SageRecent, Served, serve
 from recsys_jobs.models.sage_recent.recipe import SageRecentRecipe
-from recsys_jobs.models.sage_softmax.item_inputs import ItemInputs, item_inputs
-from recsys_jobs.models.sage_softmax.network import for_items
+from recsys_jobs.models.sage_softmax.item_inputs import ItemInputs
+from recsys_jobs.models.sage_softmax.network import load_network, network_state
 from recsys_jobs.training.learner import EpochLog
 
 
@@ -46,8 +44,7 @@ def fitted_model(
     network: SageRecent, inputs: ItemInputs, dataset: Dataset, term_G: Ints, epochs: int, history: list[EpochLog]
 ) -> SageRecentModel:
     """Return the model of a network at the end of a dataset."""
-    ids = {"items.names": id_rows.pack(dataset.items), "terms": torch.from_numpy(term_G)}
-    state = packed(network) | ids
+    state = network_state(network, dataset, term_G)
     every_E = np.ones(len(dataset.event_user_E), np.bool_)
     events = timed_events(dataset, every_E)
     served = serve(network, inputs, events, np.arange(len(dataset.users)))
@@ -55,14 +52,6 @@ def fitted_model(
 
 
 def load(weights: dict[str, Tensor], dataset: Dataset, recipe: SageRecentRecipe) -> SageRecentModel:
-    """Return the model of `weights` over a dataset: its own, or a later one, at whose end histories are older.
-
-    An item that training did not meet is what its contents and the people who had it say.
-    """
-    stored_ids = id_rows.unpack(weights["items.names"])
-    term_G = weights["terms"].numpy()
-    state = for_items(unpacked(weights), stored_ids, dataset.items)
-    inputs = item_inputs(dataset, term_G, recipe, torch.device("cpu"))
-    sizes = torch.zeros(len(dataset.items)), len(term_G), inputs.content_IC.shape[1]
-    network = restored(lambda: SageRecent(recipe, *sizes), state, recipe.name)
+    """Return the model of `weights` over a dataset: its own, or a later one, at whose end histories are older."""
+    network, inputs, term_G = load_network(SageRecent, weights, dataset, recipe)
     return fitted_model(network, inputs, dataset, term_G, int(weights["epochs"]), [])

@@ -21,16 +21,15 @@ from torch import Tensor
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.data.dataset import Dataset, Ints
 from recsys_jobs.data.histories import events_matrix
-from recsys_jobs.models.base import id_rows
 from recsys_jobs.models.base.vector_model import VectorModel
-from recsys_jobs.models.base.weights import packed, restored, unpacked
 from recsys_jobs.models.layers.sparse import multiply, pair
 from recsys_jobs.models.sage_softmax.item_inputs import ItemInputs, item_inputs
 from recsys_jobs.models.sage_softmax.network import (
     SageSoftmax,
     core_items,
-    for_items,
     freeze_untrained_rows,
+    load_network,
+    network_state,
     scaled,
     unit,
     vectors,
@@ -123,23 +122,14 @@ def _model(
     epochs: int,
     history: list[EpochLog],
 ) -> VectorModel:
-    ids = {"items.names": id_rows.pack(dataset.items), "terms": torch.from_numpy(term_G)}
-    state = packed(network) | ids
+    state = network_state(network, dataset, term_G)
     user_UD, item_ID = vectors(network, inputs, scaled(events_matrix(dataset)))
     return VectorModel(user_UD, item_ID, state, epochs, history, bias_I=network.bias_I)
 
 
 def load(weights: dict[str, Tensor], dataset: Dataset, recipe: SageSoftmaxRecipe) -> VectorModel:
-    """Return the model of `weights` over a dataset: its own, or a later one with more users and items.
-
-    An item that training did not meet is what its contents and the people who had it say.
-    """
-    stored_ids = id_rows.unpack(weights["items.names"])
-    term_G = weights["terms"].numpy()
-    state = for_items(unpacked(weights), stored_ids, dataset.items)
-    inputs = item_inputs(dataset, term_G, recipe, torch.device("cpu"))
-    sizes = torch.zeros(len(dataset.items)), len(term_G), inputs.content_IC.shape[1]
-    network = restored(lambda: SageSoftmax(recipe, *sizes), state, recipe.name)
+    """Return the model of `weights` over a dataset: its own, or a later one with more users and items."""
+    network, inputs, term_G = load_network(SageSoftmax, weights, dataset, recipe)
     return _model(network, inputs, dataset, term_G, int(weights["epochs"]), [])
 
 

@@ -16,6 +16,7 @@ U users, I items, N rows of either, D width, G terms, C content width.
 from __future__ import annotations
 
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -23,13 +24,15 @@ from scipy import sparse
 from torch import Tensor, nn
 from torch.nn import functional
 
-from recsys_jobs.data.dataset import Dataset
+from recsys_jobs.data.dataset import Dataset, Ints
 from recsys_jobs.models.base import id_rows
+from recsys_jobs.models.base.weights import packed, restored, unpacked
 from recsys_jobs.models.layers.sparse import Sparse, multiply, pair
-from recsys_jobs.models.sage_softmax.item_inputs import ItemInputs
+from recsys_jobs.models.sage_softmax.item_inputs import ItemInputs, item_inputs
 from recsys_jobs.models.sage_softmax.recipe import SageGraphRecipe
 
 _FREE, _BIAS = "free_ID", "bias_I"
+Network = TypeVar("Network", bound="SageSoftmax")
 
 
 class SageSoftmax(nn.Module):
@@ -92,6 +95,27 @@ def vectors(network: SageSoftmax, inputs: ItemInputs, history_UI: sparse.csr_mat
     history = pair(history_UI, inputs.content_IC.device)
     item_ID = network(inputs, history)
     return unit(multiply(history, item_ID)) / network.recipe.temperature, unit(item_ID)
+
+
+def network_state(network: SageSoftmax, dataset: Dataset, term_G: Ints) -> dict[str, Tensor]:
+    """Return the network's weights with the ids of their items and their terms, as `load_network` reads them."""
+    ids = {"items.names": id_rows.pack(dataset.items), "terms": torch.from_numpy(term_G)}
+    return packed(network) | ids
+
+
+def load_network(
+    network_type: type[Network], weights: dict[str, Tensor], dataset: Dataset, recipe: SageGraphRecipe
+) -> tuple[Network, ItemInputs, Ints]:
+    """Return the network of `weights` for a dataset's items, the inputs of these, and its terms.
+
+    An item that training did not meet is what its contents and the people who had it say.
+    """
+    stored_ids = id_rows.unpack(weights["items.names"])
+    term_G = weights["terms"].numpy()
+    state = for_items(unpacked(weights), stored_ids, dataset.items)
+    inputs = item_inputs(dataset, term_G, recipe, torch.device("cpu"))
+    sizes = torch.zeros(len(dataset.items)), len(term_G), inputs.content_IC.shape[1]
+    return restored(lambda: network_type(recipe, *sizes), state, recipe.name), inputs, term_G
 
 
 def for_items(state: dict[str, Tensor], stored_ids: list[str], ids: list[str]) -> dict[str, Tensor]:
