@@ -73,7 +73,7 @@ def _read_and_write(spark: SparkSession, file: Path, target: Path) -> None:
 
 def _ingest(spark: SparkSession, file: Path, lake: Path) -> None:
     landing = file.parents[2]
-    ingest(spark, date(2026, 1, 1), Settings(), landing=landing, lake=lake, gate=lambda *_: None)
+    ingest(lambda: spark, date(2026, 1, 1), Settings(), landing=landing, lake=lake, gate=lambda *_: None)
 
 
 def _seconds(work: Callable[[], None]) -> float:

@@ -28,10 +28,12 @@ from recsys_jobs.contracts.tables import (
 )
 
 if TYPE_CHECKING:
+    import pyarrow.dataset as ds
     from great_expectations import ExpectationSuite
 
     from expectations.suite_runner import Frame
 
+IN_MEMORY = 1_000_000  # rows that are judged at once without Spark
 SUITES: dict[str, Callable[[date], ExpectationSuite]] = {
     REVIEWS.name: reviews.suite,
     ITEMS.name: items.suite,
@@ -60,6 +62,30 @@ def validate(table: Table, frame: Frame, run_date: date, *, suite: ExpectationSu
     from expectations.suite_runner import require_success, run_suite
 
     require_success(table, run_date, [run_suite(suite or SUITES[table.name](run_date), frame, run_date)])
+
+
+def validate_rows(table: Table, rows: ds.Dataset, run_date: date) -> None:
+    """Check rows that are not in the table yet, file by file, with the table's suite; JobError as in `validate`."""
+    from expectations.suite_runner import columns
+
+    suite = SUITES[table.name](run_date)
+    for file in rows.get_fragments():
+        validate(table, file.to_table(columns=columns(suite)).to_pandas(), run_date, suite=suite)
+
+
+def validate_date(table: Table, rows: ds.Dataset, frame: Frame, day: date) -> None:
+    """Check one date's rows of a partitioned table; JobError as in `validate`.
+
+    `rows` and `frame` are the same, as files and as a Spark DataFrame, which is judged where there are many.
+    """
+    import pyarrow.compute as pc
+
+    from expectations.suite_runner import columns
+
+    suite, of_date = SUITES[table.name](day), pc.field(table.partitioned_by[0]) == day
+    if rows.count_rows(filter=of_date) > IN_MEMORY:
+        return validate(table, frame.where(frame[table.partitioned_by[0]] == day), day, suite=suite)
+    return validate(table, rows.to_table(columns(suite), filter=of_date).to_pandas(), day, suite=suite)
 
 
 def gate_stored(table: Table, run_date: date) -> None:

@@ -6,7 +6,6 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from recsys_jobs.contracts.tables import ITEM_EDGES
-from spark.interactions import latest_first
 
 LISTED = ("also_bought", "also_viewed", "bought_together")
 
@@ -17,13 +16,17 @@ def co_review(interactions: DataFrame, history: int, per_item: int) -> DataFrame
     An edge stays if it is among the `per_item` strongest of either end, ties by item id. `history` bounds the work
     that one very busy person makes (pairs grow with its square).
     """
-    newest = F.row_number().over(Window.partitionBy("as_of", "user_id").orderBy(*latest_first()))
-    recent = interactions.select("as_of", "user_id", "item_id", newest.alias("place")).where(F.col("place") <= history)
-    src = recent.select("as_of", "user_id", F.col("item_id").alias("src"))
-    dst = recent.select("as_of", "user_id", F.col("item_id").alias("dst"))
+    event = F.struct("interacted_at", "item_id", "review_hash")  # in the total order of events
+    newest = F.slice(F.sort_array(F.collect_list(event), asc=False), 1, history)
+    items = F.sort_array(F.transform(newest, lambda one: one["item_id"]))
+    firsts = (
+        interactions.groupBy("as_of", "user_id")
+        .agg(items.alias("items"))
+        .select("as_of", F.posexplode("items").alias("place", "src"), F.size("items").alias("size"), "items")
+    )
+    after = F.slice("items", F.col("place") + 2, F.greatest(F.col("size") - F.col("place") - 1, F.lit(0)))
     edges = (
-        src.join(dst, ["as_of", "user_id"], how="inner")
-        .where(F.col("src") < F.col("dst"))
+        firsts.select("as_of", "src", F.explode(after).alias("dst"))
         .groupBy("as_of", "src", "dst")
         .agg(F.count("*").cast("double").alias("weight"))
     )

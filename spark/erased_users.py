@@ -1,49 +1,32 @@
-"""Keeps erased reviewers out: their reviews do not enter, and rejected lines that name them lose their text."""
+"""Rejected lines that name an erased reviewer lose their text: it would bring back who asked to be forgotten."""
 
 from __future__ import annotations
 
-import logging
-
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+import json
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
 
 from recsys_jobs.contracts.erased_users import ErasedUsers
 from spark.quarantine_reasons import ID_PATTERN, USER_PATTERN
 
-log = logging.getLogger(__name__)
+_WORDS = (re.compile(ID_PATTERN), re.compile(USER_PATTERN))
+_ID_FIELD = re.compile(r'"(?:reviewerID|user_id)"\s*:\s*("(?:[^"\\]|\\.)*")')  # its value may be written with escapes
 
 
-def without_erased_users(reviews: DataFrame, erased: ErasedUsers) -> DataFrame:
-    """Return the reviews of everybody else. The others count as duplicates of their file: read, not in the table."""
-    if not erased.hashes:
-        return reviews
-    log.info("reviews of forgotten people, of whom there are %d, do not enter", len(erased.hashes))
-    is_erased = _hash(F.col("user_id"), erased).isin(*erased.hashes)
-    return reviews.where(~is_erased)
+def redacted(row: dict[str, Any], erased: ErasedUsers) -> dict[str, Any]:
+    """The rejected line without `raw` and `detail` where these name an erased reviewer, in whichever field."""
+    if not erased.hashes or not any(word in erased for word in _possible_ids(row)):
+        return row
+    return row | {"raw": None, "detail": None}
 
 
-def redact(quarantine: DataFrame, erased: ErasedUsers) -> DataFrame:
-    """Return `quarantine` without the text of rows that name an erased reviewer, in whichever field."""
-    if not erased.hashes:
-        return quarantine
-    names_erased = F.exists(_possible_ids(), lambda word: _hash(word, erased).isin(*erased.hashes))
-    redacted = {name: F.when(~names_erased, F.col(name)) for name in ("raw", "detail")}
-    return quarantine.withColumns(redacted)
-
-
-def _possible_ids() -> Column:
-    """Every word of a row that may be a reviewer's id, and the values of the fields that hold ids."""
-    patterns = (ID_PATTERN, USER_PATTERN)
-    texts = [(_text(name), F.lit(pattern)) for name in ("raw", "detail") for pattern in patterns]
-    words = F.concat(*(F.regexp_extract_all(text, pattern, F.lit(0)) for text, pattern in texts))
-    fields = [F.get_json_object("raw", f"$.{name}") for name in ("reviewerID", "user_id")]  # ids that are no words
-    return F.concat(words, F.array_compact(F.array(*fields)))
-
-
-def _text(name: str) -> Column:
-    return F.coalesce(F.col(name), F.lit(""))
-
-
-def _hash(user: Column, erased: ErasedUsers) -> Column:
-    """The same as `ErasedUsers.hash`."""
-    return F.sha2(F.concat(F.lit(erased.salt), user), 256)
+def _possible_ids(row: dict[str, Any]) -> Iterator[str]:
+    """Every word of the line that may be a reviewer's id, and the values of the fields that hold ids."""
+    for text in filter(None, (row["raw"], row["detail"])):
+        for pattern in _WORDS:
+            yield from pattern.findall(text)
+    for value in _ID_FIELD.findall(row["raw"] or ""):
+        with suppress(ValueError):
+            yield json.loads(value)

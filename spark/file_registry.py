@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 
-from pyspark.sql import SparkSession
+import pyarrow as pa
 
-from recsys_jobs.contracts import fault_injection
-from recsys_jobs.contracts.settings import table_uri
 from recsys_jobs.contracts.tables import INGEST_FILES
-from spark import store
+from recsys_jobs.lake import delta
 
 ACCEPTED, REFUSED, SUPERSEDED = "accepted", "refused", "superseded"
 
@@ -44,24 +42,26 @@ class Record:
 Registry = dict[tuple[str, str], Record]  # by path and fingerprint
 
 
-def load(spark: SparkSession, lake: Path) -> Registry:
-    """The registry as it stands: one row a file, so the driver holds it."""
-    rows = store.read(spark, INGEST_FILES, lake).collect()
-    records = [Record(**row.asDict()) for row in rows]
+def load(lake: Path) -> Registry:
+    """The registry as it stands: one row a file."""
+    records = [Record(**row) for row in delta.read(INGEST_FILES, lake=lake).to_pylist()]
     return {(record.path, record.fingerprint): record for record in records}
 
 
-def save(spark: SparkSession, registry: Registry, lake: Path) -> None:
+def save(registry: Registry, lake: Path) -> None:
     """Replace the registry in one commit."""
-    rows = [astuple(registry[key]) for key in sorted(registry)]
-    frame = spark.createDataFrame(rows, INGEST_FILES.ddl).coalesce(1)
-    with fault_injection.commit(INGEST_FILES.name, lake / INGEST_FILES.name):
-        frame.write.format("delta").mode("overwrite").save(table_uri(INGEST_FILES.name, lake))
+    rows = [asdict(registry[key]) for key in sorted(registry)]
+    delta.replace(INGEST_FILES, pa.Table.from_pylist(rows, delta.arrow_schema(INGEST_FILES)), lake)
 
 
 def in_force(registry: Registry) -> dict[str, Record]:
     """The accepted record of each path."""
     return {record.path: record for record in registry.values() if record.state == ACCEPTED}
+
+
+def rows_good(registry: Registry, kind: str) -> int:
+    """The rows that the accepted files of one kind account for."""
+    return sum(record.rows_good for record in in_force(registry).values() if record.kind == kind)
 
 
 def add(registry: Registry, record: Record) -> Registry:
@@ -86,13 +86,13 @@ def _superseded(record: Record, paths: set[str], states: set[str]) -> Record:
     return record
 
 
-def recounted(registry: Registry, kind: str, good: dict[str, int]) -> Registry:
-    """The registry with the accepted files of `kind` holding the rows that stand in the table, by path."""
-    return {key: _recounted(old, good) if old.kind == kind else old for key, old in registry.items()}
+def recounted(registry: Registry, good: dict[str, int]) -> Registry:
+    """The registry with the accepted files among these paths holding so many rows of the table."""
+    return {key: _recounted(old, good) for key, old in registry.items()}
 
 
 def _recounted(old: Record, good: dict[str, int]) -> Record:
-    if old.state != ACCEPTED:
+    if old.state != ACCEPTED or old.path not in good:
         return old
-    rows = good.get(old.path, 0)
+    rows = good[old.path]
     return replace(old, rows_good=rows, rows_duplicate=old.rows_read - old.rows_quarantined - rows)

@@ -70,6 +70,7 @@ def _common_options() -> dict[str, str]:
     """Options that decide results, and options that help on any number of machines."""
     return {
         "spark.sql.session.timeZone": "UTC",
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",  # as Delta has them
         "spark.sql.ansi.enabled": "true",  # a bad cast is an error; where it may fail, the code says try_cast
         "spark.sql.codegen.hugeMethodLimit": "8000",  # bytecodes; the JVM never compiles a longer method
     }

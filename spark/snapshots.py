@@ -13,10 +13,13 @@ from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from pyspark.sql import Column, DataFrame, SparkSession
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from expectations.gate import validate
+from expectations import gate
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.contracts.lake_lock import run_step
 from recsys_jobs.contracts.settings import Settings, lake_root, load_settings, parse_date, table_uri
@@ -29,16 +32,32 @@ from recsys_jobs.contracts.tables import (
     ITEMS,
     RECOMMENDATIONS,
     REVIEWS,
+    Table,
 )
+from recsys_jobs.lake import delta
+from recsys_jobs.lake.sql import query_rows
+from recsys_jobs.lake.table_files import replace_dates, staged_rows
 from spark.contents import contents, eligible, in_force, keep_pictures
 from spark.cuts import Day, ExamCut, calendar, exam_cut
 from spark.edges import co_review, listed
 from spark.interactions import at_cuts, first_events, with_core
 from spark.kcore import Peeling, k_core
 from spark.session import get_spark
-from spark.store import read, replace
+from spark.staging import workplace
+from spark.store import read, stage
 
 log = logging.getLogger(__name__)
+
+_INTERACTIONS = """
+SELECT as_of, count(*), count(DISTINCT user_id), count(DISTINCT item_id),
+    count_if(in_core), count(DISTINCT user_id) FILTER (in_core), count(DISTINCT item_id) FILTER (in_core),
+    count_if(split = 'validation')
+FROM rows GROUP BY as_of ORDER BY as_of
+"""
+_EDGES = "SELECT as_of, kind, count(*) FROM rows GROUP BY ALL ORDER BY ALL"
+_CONTENTS = """
+SELECT as_of, modality || ' ' || coalesce(reason, 'there'), count(*) FROM rows GROUP BY ALL ORDER BY ALL
+"""
 
 
 def snapshot(spark: SparkSession, run_date: date, settings: Settings, lake: Path) -> ExamCut:
@@ -46,22 +65,22 @@ def snapshot(spark: SparkSession, run_date: date, settings: Settings, lake: Path
     pairs = first_events(read(spark, REVIEWS, lake), run_date).cache()
     exam = _exam_cut(pairs, run_date, settings, lake)
     cuts = sorted({exam.day, run_date})
-    interactions = _interactions(at_cuts(pairs, cuts), cuts, settings).cache()
-    versions = in_force(read(spark, ITEMS, lake), cuts).cache()
-    items = eligible(interactions, versions).cache()
-
-    _log_interactions(interactions)
-    for cut in cuts:
-        validate(INTERACTIONS, interactions.where(F.col("as_of") == F.lit(cut)), cut)
-    replace(INTERACTIONS, interactions, cuts, lake)
-    edges = _edges(interactions, versions, items, settings).cache()
-    _log_counts(ITEM_EDGES.name, edges, F.col("kind"))
-    replace(ITEM_EDGES, edges, cuts, lake)
-    contents_rows = _contents(spark, items, versions, cuts, lake).cache()
-    _log_counts(CONTENTS.name, contents_rows, F.concat_ws(" ", "modality", F.coalesce("reason", F.lit("there"))))
-    replace(CONTENTS, contents_rows, cuts, lake)
-    replace(CUTS, _cuts_row(spark, run_date, exam), [run_date], lake)
-    for frame in (pairs, interactions, versions, items, edges, contents_rows):
+    interactions = _interactions(at_cuts(pairs, cuts), cuts, settings)
+    with workplace(lake, "snapshots") as folder:
+        interactions = stage(interactions, INTERACTIONS, folder)
+        versions = in_force(read(spark, ITEMS, lake), cuts).cache()
+        items = eligible(interactions, versions).cache()
+        _log_interactions(staged_rows(INTERACTIONS, folder / INTERACTIONS.name))
+        for cut in cuts:
+            gate.validate_date(INTERACTIONS, staged_rows(INTERACTIONS, folder / INTERACTIONS.name), interactions, cut)
+        stage(_edges(interactions, versions, items, settings), ITEM_EDGES, folder)
+        _log_counts(ITEM_EDGES, _EDGES, folder)
+        stage(_contents(spark, items, versions, cuts, lake), CONTENTS, folder)
+        _log_counts(CONTENTS, _CONTENTS, folder)
+        for table in (INTERACTIONS, ITEM_EDGES, CONTENTS):
+            replace_dates(table, folder / table.name, cuts, lake)
+    delta.replace_date(CUTS, run_date, _cuts_row(run_date, exam), lake)
+    for frame in (pairs, versions, items):
         frame.unpersist()
     return exam
 
@@ -135,50 +154,38 @@ def _contents(
     spark: SparkSession, items: DataFrame, versions: DataFrame, cuts: Sequence[date], lake: Path
 ) -> DataFrame:
     fresh = contents(items, versions, read(spark, ITEM_IMAGES, lake))
-    published_cuts = _published_cuts(spark, cuts, lake)
+    published_cuts = _published_cuts(cuts, lake)
     if not published_cuts:
         return fresh
     log.info("contents: finished nights keep the pictures of %s", ", ".join(map(str, published_cuts)))
-    return keep_pictures(fresh, read(spark, CONTENTS, lake).where(F.col("as_of").isin(published_cuts)))
+    return keep_pictures(fresh, read(spark, CONTENTS, lake, published_cuts))
 
 
-def _published_cuts(spark: SparkSession, cuts: Sequence[date], lake: Path) -> list[date]:
+def _published_cuts(cuts: Sequence[date], lake: Path) -> list[date]:
     """Those of `cuts` on which a published night stands, as its run date or as its exam cut."""
-    published = {row["run_date"] for row in read(spark, RECOMMENDATIONS, lake).select("run_date").distinct().collect()}
-    if not published:
-        return []
-    nights = read(spark, CUTS, lake).where(F.col("run_date").isin(sorted(published))).select("exam_cut")
-    stands_on = published | {row["exam_cut"] for row in nights.distinct().collect()}
+    published = set(delta.dates(RECOMMENDATIONS, lake))
+    nights = delta.read(CUTS, pc.field("run_date").isin(published), ["exam_cut"], lake) if published else None
+    stands_on = published | set(nights["exam_cut"].to_pylist() if nights else ())
     return [cut for cut in cuts if cut in stands_on]
 
 
-def _cuts_row(spark: SparkSession, run_date: date, exam: ExamCut) -> DataFrame:
+def _cuts_row(run_date: date, exam: ExamCut) -> pa.Table:
     row = (run_date, exam.day, exam.users, exam.held_out, exam.pairs, exam.decidable)
-    return spark.createDataFrame([row], CUTS.ddl)
+    return pa.Table.from_pylist([dict(zip(CUTS.names, row, strict=True))], delta.arrow_schema(CUTS))
 
 
-def _log_interactions(interactions: DataFrame) -> None:
-    core = F.col("in_core")
-    counts = interactions.groupBy("as_of").agg(
-        F.count("*").alias("rows"),
-        F.countDistinct("user_id").alias("users"),
-        F.countDistinct("item_id").alias("items"),
-        F.count_if(core).alias("core"),
-        F.countDistinct(F.when(core, F.col("user_id"))).alias("core_users"),
-        F.countDistinct(F.when(core, F.col("item_id"))).alias("core_items"),
-        F.count_if(F.col("split") == "validation").alias("validation"),
-    )
-    for row in counts.orderBy("as_of").collect():
+def _log_interactions(interactions: ds.Dataset) -> None:
+    for row in query_rows(_INTERACTIONS, interactions):
         log.info(
             "interactions at %s: %d rows, %d users, %d items; core %d rows, %d users, %d items, %d for validation", *row
         )
 
 
-def _log_counts(name: str, frame: DataFrame, what: Column) -> None:
-    counts = frame.groupBy("as_of", what.alias("what")).count().orderBy("as_of", "what").collect()
-    for cut in sorted({row["as_of"] for row in counts}):
-        parts = [f"{row['count']:,} {row['what']}" for row in counts if row["as_of"] == cut]
-        log.info("%s at %s: %s", name, cut, ", ".join(parts))
+def _log_counts(table: Table, counts: str, folder: Path) -> None:
+    rows = query_rows(counts, staged_rows(table, folder / table.name))
+    for cut in sorted({row[0] for row in rows}):
+        parts = [f"{count:,} {what}" for as_of, what, count in rows if as_of == cut]
+        log.info("%s at %s: %s", table.name, cut, ", ".join(parts))
 
 
 def main() -> None:

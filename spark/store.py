@@ -1,4 +1,8 @@
-"""The edge of the Spark side: reading a table of the lake, and replacing whole dates of one."""
+"""How Spark sees a table of the lake: the files that its log names, read as the Parquet they are.
+
+The log is read and written by `recsys_jobs.lake` alone: that takes milliseconds, where Spark's Delta needs a dozen
+jobs a commit.
+"""
 
 from __future__ import annotations
 
@@ -6,43 +10,24 @@ from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 
-from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
-from recsys_jobs.contracts import fault_injection
-from recsys_jobs.contracts.settings import table_uri
 from recsys_jobs.contracts.tables import Table
+from recsys_jobs.lake import delta, table_files
 
 
-def read(spark: SparkSession, table: Table, lake: Path) -> DataFrame:
-    """The table as it stands; no rows while nothing was ever written to it."""
-    path = table_uri(table.name, lake)
-    if not DeltaTable.isDeltaTable(spark, path):
+def read(spark: SparkSession, table: Table, lake: Path, days: Iterable[date] | None = None) -> DataFrame:
+    """The table as it stands, of these days alone where it has any; no rows while nothing was ever written to it."""
+    files = table_files.files(table, days, lake)
+    if not files:
         return spark.createDataFrame([], table.ddl)
-    return spark.read.format("delta").load(path).select(table.names)
+    folder = delta.table_path(table, lake)
+    rows = spark.read.schema(table.ddl).option("basePath", folder)
+    return rows.parquet(*(f"{folder}/{file}" for file in files)).select(table.names)
 
 
-def create(spark: SparkSession, table: Table, lake: Path) -> None:
-    """The empty table, where there is none: it declares its partitions and which columns are never null."""
-    path = table_uri(table.name, lake)
-    if DeltaTable.isDeltaTable(spark, path):
-        return
-    builder = DeltaTable.createIfNotExists(spark).location(path).partitionedBy(*table.partitioned_by)
-    builder.addColumns(spark.createDataFrame([], table.ddl).schema).execute()
-
-
-def replace(table: Table, rows: DataFrame, days: Iterable[date], lake: Path) -> None:
-    """Replace the partitions of `days` by `rows`, in one commit: a reader sees the old ones or the new ones."""
-    (column,) = table.partitioned_by
-    create(rows.sparkSession, table, lake)
-    day_list = ", ".join(f"DATE '{day.isoformat()}'" for day in days)
-    writer = (
-        rows.select(table.names)
-        .write.format("delta")
-        .mode("overwrite")
-        .partitionBy(column)
-        .option("replaceWhere", f"{column} IN ({day_list})")
-        .option("optimizeWrite", "true")  # few files a date, however many partitions the rows came in
-    )
-    with fault_injection.commit(table.name, lake / table.name):
-        writer.save(table_uri(table.name, lake))
+def stage(rows: DataFrame, table: Table, folder: Path) -> DataFrame:
+    """Write rows as files that the table can take over, by date where it is partitioned; return them as they stand."""
+    path = str(folder / table.name)
+    rows.select(table.names).write.partitionBy(*table.partitioned_by).option("compression", "zstd").parquet(path)
+    return rows.sparkSession.read.schema(table.ddl).parquet(path).select(table.names)

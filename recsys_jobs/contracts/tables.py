@@ -79,7 +79,7 @@ INGEST_FILES = Table(
         Column("message", "string", "why a file was refused, and where"),
         Column("ingested_at", "timestamp", provenance=True),
     ),
-    writer="spark",
+    writer="delta-rs",
     published=True,
 )
 
@@ -95,7 +95,7 @@ QUARANTINE = Table(
         Column("detail", "string", "the field and value that were wrong, or what breaks the line, where one can say"),
         Column("raw", "string", "the whole line as it stood; invalid UTF-8 replaced; null for a forgotten reviewer"),
     ),
-    writer="spark",
+    writer="delta-rs",
     published=True,
 )
 
@@ -115,7 +115,7 @@ REVIEWS = Table(
         Column("text_hash", "string", "sha256 of title, newline, text; null where both are blank"),
         _key("path", note="the landed file it came from"),
     ),
-    writer="spark",
+    writer="delta-rs",
     published=True,
 )
 
@@ -139,7 +139,7 @@ ITEMS = Table(
         Column("text_hash", "string", "sha256 of title, newline, description; null where both are blank"),
         _key("path", note="the landed file it came from"),
     ),
-    writer="spark",
+    writer="delta-rs",
     published=True,
 )
 
@@ -173,7 +173,7 @@ CUTS = Table(
         _key("events", "long", "pairs before the end of D"),
         _key("decidable", "boolean", "whether holdout_users reaches min_users"),
     ),
-    writer="spark",
+    writer="delta-rs",
     partitioned_by=("run_date",),
     published=True,
 )

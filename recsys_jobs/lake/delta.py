@@ -143,6 +143,11 @@ def replace_date(table: Table, day: date, rows: pa.Table, lake: Path | None = No
     _write(table, rows, lake, mode="overwrite", predicate=f"{column} = '{day.isoformat()}'")
 
 
+def replace(table: Table, rows: pa.Table, lake: Path | None = None) -> None:
+    """Replace every row by `rows`, in one commit."""
+    _write(table, rows, lake, mode="overwrite")
+
+
 def append(table: Table, rows: pa.Table, lake: Path | None = None) -> None:
     """Add `rows`, in one commit."""
     _write(table, rows, lake, mode="append")
@@ -157,7 +162,7 @@ def upsert(table: Table, rows: pa.Table, lake: Path | None = None) -> None:
     equal_keys = " AND ".join(f"old.{name} = new.{name}" for name in table.key)
     conformed = _conformed(table, rows)
     merge = delta.merge(conformed, predicate=equal_keys, source_alias="new", target_alias="old", merge_schema=True)
-    with fault_injection.commit(table.name, Path(table_path(table, lake))), _explain_conflict(table):
+    with fault_injection.commit(table.name, Path(table_path(table, lake))), explain_conflict(table):
         merge.when_matched_update_all().when_not_matched_insert_all().execute()
 
 
@@ -240,12 +245,12 @@ def _write(table: Table, rows: pa.Table, lake: Path | None, **options: str) -> N
     partitions = list(table.partitioned_by) or None
     path = table_path(table, lake)
     conformed = _conformed(table, rows)
-    with fault_injection.commit(table.name, Path(path)), _explain_conflict(table):
+    with fault_injection.commit(table.name, Path(path)), explain_conflict(table):
         write_deltalake(path, conformed, partition_by=partitions, **options)  # type: ignore[call-overload]
 
 
 @contextmanager
-def _explain_conflict(table: Table) -> Iterator[None]:
+def explain_conflict(table: Table) -> Iterator[None]:
     """Raise JobError where another writer replaced the same rows between our reading of the log and our commit."""
     try:
         yield

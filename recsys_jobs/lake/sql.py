@@ -8,8 +8,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import duckdb
+import pyarrow.dataset as ds
 from duckdb import FunctionExpression, SQLExpression
 
 from recsys_jobs.contracts.errors import UsageError
@@ -84,3 +86,11 @@ def _csv_field(text: str | None) -> str:
         return ""
     is_plain = text and not any(mark in text for mark in ',"\r\n')
     return text if is_plain else '"' + text.replace('"', '""') + '"'
+
+
+def query_rows(text: str, rows: ds.Dataset) -> list[tuple[Any, ...]]:
+    """The answer of one SELECT over `rows`."""
+    with duckdb.connect() as connection:
+        connection.execute("SET enable_progress_bar = false")
+        connection.register("rows", rows)
+        return connection.execute(text).fetchall()

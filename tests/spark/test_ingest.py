@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+import pyarrow.dataset as ds
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.contracts.tables import INGEST_FILES, ITEMS, QUARANTINE, REVIEWS, Table
+from spark.file_registry import Registry
 from tests.spark.zones import Zone, review
 
 pytestmark = pytest.mark.slow
@@ -23,8 +25,12 @@ def zone(spark: SparkSession, tmp_path: Path) -> Zone:
     return Zone(spark, tmp_path)
 
 
-def _stop(table: Table, frame: DataFrame, run_date: date) -> None:
+def _stop(table: Table, rows: ds.Dataset, run_date: date) -> None:
     raise JobError(f"{table.name} fails its gate")
+
+
+def _die(registry: Registry, lake: Path) -> None:
+    raise RuntimeError("the night dies here")
 
 
 def test_three_dumps_become_one_schema(zone: Zone) -> None:
@@ -185,17 +191,41 @@ def test_night_without_new_files_reads_nothing(zone: Zone, monkeypatch: pytest.M
     assert zone.ingest() == []
 
 
-def test_night_that_died_before_its_last_commit_is_repeated_without_doubles(zone: Zone) -> None:
+def test_rows_that_fail_their_gate_do_not_enter(zone: Zone) -> None:
+    zone.land(A, review("A1"))
+    with pytest.raises(JobError, match="fails its gate"):
+        zone.ingest(gate=_stop)
+    assert zone.read(REVIEWS).isEmpty() and zone.read(INGEST_FILES).isEmpty()
+
+
+def test_night_that_died_before_its_last_commit_is_repeated_without_doubles(
+    zone: Zone, monkeypatch: pytest.MonkeyPatch
+) -> None:
     zone.land(A, review("A1"), review("A1", reviewText="other"), *[review(f"U{n}") for n in range(30)], "{")
     zone.land("shop/items/m.json", {"asin": "B1", "main_cat": "x"})
-    with pytest.raises(JobError, match="fails its gate"):
-        zone.ingest(gate=_stop)  # the rows are committed by then, ingest_files is not
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="dies here"):
+        patch.setattr("spark.file_registry.save", _die)
+        zone.ingest()
     assert zone.read(INGEST_FILES).isEmpty()
     assert zone.read(REVIEWS).count() == 31
     zone.ingest()
     assert zone.read(REVIEWS).count() == 31
     assert zone.counts() == {A: (33, 31, 1, 1, "accepted"), "shop/items/m.json": (1, 1, 0, 0, "accepted")}
     assert zone.read(QUARANTINE).count() == 1
+
+
+def test_rows_that_no_file_accounts_for_are_an_error(zone: Zone, monkeypatch: pytest.MonkeyPatch) -> None:
+    zone.land(A, review("A1"))
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+        patch.setattr("spark.file_registry.save", _die)
+        zone.ingest()
+    (zone.root / "landing" / A).unlink()
+    zone.land(B, review("B1"))
+    with pytest.raises(JobError, match="reviews holds 1 rows of shop/reviews/a.json, which no accepted file"):
+        zone.ingest()
+    zone.land(A, review("A1"), review("A2"))
+    zone.ingest()
+    assert zone.rows(REVIEWS, "user_id", "path") == [("A1", A), ("A2", A), ("B1", B)]
 
 
 def test_version_of_an_item_stands_once_for_each_landing_date(zone: Zone) -> None:
@@ -250,11 +280,11 @@ def test_lines_keep_their_numbers_where_a_file_is_read_in_blocks(zone: Zone) -> 
 def test_real_dumps_are_accounted_for_and_pass_the_gates(
     spark: SparkSession, tmp_path: Path, shared_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from expectations.gate import validate
+    from expectations.gate import validate_rows
 
     monkeypatch.setenv("RECSYS_VAR", str(tmp_path / "var"))
     zone = Zone(spark, tmp_path)
-    zone.ingest(landing=shared_data / "landing", gate=validate)
+    zone.ingest(landing=shared_data / "landing", gate=validate_rows)
     counts = {path.split("/")[0] + " " + path.split("/")[1]: numbers for path, numbers in zone.counts().items()}
     assert counts == {
         "amazon2014_digital_music items": (7_419, 7_419, 0, 0, "accepted"),

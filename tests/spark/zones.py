@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow.dataset as ds
 from pyspark.sql import DataFrame, SparkSession
 
 from recsys_jobs.contracts.settings import Settings
@@ -17,8 +18,8 @@ from spark import file_registry, ingest, store
 from spark.file_registry import Record
 
 
-def no_gate(table: Table, frame: DataFrame, run_date: date) -> None:
-    """The gates have tests of their own, and cost ten seconds a table."""
+def no_gate(table: Table, rows: ds.Dataset, run_date: date) -> None:
+    """The gates have tests of their own."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Zone:
     def ingest(self, **how: Any) -> list[Record]:
         settings = replace(Settings(), max_quarantined=self.max_quarantined)
         places = {"landing": self.root / "landing", "lake": self.lake, "gate": no_gate}
-        return ingest.ingest(self.spark, date(2026, 1, 1), settings, **(places | how))
+        return ingest.ingest(lambda: self.spark, date(2026, 1, 1), settings, **(places | how))
 
     def read(self, table: Table) -> DataFrame:
         return store.read(self.spark, table, self.lake)
@@ -57,9 +58,7 @@ class Zone:
         """read, good, quarantined, duplicate and state of the file last recorded at each path."""
         return {
             one.path: (one.rows_read, one.rows_good, one.rows_quarantined, one.rows_duplicate, one.state)
-            for one in sorted(
-                file_registry.load(self.spark, self.lake).values(), key=lambda one: one.state, reverse=True
-            )
+            for one in sorted(file_registry.load(self.lake).values(), key=lambda one: one.state, reverse=True)
         }
 
 
