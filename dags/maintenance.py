@@ -1,11 +1,12 @@
 """
 # Maintenance
 
-Once a week the lake is brought within its retention: `wait >> snapshots >> embeddings >> compact >> vacuum >> models`.
+Once a week the lake is brought within its retention: `wait >> landed >> snapshots >> embeddings >> compact >> vacuum >> models`.
 
 | task | does | setting |
 |---|---|---|
 | `wait` | waits until no run of `nightly` is running or queued, a backfill's among them; after six hours it gives up for this week, and all tasks are skipped | |
+| `landed` | hashes every landed file that was read; one that changed while its size and times did not is read anew by the next night | |
 | `snapshots` | drops the cuts that no kept night reads, and that were not written of late | `snapshot_days`, `settle_days` |
 | `embeddings` | drops vectors and stored images whose content no table names any more | `settle_days` |
 | `compact` | joins small files | |
@@ -57,7 +58,8 @@ def maintenance():
         """Wait until no night runs or is queued."""
         return no_running_nights(ti)
 
-    wait() >> job("snapshots") >> job("embeddings") >> job("compact") >> job("vacuum") >> job("models")
+    landed = JobOperator(task_id="landed", module="spark.rehash", execution_timeout=timedelta(hours=6))
+    wait() >> landed >> job("snapshots") >> job("embeddings") >> job("compact") >> job("vacuum") >> job("models")
 
 
 maintenance()

@@ -29,7 +29,15 @@ class Arrival:
     problem: str | None = None  # why it is refused
 
 
-def arrivals(landed: list[LandedFile], registry: Registry) -> list[Arrival]:
+@dataclass(frozen=True)
+class Landing:
+    """What a night finds: the files to be read, and of those that the lake holds as they are, the present status."""
+
+    arrivals: list[Arrival]
+    stored: dict[str, os.stat_result]  # by path, taken before the bytes were looked at
+
+
+def look(landed: list[LandedFile], registry: Registry) -> Landing:
     """The files that are not in the lake as they are, each inspected; refused ones are tried again every night.
 
     With a file that supersedes another come the files of its dataset that hold duplicates: a row of theirs may have
@@ -37,16 +45,28 @@ def arrivals(landed: list[LandedFile], registry: Registry) -> list[Arrival]:
     """
     accepted = in_force(registry)
     with ThreadPoolExecutor(os.cpu_count()) as pool:  # zlib and hashlib let other threads run
-        are_stored = list(pool.map(lambda file: _is_stored(file.place, accepted.get(file.path)), landed))
+        statuses = {file.path: file.place.stat() for file in landed}
+        are_stored = list(
+            pool.map(lambda file: _is_stored(file.place, statuses[file.path], accepted.get(file.path)), landed)
+        )
         new = [file for file, is_stored in zip(landed, are_stored, strict=True) if not is_stored]
         superseded = {(file.dataset, file.kind) for file in new if file.path in accepted}
         revisited = [file for file in landed if file not in new and _may_return(accepted[file.path], superseded)]
-        return list(pool.map(_inspect, sorted([*new, *revisited])))
+        arrivals = list(pool.map(_inspect, sorted([*new, *revisited])))
+    arrived = {arrival.landed.path for arrival in arrivals}
+    return Landing(arrivals, {path: status for path, status in statuses.items() if path not in arrived})
 
 
-def _is_stored(path: Path, record: Record | None) -> bool:
-    """Whether the lake holds the file as it is; its bytes are hashed where the size does not say no."""
-    return record is not None and record.bytes == path.stat().st_size and record.fingerprint == fingerprint(path)
+def _is_stored(path: Path, status: os.stat_result, record: Record | None) -> bool:
+    """Whether the lake holds the file as it is.
+
+    One of the size, time of change and inode that it had when it was read was not touched since; of the size alone,
+    it is hashed. `python -m spark.rehash` hashes all.
+    """
+    if record is None or record.bytes != status.st_size:
+        return False
+    is_untouched = (record.modified_ns, record.inode) == (status.st_mtime_ns, status.st_ino)
+    return is_untouched or record.fingerprint == fingerprint(path)
 
 
 def _may_return(record: Record, superseded: set[tuple[str, str]]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -37,6 +38,8 @@ class Record:
     state: str
     message: str | None
     ingested_at: datetime
+    modified_ns: int | None = None  # of the file when it was read; None where it is to be hashed again
+    inode: int | None = None
 
 
 Registry = dict[tuple[str, str], Record]  # by path and fingerprint
@@ -77,6 +80,24 @@ def add(registry: Registry, record: Record) -> Registry:
 def restored(registry: Registry, paths: set[str]) -> Registry:
     """Return the registry after the accepted files at `paths` came back: refusals in their place are superseded."""
     return {key: _superseded(old, paths, {REFUSED}) for key, old in registry.items()}
+
+
+def seen(registry: Registry, statuses: dict[str, os.stat_result]) -> Registry:
+    """The registry after the files in force at these paths were found to be as they are recorded."""
+    return {key: _seen(old, statuses) for key, old in registry.items()}
+
+
+def _seen(record: Record, statuses: dict[str, os.stat_result]) -> Record:
+    if record.state != ACCEPTED or record.path not in statuses:
+        return record
+    status = statuses[record.path]
+    return replace(record, modified_ns=status.st_mtime_ns, inode=status.st_ino)
+
+
+def unseen(registry: Registry, path: str) -> Registry:
+    """The registry with the file in force at `path` to be hashed again."""
+    unknown = {"modified_ns": None, "inode": None}
+    return {key: replace(old, **unknown) if old.path == path else old for key, old in registry.items()}
 
 
 def _superseded(record: Record, paths: set[str], states: set[str]) -> Record:

@@ -30,7 +30,7 @@ from recsys_jobs.contracts.settings import Settings, lake_root, landing_zone, lo
 from recsys_jobs.contracts.tables import ITEMS, QUARANTINE, REVIEWS, Table
 from recsys_jobs.lake import delta, table_files
 from spark import file_registry, staged_lines
-from spark.arrivals import Arrival, arrivals
+from spark.arrivals import Arrival, look
 from spark.dump_shape import describe_shape
 from spark.file_registry import ACCEPTED, REFUSED, Record, Registry
 from spark.landing import KINDS, discover
@@ -102,9 +102,9 @@ def ingest(
     night = Night(start_spark, landing or landing_zone(), lake or lake_root(), run_date, now, settings, gate)
     before = file_registry.load(night.lake)
     landed = discover(night.landing)
-    new_arrivals = arrivals(landed, before)
-    arrived_paths = {arrival.landed.path for arrival in new_arrivals}
-    after = file_registry.restored(before, {file.path for file in landed} - arrived_paths)
+    found = look(landed, before)
+    new_arrivals = found.arrivals
+    after = file_registry.seen(file_registry.restored(before, set(found.stored)), found.stored)
     if new_arrivals:
         size = sum(arrival.inspection.size for arrival in new_arrivals)
         log.info("%d files to read, %.1f MB", len(new_arrivals), size / 1e6)
@@ -131,7 +131,8 @@ def _ingest_arrivals(night: Night, new_arrivals: list[Arrival], before: Registry
         tallies = staged_lines.tallies(lines["reviews"]) | staged_lines.tallies(lines["items"])
         records = {file: _record(night, file, arrival, tallies) for file, arrival in enumerate(new_arrivals)}
         accepted = {file: record for file, record in records.items() if record.state == ACCEPTED}
-        _commit_quarantine(night, lines, accepted)
+        if accepted:
+            _commit_quarantine(night, lines, accepted)
         after = reduce(file_registry.add, records.values(), before)
         for kind in KINDS:
             of_kind = {file: record.path for file, record in accepted.items() if record.kind == kind}
@@ -185,6 +186,8 @@ def _record(night: Night, file: int, arrival: Arrival, tallies: dict[int, Tally]
         state=REFUSED if problem else ACCEPTED,
         message=problem,
         ingested_at=night.now,
+        modified_ns=inspection.modified_ns,
+        inode=inspection.inode,
     )
 
 

@@ -26,6 +26,8 @@ class BrokenFileError(Exception):
 class Inspection:
     """The results of the pass; `problem` is None for a whole file."""
 
+    modified_ns: int = 0  # time of change, and inode, before the first byte was read
+    inode: int = 0
     size: int = 0  # bytes on disk
     fingerprint: str = ""  # sha256 of the bytes on disk
     lines: int = 0  # blank ones counted, and a last one without a newline
@@ -71,7 +73,8 @@ def fingerprint(path: Path) -> str:
 
 def inspect(path: Path) -> Inspection:
     """Fingerprint, count and check one file; a broken one comes back with its `problem`."""
-    inspection = Inspection()
+    status = path.stat()
+    inspection = Inspection(status.st_mtime_ns, status.st_ino)
     digest = hashlib.sha256()
     chunks = _read_chunks(path, digest, inspection)
     try:

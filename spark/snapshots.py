@@ -8,6 +8,8 @@ cores are known to hold something and the interactions have passed their gate.
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
 import logging
 from collections.abc import Sequence
 from datetime import date
@@ -23,6 +25,7 @@ from expectations import gate
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.contracts.lake_lock import run_step
 from recsys_jobs.contracts.settings import Settings, lake_root, load_settings, parse_date, table_uri
+from recsys_jobs.contracts.source_hash import sources_hash
 from recsys_jobs.contracts.tables import (
     CONTENTS,
     CUTS,
@@ -48,6 +51,10 @@ from spark.store import read, stage
 
 log = logging.getLogger(__name__)
 
+_SETTINGS = (
+    *("min_rating", "user_core", "item_core", "validation_share", "min_users", "max_holdout_share"),
+    *("listed_edges", "edges_per_item", "history_for_edges"),
+)
 _INTERACTIONS = """
 SELECT as_of, count(*), count(DISTINCT user_id), count(DISTINCT item_id),
     count_if(in_core), count(DISTINCT user_id) FILTER (in_core), count(DISTINCT item_id) FILTER (in_core),
@@ -60,8 +67,29 @@ SELECT as_of, modality || ' ' || coalesce(reason, 'there'), count(*) FROM rows G
 """
 
 
+def inputs_hash(settings: Settings, lake: Path) -> str:
+    """sha256 of all that the night's snapshots depend on: the tables' versions, the settings, the code.
+
+    Not of the nights that are published: these keep the pictures that their snapshots have.
+    """
+    versions = {table.name: delta.version(table, lake) for table in (REVIEWS, ITEMS, ITEM_IMAGES)}
+    values = {name: getattr(settings, name) for name in _SETTINGS}
+    parts = [versions, values, sources_hash("spark.snapshots")]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def is_current(run_date: date, settings: Settings, lake: Path) -> bool:
+    """Whether the night's snapshots stand as they would be made now."""
+    rows = delta.read_date(CUTS, run_date, lake=lake).to_pylist()
+    if not rows or rows[0]["inputs"] != inputs_hash(settings, lake):
+        return False
+    cuts = {run_date, rows[0]["exam_cut"]}
+    return all(cuts <= set(delta.dates(table, lake)) for table in (INTERACTIONS, CONTENTS))
+
+
 def snapshot(spark: SparkSession, run_date: date, settings: Settings, lake: Path) -> ExamCut:
     """Write the night's snapshots and return its exam cut; JobError where there is no event, or no core at a cut."""
+    inputs = inputs_hash(settings, lake)
     pairs = first_events(read(spark, REVIEWS, lake), run_date).cache()
     exam = _exam_cut(pairs, run_date, settings, lake)
     cuts = sorted({exam.day, run_date})
@@ -79,7 +107,7 @@ def snapshot(spark: SparkSession, run_date: date, settings: Settings, lake: Path
         _log_counts(CONTENTS, _CONTENTS, folder)
         for table in (INTERACTIONS, ITEM_EDGES, CONTENTS):
             replace_dates(table, folder / table.name, cuts, lake)
-    delta.replace_date(CUTS, run_date, _cuts_row(run_date, exam), lake)
+    delta.replace_date(CUTS, run_date, _cuts_row(run_date, exam, inputs), lake)
     for frame in (pairs, versions, items):
         frame.unpersist()
     return exam
@@ -169,8 +197,8 @@ def _published_cuts(cuts: Sequence[date], lake: Path) -> list[date]:
     return [cut for cut in cuts if cut in stands_on]
 
 
-def _cuts_row(run_date: date, exam: ExamCut) -> pa.Table:
-    row = (run_date, exam.day, exam.users, exam.held_out, exam.pairs, exam.decidable)
+def _cuts_row(run_date: date, exam: ExamCut, inputs: str) -> pa.Table:
+    row = (run_date, exam.day, exam.users, exam.held_out, exam.pairs, exam.decidable, inputs)
     return pa.Table.from_pylist([dict(zip(CUTS.names, row, strict=True))], delta.arrow_schema(CUTS))
 
 
@@ -195,6 +223,9 @@ def main() -> None:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     run_date, settings = parse_date(arguments.run_date), load_settings()
+    if is_current(run_date, settings, lake_root()):
+        log.info("the snapshots of %s stand: nothing that they are made from has changed", run_date)
+        return
     spark = get_spark("snapshots")
     try:
         snapshot(spark, run_date, settings, lake_root())

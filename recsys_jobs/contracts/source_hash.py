@@ -20,6 +20,7 @@ from pathlib import Path
 
 from recsys_jobs.contracts.settings import ROOT
 
+_PACKAGES = ("recsys_jobs", "spark")
 _LEFT_OUT = (
     "recsys_jobs/contracts/*.py",
     "recsys_jobs/models/families.py",
@@ -31,7 +32,7 @@ _DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 @cache
 def sources_hash(module: str) -> str:
-    """sha256 of the code of `module` and of everything it imports from this package, but for what is left out."""
+    """sha256 of the code of `module` and of everything of our own that it imports, but for what is left out."""
     digest = hashlib.sha256()
     for path in sources(module):
         code, _ = _read(path.read_text(encoding="utf-8"))
@@ -58,9 +59,9 @@ def _is_left_out(path: Path) -> bool:
 
 @cache
 def _read(source: str) -> tuple[str, frozenset[str]]:
-    """sha256 of a source's code, and every module of this package that its imports may mean, wherever they stand."""
+    """sha256 of a source's code, and every module of our own that its imports may mean, wherever they stand."""
     tree = ast.parse(source)
-    imports = frozenset(name for name in _imports(tree) if name.split(".")[0] == "recsys_jobs")
+    imports = frozenset(name for name in _imports(tree) if name.split(".")[0] in _PACKAGES)
     for node in ast.walk(tree):
         if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             del node.body[0]

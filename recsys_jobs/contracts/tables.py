@@ -78,6 +78,13 @@ INGEST_FILES = Table(
         _key("state", note="accepted, refused, superseded"),
         Column("message", "string", "why a file was refused, and where"),
         Column("ingested_at", "timestamp", provenance=True),
+        Column(
+            "modified_ns",
+            "long",
+            "the file's time of change; with bytes and inode, the sign that it is as it was read",
+            provenance=True,
+        ),
+        Column("inode", "long", provenance=True),
     ),
     writer="delta-rs",
     published=True,
@@ -172,6 +179,9 @@ CUTS = Table(
         _key("holdout_events", "long", "new pairs of those users"),
         _key("events", "long", "pairs before the end of D"),
         _key("decidable", "boolean", "whether holdout_users reaches min_users"),
+        Column(
+            "inputs", "string", "sha256 of what the snapshots were made from: tables, settings, code", provenance=True
+        ),
     ),
     writer="delta-rs",
     partitioned_by=("run_date",),

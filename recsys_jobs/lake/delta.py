@@ -140,12 +140,12 @@ def version(table: Table, lake: Path | None = None) -> int | None:
 def replace_date(table: Table, day: date, rows: pa.Table, lake: Path | None = None) -> None:
     """Replace one date's partition by `rows`, in one commit."""
     column = table.partitioned_by[0]
-    _write(table, rows, lake, mode="overwrite", predicate=f"{column} = '{day.isoformat()}'")
+    _write(table, rows, lake, mode="overwrite", predicate=f"{column} = '{day.isoformat()}'", schema_mode="merge")
 
 
 def replace(table: Table, rows: pa.Table, lake: Path | None = None) -> None:
     """Replace every row by `rows`, in one commit."""
-    _write(table, rows, lake, mode="overwrite")
+    _write(table, rows, lake, mode="overwrite", schema_mode="overwrite")
 
 
 def append(table: Table, rows: pa.Table, lake: Path | None = None) -> None:

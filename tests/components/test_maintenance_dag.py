@@ -28,7 +28,7 @@ def test_it_waits_then_drops_then_joins_then_removes(tmp_path: Path) -> None:
     environment = os.environ | {"AIRFLOW_HOME": str(tmp_path), "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'dags'}"}
     done = subprocess.run([sys.executable, "-c", SHOW], env=environment, capture_output=True, text=True, check=True)
     found = json.loads(done.stdout.splitlines()[-1])
-    assert found["order"] == ["wait", "snapshots", "embeddings", "compact", "vacuum", "models"]
+    assert found["order"] == ["wait", "landed", "snapshots", "embeddings", "compact", "vacuum", "models"]
     assert " >> ".join(found["order"]) in found["doc"]
     assert found["heavy"] == []
     assert found["runs"] == 1
