@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date
-from functools import partial
+from functools import partial, reduce
+from operator import and_
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 import pyarrow as pa
@@ -23,6 +24,7 @@ import pyarrow.dataset as ds
 import pyarrow.fs as fs
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.fs import DeltaStorageHandler
 
 from recsys_jobs.contracts import fault_injection
 from recsys_jobs.contracts.errors import JobError
@@ -80,14 +82,35 @@ def open_table(table: Table, lake: Path | None = None) -> DeltaTable | None:
 def dataset(delta: DeltaTable, schema: pa.Schema | None = None) -> ds.Dataset:
     """The table's files as an Arrow dataset.
 
+    Of a file its partition alone is known beforehand; Arrow reads the rest from the file's own statistics. What
+    delta-rs tells Arrow of a column without bounds in the log, as booleans never have any, is that its values are
+    beyond null: any comparison with it finds no row.
+
     Local files are read by Arrow itself: delta-rs's reader is Python that Arrow's threads call, and a process that
     ends while one of them closes a file is aborted, its work done and its exit status -6 (apache/arrow#34314).
     """
+    schema = schema or pa.schema(delta.schema().to_arrow())
+    filesystem, parquet = _filesystem(delta), ds.ParquetFileFormat()
+    fragments = [
+        parquet.make_fragment(unquote(action["path"]), filesystem, _partition(action, schema))
+        for action in pa.table(delta.get_add_actions(flatten=True)).to_pylist()
+    ]
+    return ds.FileSystemDataset(fragments, schema, parquet, filesystem)
+
+
+def _filesystem(delta: DeltaTable) -> fs.FileSystem:
+    """The table's folder."""
     address = urlsplit(delta.table_uri)
-    filesystem = None
     if address.scheme == "file":
-        filesystem = fs.SubTreeFileSystem(url2pathname(address.path), fs.LocalFileSystem())
-    return delta.to_pyarrow_dataset(schema=schema, filesystem=filesystem)
+        return fs.SubTreeFileSystem(url2pathname(address.path), fs.LocalFileSystem())
+    return fs.PyFileSystem(DeltaStorageHandler.from_table(delta._table, None, delta._table.get_add_file_sizes()))
+
+
+def _partition(action: dict[str, Any], schema: pa.Schema) -> ds.Expression:
+    """What the rows of a file have in common."""
+    values = {name: action[f"partition.{name}"] for name in schema.names if f"partition.{name}" in action}
+    common = [pc.field(name) == pa.scalar(value, schema.field(name).type) for name, value in values.items()]
+    return reduce(and_, common, pc.scalar(True))
 
 
 @contextmanager
