@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
+from urllib.parse import unquote
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -23,7 +24,7 @@ def read(spark: SparkSession, table: Table, lake: Path, days: Iterable[date] | N
         return spark.createDataFrame([], table.ddl)
     folder = delta.table_path(table, lake)
     rows = spark.read.schema(table.ddl).option("basePath", folder)
-    return rows.parquet(*(f"{folder}/{file}" for file in files)).select(table.names)
+    return rows.parquet(*(f"{folder}/{unquote(file)}" for file in files)).select(table.names)
 
 
 def stage(rows: DataFrame, table: Table, folder: Path) -> DataFrame:

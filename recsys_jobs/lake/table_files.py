@@ -24,8 +24,8 @@ from recsys_jobs.contracts.tables import Table
 from recsys_jobs.lake import delta
 
 MAX_ROWS = 1_000_000  # of a file
-# What a reader may pass over a file by. No ids of people: the log outlives their rows.
-_BOUNDED = ("dataset", "path", "reviewed_at", "landed_on")
+_BOUND = 32  # characters of a text that the log keeps
+_AFTER_ALL = "\U0010ffff"  # no text is later
 
 
 def write_files(table: Table, batches: Iterable[pa.RecordBatch], folder: Path) -> int:
@@ -74,7 +74,7 @@ def count_rows(table: Table, lake: Path | None = None) -> int:
 
 
 def files(table: Table, days: Iterable[date] | None = None, lake: Path | None = None) -> list[str]:
-    """The paths, within the table's folder, of its files; of a partitioned table's those of some days."""
+    """The paths, as the log has them, of the table's files; of a partitioned table's those of some days."""
     delta_table = delta.open_table(table, lake)
     if delta_table is None:
         return []
@@ -129,11 +129,17 @@ def _create(table: Table, lake: Path | None) -> DeltaTable:
 
 def _add(delta_table: DeltaTable, table: Table, path: Path, folder: Path) -> AddAction:
     place = path.relative_to(folder)
-    stats = _statistics(path, [name for name in _BOUNDED if name in table.names])
+    stats = _statistics(path, _bounded_columns(table))
     size = path.stat().st_size
     _move(delta_table, path, place)
     partition = dict(part.split("=", 1) for part in place.parent.parts)
     return AddAction(place.as_posix(), size, partition, _now(), True, json.dumps(stats))
+
+
+def _bounded_columns(table: Table) -> list[str]:
+    """The columns that the log may bound: those with an order, but for the partition's."""
+    ordered = [column.name for column in table.columns if not column.type.startswith(("boolean", "array"))]
+    return [name for name in ordered if name not in table.partitioned_by]
 
 
 def _move(delta_table: DeltaTable, path: Path, place: Path) -> None:
@@ -151,12 +157,13 @@ def _statistics(path: Path, columns: list[str]) -> dict[str, Any]:
     """What Delta's log says of a file: its rows, and the bounds of some columns, from the file's own footer."""
     metadata = pq.read_metadata(path)
     chunks = {name: list(_column_chunks(metadata, name)) for name in columns}
-    bounded = {name: of_column for name, of_column in chunks.items() if all(c.has_min_max for c in of_column)}
+    bounded = {name: of_column for name, of_column in chunks.items() if all(c and c.has_min_max for c in of_column)}
+    counted = {name: of_column for name, of_column in chunks.items() if all(c and c.has_null_count for c in of_column)}
     return {
         "numRecords": metadata.num_rows,
-        "minValues": {name: _as_json(min(c.min for c in of_column)) for name, of_column in bounded.items()},
-        "maxValues": {name: _as_json(max(c.max for c in of_column)) for name, of_column in bounded.items()},
-        "nullCount": {name: sum(c.null_count for c in of_column) for name, of_column in chunks.items()},
+        "minValues": {name: _lower(min(c.min for c in of_column)) for name, of_column in bounded.items()},
+        "maxValues": {name: _upper(max(c.max for c in of_column)) for name, of_column in bounded.items()},
+        "nullCount": {name: sum(c.null_count for c in of_column) for name, of_column in counted.items()},
     }
 
 
@@ -167,10 +174,21 @@ def _column_chunks(metadata: pq.FileMetaData, name: str) -> Iterator[pq.Statisti
         yield next(c for c in map(group.column, range(group.num_columns)) if c.path_in_schema == name).statistics
 
 
-def _as_json(value: Any) -> str:
+def _lower(value: Any) -> Any:
+    return value[:_BOUND] if isinstance(value, str) else _as_json(value)
+
+
+def _upper(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if len(value) <= _BOUND else value[:_BOUND] + _AFTER_ALL
+    return _as_json(value)
+
+
+def _as_json(value: Any) -> Any:
+    """A number, or the text of a time; milliseconds are what the log has, and all that a review has."""
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    return value.isoformat() if isinstance(value, date) else str(value)
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _now() -> int:
