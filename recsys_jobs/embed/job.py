@@ -7,20 +7,22 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 from tqdm import tqdm
 
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.contracts.settings import Settings, load_settings
-from recsys_jobs.embed import needed, store
+from recsys_jobs.contracts.tables import EMBEDDINGS
+from recsys_jobs.embed import needed
 from recsys_jobs.embed.from_scratch.sizes import ENCODER_SIZES
 from recsys_jobs.embed.registry import encoder_name
+from recsys_jobs.embed.store import VectorWriter
+from recsys_jobs.lake import delta
 
-# Contents a commit: what a killed job loses is at most this much work.
-CHUNK = {"text": 2048, "image": 512}
+CHUNK = {"text": 2048, "image": 512}  # contents that an encoder is given at once
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +42,14 @@ class Counts:
 def run(run_date: date, modality: str) -> Counts:
     """Make the night's vectors of one modality, `text` or `image`, complete in `embeddings`.
 
-    Each chunk is one commit, so a job that was killed goes on where it stopped. A night whose vectors are all
-    there does not load the model.
+    A job that was killed goes on from its last commit (see `store`). A night whose vectors are all there does not
+    load the model.
     """
     start = time.monotonic()
     settings = load_settings()
     encoder = ""
     missing_count = 0
+    seen = delta.files(EMBEDDINGS)  # before the tables are opened: nothing may be committed unseen in between
     with needed.open_tables() as tables:
         needed_count = needed.count_needed(tables, run_date, modality, settings)
         if needed_count:
@@ -54,16 +57,20 @@ def run(run_date: date, modality: str) -> Counts:
             encoder = encoder_name(settings, modality)
             missing_count = needed.count_missing(tables, encoder)
         if missing_count:
-            chunks = (
-                needed.missing_texts(tables, CHUNK["text"])
-                if modality == "text"
-                else needed.missing_images(tables, run_date, CHUNK["image"])
-            )
+            chunks = _missing_chunks(tables, run_date, modality)
             progress = tqdm(total=missing_count, desc=modality, unit=modality)
-            encode_all(chunks, load_encoder(settings, modality), encoder, progress)
+            encode_all(chunks, load_encoder(settings, modality), VectorWriter(encoder, seen), progress)
     counts = Counts(needed_count, needed_count - missing_count, missing_count, time.monotonic() - start)
     _log_counts(counts, modality, encoder)
     return counts
+
+
+def _missing_chunks(
+    tables: duckdb.DuckDBPyConnection, run_date: date, modality: str
+) -> Iterator[tuple[list[str], list[Any]]]:
+    if modality == "text":
+        return needed.missing_texts(tables, CHUNK["text"])
+    return needed.missing_images(tables, run_date, CHUNK["image"])
 
 
 def _with_encoder(settings: Settings, modality: str, cut: date) -> Settings:
@@ -78,20 +85,26 @@ def _with_encoder(settings: Settings, modality: str, cut: date) -> Settings:
 def encode_all(
     chunks: Iterator[tuple[list[str], list[Any]]],
     encode: Encode,
-    encoder: str,
+    writer: VectorWriter,
     progress: tqdm,
-    lake_folder: Path | None = None,
 ) -> None:
-    """Encode chunks of hashes and contents, one commit a chunk; JobError where a vector is not finite."""
+    """Encode chunks of hashes and contents, committing when that is due; JobError where a vector is not finite."""
     with progress:
         for hashes, contents in chunks:
             vectors_ND = encode(contents)
-            is_finite_N = np.isfinite(vectors_ND).all(axis=1)
-            if not is_finite_N.all():
-                bad_hash = hashes[int(np.argmin(is_finite_N))]
-                raise JobError(f"{encoder} gives content {bad_hash} a vector that is not finite: use precision float32")
-            store.append_new(encoder, hashes, vectors_ND, lake_folder)
+            _refuse_not_finite(writer.encoder, hashes, vectors_ND)
+            writer.add(hashes, vectors_ND)
+            if writer.is_due():
+                writer.commit()
             progress.update(len(hashes))
+        writer.commit()
+
+
+def _refuse_not_finite(encoder: str, hashes: list[str], vectors_ND: np.ndarray) -> None:
+    is_finite_N = np.isfinite(vectors_ND).all(axis=1)
+    if not is_finite_N.all():
+        bad_hash = hashes[int(np.argmin(is_finite_N))]
+        raise JobError(f"{encoder} gives content {bad_hash} a vector that is not finite: use precision float32")
 
 
 def load_encoder(settings: Settings, modality: str) -> Encode:

@@ -1,10 +1,13 @@
 """The table `embeddings`: one vector for each encoder and content.
 
+Writing and reading are linear: neither a commit nor a batch read costs more because the table is large.
+
 Shapes: N contents, D width of a vector.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,66 +19,110 @@ from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.contracts.tables import EMBEDDINGS
 from recsys_jobs.lake import delta
 
+# A commit is due at the first of these: what a killed job loses is at most this, and the chunk that it was at.
+COMMIT_BYTES = 96 << 20  # a file of Delta's own size, 60,000 vectors of 384 numbers
+COMMIT_SECONDS = 60.0
+
 
 def load_vectors(encoder: str, hashes: list[str], lake_folder: Path | None = None) -> np.ndarray:
     """The vectors [N, D], float32, of these content hashes in this order; [0, 0] for no hashes.
 
     One pass over the encoder's partition, a record batch at a time. JobError where a hash has no vector.
     """
-    requested = pa.array(hashes, pa.string()).dictionary_encode()
-    distinct_hashes = requested.dictionary
+    position = {content_hash: row for row, content_hash in enumerate(dict.fromkeys(hashes))}
     vectors: np.ndarray | None = None
-    is_found = np.zeros(len(distinct_hashes), dtype=bool)
-    for batch in _scan(encoder, lake_folder, ["content_hash", "vector"]) if hashes else ():
-        position = pc.index_in(batch["content_hash"], distinct_hashes)
-        is_requested = pc.is_valid(position)
-        rows = _matrix(batch["vector"].filter(is_requested))
+    is_found = np.zeros(len(position), dtype=bool)
+    for batch in _scan(encoder, delta.Files(), lake_folder, ["content_hash", "vector"]) if hashes else ():
+        index = np.fromiter((position.get(hash_, -1) for hash_ in batch["content_hash"].to_pylist()), np.int64)
+        is_requested = index >= 0
+        rows = _matrix(batch["vector"].filter(pa.array(is_requested)))
         if not len(rows):
             continue
         if vectors is None:
-            vectors = np.empty((len(distinct_hashes), rows.shape[1]), dtype=np.float32)
-        index = position.filter(is_requested).to_numpy(zero_copy_only=False)
-        vectors[index], is_found[index] = rows, True
+            vectors = np.empty((len(position), rows.shape[1]), dtype=np.float32)
+        vectors[index[is_requested]], is_found[index[is_requested]] = rows, True
     if not is_found.all():
         raise JobError(
             f"embeddings lacks {len(is_found) - int(is_found.sum()):,} of {len(is_found):,} vectors of {encoder}, "
-            f"{distinct_hashes[int(np.argmin(is_found))]} among them: run recsys_jobs.embed for this date first"
+            f"{list(position)[int(np.argmin(is_found))]} among them: run recsys_jobs.embed for this date first"
         )
     if vectors is None:
         return np.zeros((0, 0), dtype=np.float32)
-    return vectors[requested.indices.to_numpy()]
+    return vectors[[position[content_hash] for content_hash in hashes]]
+
+
+class VectorWriter:
+    """Adds vectors of one encoder to the table, many chunks to a commit.
+
+    `seen` are the table's files from before the caller looked up which hashes have no vector. Of what other writers
+    commit after that each new file is read once, and the hashes found in it are left out.
+    """
+
+    def __init__(self, encoder: str, seen: delta.Files, lake_folder: Path | None = None) -> None:
+        self.encoder = encoder
+        self._seen, self._lake_folder = seen, lake_folder
+        self._pending: list[pa.Table] = []
+        self._pending_bytes, self._committed_at = 0, time.monotonic()
+
+    def add(self, hashes: list[str], vectors_ND: np.ndarray) -> None:
+        """Take in a chunk, for the next commit; a hash may come once in a writer's life."""
+        rows = _rows(hashes, vectors_ND)
+        self._pending.append(rows)
+        self._pending_bytes += rows.nbytes
+
+    def is_due(self) -> bool:
+        """Whether enough was taken in, or enough time has passed, for a commit."""
+        return self._pending_bytes >= COMMIT_BYTES or time.monotonic() - self._committed_at >= COMMIT_SECONDS
+
+    def commit(self) -> int:
+        """Add what was taken in, in one commit, or in none if nothing is new; return how many rows were added.
+
+        The lock covers the look-up and the write: two dates that embed at once may need the same content, and
+        Delta does not refuse two appends at once.
+        """
+        if not self._pending:
+            return 0
+        rows = pa.concat_tables(self._pending)
+        with delta.writer_lock("embeddings", self._lake_folder):
+            rows = rows.filter(pc.invert(self._is_added_meanwhile(rows["content_hash"])))
+            if rows.num_rows:
+                encoder_column = pa.repeat(self.encoder, rows.num_rows)
+                delta.append(EMBEDDINGS, rows.append_column("encoder", encoder_column), self._lake_folder)
+            self._seen = delta.files(EMBEDDINGS, self._lake_folder)
+        self._pending, self._pending_bytes, self._committed_at = [], 0, time.monotonic()
+        return rows.num_rows
+
+    def _is_added_meanwhile(self, hashes: pa.ChunkedArray) -> pa.Array:
+        """Which of these hashes are in files that this writer has not seen: a mask."""
+        is_added_N = np.zeros(len(hashes), dtype=bool)
+        for batch in _scan(self.encoder, self._seen, self._lake_folder, ["content_hash"]):
+            is_added_N |= pc.is_in(hashes, batch["content_hash"]).to_numpy()
+        return pa.array(is_added_N)
 
 
 def append_new(encoder: str, hashes: list[str], vectors_ND: np.ndarray, lake_folder: Path | None = None) -> int:
-    """Add vectors in one commit, leaving out the hashes that have one by now; return how many were added.
+    """Add vectors in one commit, leaving out the hashes that have one; return how many were added.
 
-    The lock covers the look-up and the write: two dates that embed at once may need the same content, and Delta
-    does not refuse two appends at once.
+    It looks through all hashes of the encoder: for many chunks take one VectorWriter.
     """
-    with delta.writer_lock("embeddings", lake_folder):
-        present = known_hashes(encoder, hashes, lake_folder)
-        new = [row for row, content_hash in enumerate(hashes) if content_hash not in present]
-        if new:
-            rows = _rows(encoder, [hashes[row] for row in new], vectors_ND[new])
-            delta.append(EMBEDDINGS, rows, lake_folder)
-    return len(new)
+    writer = VectorWriter(encoder, delta.Files(), lake_folder)
+    writer.add(hashes, vectors_ND)
+    return writer.commit()
 
 
 def known_hashes(encoder: str, hashes: list[str], lake_folder: Path | None = None) -> set[str]:
-    """Which of these hashes have a vector."""
-    requested = pa.array(hashes, pa.string())
+    """Which of these hashes have a vector; one pass over the encoder's hashes."""
+    requested = set(hashes)
     known: set[str] = set()
-    for batch in _scan(encoder, lake_folder, ["content_hash"]):
-        column = batch["content_hash"]
-        known.update(column.filter(pc.is_in(column, requested)).to_pylist())
+    for batch in _scan(encoder, delta.Files(), lake_folder, ["content_hash"]):
+        known |= requested.intersection(batch["content_hash"].to_pylist())
     return known
 
 
-def _scan(encoder: str, lake_folder: Path | None, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    delta_table = delta.open_table(EMBEDDINGS, lake_folder)
-    if delta_table is not None:
-        of_encoder = pc.field("encoder") == encoder
-        yield from delta.dataset(delta_table).to_batches(filter=of_encoder, columns=columns)
+def _scan(encoder: str, seen: delta.Files, lake_folder: Path | None, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """The encoder's rows in files that were not `seen`."""
+    of_encoder = pc.field("encoder") == encoder
+    yield from delta.scan_added(EMBEDDINGS, seen, lake_folder).to_batches(filter=of_encoder, columns=columns)
 
 
 def _matrix(vectors: pa.ListArray) -> np.ndarray:
@@ -90,9 +137,9 @@ def _matrix(vectors: pa.ListArray) -> np.ndarray:
     return flat.reshape(len(vectors), -1)
 
 
-def _rows(encoder: str, hashes: list[str], vectors_ND: np.ndarray) -> pa.Table:
+def _rows(hashes: list[str], vectors_ND: np.ndarray) -> pa.Table:
     count, width = vectors_ND.shape
     numbers = np.ascontiguousarray(vectors_ND, dtype=np.float32).reshape(-1)
     offsets = np.arange(count + 1, dtype=np.int32) * width
     vectors = pa.ListArray.from_arrays(pa.array(offsets), pa.array(numbers))
-    return pa.table({"encoder": [encoder] * count, "content_hash": hashes, "vector": vectors})
+    return pa.table({"content_hash": pa.array(hashes, pa.string()), "vector": vectors})

@@ -25,6 +25,7 @@ from recsys_jobs.data.scatter import scatter_rows
 from recsys_jobs.embed import store
 from recsys_jobs.embed.job import CHUNK, encode_all, load_encoder
 from recsys_jobs.embed.registry import encoder_name
+from recsys_jobs.embed.store import VectorWriter
 from recsys_jobs.exam.photos import TAKEN_IN, store_photo, vectors_lake
 from recsys_jobs.images.outcome import NoImage
 from recsys_jobs.lake import delta
@@ -94,9 +95,10 @@ def _text_vectors(
     by_hash = {content: text for content, text in zip(hashes, texts, strict=True) if content}
     distinct = sorted(by_hash)
     encoder = encoder_name(settings, "text")
+    writer = VectorWriter(encoder, delta.files(EMBEDDINGS, lake), lake)
     missing = _hashes_to_encode(encoder, distinct, lake, force)
     chunks = ((part, [by_hash[content] for content in part]) for part in _chunks(missing, "text"))
-    _encode("text", encoder, chunks, len(missing), lake, settings)
+    _encode("text", writer, chunks, len(missing), settings)
     report(EncodingCounts("text", encoder, len(missing), len(distinct) - len(missing)))
     return _rows(hashes, distinct), _load(encoder, distinct, lake)
 
@@ -106,13 +108,14 @@ def _image_vectors(
 ) -> tuple[Floats, Bools]:
     """Return a vector an item, zeros where there is no photo that can be read, and where there is one."""
     encoder = encoder_name(settings, "image") + ("" if raw.layout == "lake" else f"/{TAKEN_IN}")
+    writer = VectorWriter(encoder, delta.files(EMBEDDINGS, lake), lake)
     paths = [item.image for item in raw.metadata_I]
     hashes = ["" if path is None else _file_hash(path) for path in paths]
     by_hash = {content: path for content, path in zip(hashes, paths, strict=True) if content and path}
     missing = _hashes_to_encode(encoder, sorted(by_hash), lake, force)
     stored = _store_photos(missing, by_hash, raw, settings)
     chunks = ((part, [stored[content].read_bytes() for content in part]) for part in _chunks(list(stored), "image"))
-    _encode("image", encoder, chunks, len(stored), lake, settings)
+    _encode("image", writer, chunks, len(stored), settings)
     broken = set(missing) - set(stored)
     if by_hash:
         reused = len(by_hash) - len(missing)
@@ -157,16 +160,15 @@ def _hashes_to_encode(encoder: str, hashes: list[str], lake: Path, force: bool) 
 
 def _encode(
     modality: str,
-    encoder: str,
+    writer: VectorWriter,
     chunks: Iterator[tuple[list[str], list[Any]]],
     total: int,
-    lake: Path,
     settings: Settings,
 ) -> None:
     if total:
         progress = tqdm(total=total, desc=modality, unit=modality)
         encode: Callable[[list[Any]], np.ndarray] = load_encoder(settings, modality)
-        encode_all(chunks, encode, encoder, progress, lake)
+        encode_all(chunks, encode, writer, progress)
 
 
 def _chunks(hashes: list[str], modality: str) -> Iterator[list[str]]:

@@ -10,6 +10,7 @@ import fcntl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from datetime import date
 from functools import partial, reduce
 from operator import and_
@@ -158,6 +159,33 @@ def version(table: Table, lake: Path | None = None) -> int | None:
     """The Delta version of the table now, for lineage; None while it does not exist."""
     delta = open_table(table, lake)
     return None if delta is None else delta.version()
+
+
+@dataclass(frozen=True)
+class Files:
+    """The data files of a table at one version; without arguments, of a table that does not exist yet."""
+
+    version: int = -1
+    paths: frozenset[str] = frozenset()
+
+
+def files(table: Table, lake: Path | None = None) -> Files:
+    """The table's data files now; from its log, without reading a row."""
+    delta = open_table(table, lake)
+    return Files() if delta is None else Files(delta.version(), frozenset(dataset(delta).files))
+
+
+def scan_added(table: Table, earlier: Files, lake: Path | None = None) -> ds.Dataset:
+    """The rows of those files that the table has now and had not `earlier`, as an Arrow dataset.
+
+    Where rows were rewritten meanwhile, as compaction does, older rows are among them.
+    """
+    delta = open_table(table, lake)
+    if delta is None or delta.version() == earlier.version:
+        return ds.dataset(arrow_schema(table).empty_table())
+    rows = dataset(delta)
+    added = [fragment for fragment in rows.get_fragments() if fragment.path not in earlier.paths]
+    return ds.FileSystemDataset(added, rows.schema, rows.format, rows.filesystem)
 
 
 def replace_date(table: Table, day: date, rows: pa.Table, lake: Path | None = None) -> None:

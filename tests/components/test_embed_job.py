@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
 from PIL import Image
+from tqdm import tqdm
 
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.contracts.settings import Settings
@@ -224,15 +225,16 @@ def test_a_killed_job_goes_on_where_it_stopped(monkeypatch: pytest.MonkeyPatch) 
     for name in "abcdefgh":
         content(D, name, "text", item(name, name, "described"))
     monkeypatch.setitem(job.CHUNK, "text", 3)
-    whole, calls = store.append_new, []
+    monkeypatch.setattr(store, "COMMIT_BYTES", 1)  # a commit a chunk
+    whole, calls = store.VectorWriter.commit, []
 
-    def dies_at_the_third(*arguments: Any) -> int:
-        calls.append(arguments)
+    def dies_at_the_third(writer: store.VectorWriter) -> int:
+        calls.append(writer)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return whole(*arguments)
+        return whole(writer)
 
-    monkeypatch.setattr(store, "append_new", dies_at_the_third)
+    monkeypatch.setattr(store.VectorWriter, "commit", dies_at_the_third)
     with pytest.raises(KeyboardInterrupt):
         job.run(D, "text")
     assert found(job.run(D, "text")) == (8, 6, 2)
@@ -310,12 +312,90 @@ def test_a_hash_that_another_run_added_meanwhile_is_left_out() -> None:
     assert delta.version(EMBEDDINGS) == 1  # nothing to add makes no commit
 
 
+def data_files(lake: Path) -> set[Path]:
+    return set(lake.glob("embeddings/**/*.parquet"))
+
+
+def test_chunks_do_not_read_the_files_that_were_there_before(places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is gone cannot be read: the old ones and the writer's own go before each commit."""
+    monkeypatch.setattr(store, "COMMIT_BYTES", 1)
+    store.append_new("e", ["old"], vectors([1, 2]))
+    writer = store.VectorWriter("e", delta.files(EMBEDDINGS))
+    for chunk in range(4):
+        for file in data_files(places):
+            file.unlink()
+        writer.add([f"{chunk}a", f"{chunk}b"], vectors([1, 2], [3, 4]))
+        assert writer.commit() == 2
+    assert delta.version(EMBEDDINGS) == 4
+
+
+def test_what_another_writer_committed_since_the_look_up_is_left_out_and_read_once(places: Path) -> None:
+    store.append_new("e", ["old"], vectors([0, 0]))
+    old = data_files(places)
+    writer = store.VectorWriter("e", delta.files(EMBEDDINGS))
+    store.append_new("other", ["a"], vectors([9, 9]))
+    store.append_new("e", ["a", "b"], vectors([1, 2], [3, 4]))
+    for file in old:
+        file.rename(file.with_suffix(".hidden"))
+    writer.add(["a", "c"], vectors([1, 2], [5, 6]))
+    assert writer.commit() == 1
+    for file in data_files(places):
+        file.rename(file.with_suffix(".hidden"))
+    writer.add(["d"], vectors([7, 8]))
+    assert writer.commit() == 1
+    for file in places.glob("embeddings/**/*.hidden"):
+        file.rename(file.with_suffix(".parquet"))
+    assert embedded() == [("e", name) for name in ("a", "b", "c", "d", "old")] + [("other", "a")]
+
+
+def test_compaction_between_look_up_and_commit_hides_no_row() -> None:
+    store.append_new("e", ["a"], vectors([1, 2]))
+    writer = store.VectorWriter("e", delta.files(EMBEDDINGS))
+    store.append_new("e", ["b"], vectors([3, 4]))
+    delta.open_table(EMBEDDINGS).optimize.compact()
+    writer.add(["b", "c"], vectors([3, 4], [5, 6]))
+    assert writer.commit() == 1
+    assert embedded() == [("e", "a"), ("e", "b"), ("e", "c")]
+
+
+def test_a_commit_is_due_by_size_or_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(store.time, "monotonic", lambda: now)
+    monkeypatch.setattr(store, "COMMIT_BYTES", 1000)
+    writer = store.VectorWriter("e", delta.files(EMBEDDINGS))
+    writer.add(["a"], np.ones((1, 100), np.float32))
+    assert not writer.is_due()
+    now += store.COMMIT_SECONDS
+    assert writer.is_due()
+    assert writer.commit() == 1
+    writer.add(["b", "c"], np.ones((2, 100), np.float32))
+    assert not writer.is_due()
+    writer.add(["d"], np.ones((1, 100), np.float32))
+    assert writer.is_due()
+
+
+def test_fast_chunks_share_a_commit() -> None:
+    chunks = (([f"{number}"], ["text"]) for number in range(20))
+    writer = store.VectorWriter("e", delta.files(EMBEDDINGS))
+    job.encode_all(chunks, lambda contents: np.ones((len(contents), 4)), writer, tqdm(disable=True))
+    assert len(embedded()) == 20
+    assert delta.version(EMBEDDINGS) == 0
+
+
 def test_runs_at_once_leave_one_row_a_content() -> None:
     program = """
 import numpy as np
+from recsys_jobs.contracts.tables import EMBEDDINGS
 from recsys_jobs.embed import store
-for start in range(0, 40, 10):
-    store.append_new("e", [f"{i:03}" for i in range(start, start + 10)], np.ones((10, 4), np.float32))
+from recsys_jobs.lake import delta
+writer = store.VectorWriter("e", delta.files(EMBEDDINGS))
+hashes = [f"{i:03}" for i in range(40)]
+known = store.known_hashes("e", hashes)
+missing = [one for one in hashes if one not in known]
+for start in range(0, len(missing), 10):
+    chunk = missing[start : start + 10]
+    writer.add(chunk, np.ones((len(chunk), 4), np.float32))
+    writer.commit()
 """
     running = [subprocess.Popen([sys.executable, "-c", program]) for _ in range(3)]
     assert [process.wait(timeout=60) for process in running] == [0, 0, 0]
