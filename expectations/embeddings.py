@@ -6,7 +6,7 @@ its dimension, its norm, and how many of its numbers are not numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -44,16 +44,16 @@ def suite(run_date: date | None = None) -> ExpectationSuite:
     )
 
 
-def describe(batches: Iterable[pa.RecordBatch]) -> pd.DataFrame:
+def describe(batches: Iterable[pa.RecordBatch], dimensions: Mapping[str, int] | None = None) -> pd.DataFrame:
     """One row an embedding: encoder, content_hash, dimension, norm, not_finite, encoder_dimension.
 
-    `norm` is that of the finite numbers, `not_finite` counts the others, `encoder_dimension` is the encoder's
-    most common dimension. Only these are kept of a batch, never its vectors.
+    `norm` is that of the finite numbers, `not_finite` counts the others, `encoder_dimension` is the encoder's as
+    `dimensions` has it, else its most common one here. Only these are kept of a batch, never its vectors.
     """
     empty = pd.DataFrame({"encoder": [], "content_hash": [], "dimension": [], "norm": [], "not_finite": []})
     described = pd.concat([empty, *(_describe_batch(batch) for batch in batches)], ignore_index=True)
     common = described.groupby("encoder")["dimension"].agg(lambda dimensions: dimensions.mode().min())
-    return described.assign(encoder_dimension=described["encoder"].map(common))
+    return described.assign(encoder_dimension=described["encoder"].map({**common, **(dimensions or {})}))
 
 
 def _describe_batch(batch: pa.RecordBatch) -> pd.DataFrame:

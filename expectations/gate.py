@@ -12,9 +12,10 @@ from collections.abc import Callable
 from datetime import date
 from typing import TYPE_CHECKING
 
-from expectations import embeddings, interactions, items, reviews, stored
+from expectations import embeddings, interactions, items, judged_files, reviews, stored
+from expectations.judged_files import Judged
 from expectations.recommendations import audit_recommendations
-from recsys_jobs.contracts.errors import run_main
+from recsys_jobs.contracts.errors import UsageError, run_main
 from recsys_jobs.contracts.settings import load_settings, parse_date
 from recsys_jobs.contracts.tables import (
     CONTENTS,
@@ -26,12 +27,16 @@ from recsys_jobs.contracts.tables import (
     TABLES,
     Table,
 )
+from recsys_jobs.lake import delta
+from recsys_jobs.lake.delta import Files
 
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
     from great_expectations import ExpectationSuite
 
     from expectations.suite_runner import Frame
+
+log = logging.getLogger(__name__)
 
 IN_MEMORY = 1_000_000  # rows that are judged at once without Spark
 SUITES: dict[str, Callable[[date], ExpectationSuite]] = {
@@ -47,9 +52,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m expectations.gate", description=main.__doc__)
     parser.add_argument("table", choices=[*SUITES, RECOMMENDATIONS.name])
     parser.add_argument("--run-date", required=True, help="the night, as in 2014-03-01")
+    parser.add_argument("--new", action="store_true", help="embeddings: what no gate has judged yet")
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    gate_stored(TABLES[args.table], parse_date(args.run_date))
+    if args.new and args.table != EMBEDDINGS.name:
+        raise UsageError(f"--new is for {EMBEDDINGS.name}: of {args.table} a night judges what is new before it enters")
+    run_date = parse_date(args.run_date)
+    gate_new_embeddings(run_date) if args.new else gate_stored(TABLES[args.table], run_date)
 
 
 def validate(table: Table, frame: Frame, run_date: date, *, suite: ExpectationSuite | None = None) -> None:
@@ -86,6 +95,21 @@ def validate_date(table: Table, rows: ds.Dataset, frame: Frame, day: date) -> No
     if rows.count_rows(filter=of_date) > IN_MEMORY:
         return validate(table, frame.where(frame[table.partitioned_by[0]] == day), day, suite=suite)
     return validate(table, rows.to_table(columns(suite), filter=of_date).to_pandas(), day, suite=suite)
+
+
+def gate_new_embeddings(run_date: date) -> None:
+    """Check the vectors in files that no gate has passed yet; JobError as in `validate`."""
+    judged = judged_files.load()
+    present = delta.files(EMBEDDINGS)
+    new = delta.scan_added(EMBEDDINGS, judged.files)
+    if not new.count_rows():
+        log.info("%s: nothing that was not judged before", EMBEDDINGS.name)
+        return
+    described = embeddings.describe(new.to_batches(columns=EMBEDDINGS.names), judged.dimensions)
+    validate(EMBEDDINGS, described, run_date)
+    dimensions = described.groupby("encoder")["encoder_dimension"].first().astype(int).to_dict()
+    passed = present.paths & (judged.files.paths | frozenset(new.files))
+    judged_files.save(Judged(Files(paths=passed), {**judged.dimensions, **dimensions}))
 
 
 def gate_stored(table: Table, run_date: date) -> None:

@@ -81,7 +81,7 @@ _IN_ORDER = (
         kill_points=commit_points("embeddings"),
         rows="SELECT count(DISTINCT content_hash) FROM contents WHERE as_of = $night AND modality = 'image'",
     ),
-    NightStep("embed.gate", "expectations.gate", ("embeddings",)),
+    NightStep("embed.gate", "expectations.gate", ("embeddings", "--new")),
     NightStep(
         "train.recipe",
         "recsys_jobs.night.train",

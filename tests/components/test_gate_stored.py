@@ -23,6 +23,7 @@ from recsys_jobs.contracts.tables import (
     TABLES,
     Table,
 )
+from recsys_jobs.lake import delta
 from recsys_jobs.lake.delta import arrow_schema
 
 pytestmark = pytest.mark.slow
@@ -113,3 +114,39 @@ def test_a_wrong_call_says_what_to_write(monkeypatch: pytest.MonkeyPatch, capsys
     assert stopped.value.code == 2
     assert "invalid choice: 'cuts'" in capsys.readouterr().err
     assert "cuts" in TABLES
+
+
+def test_a_night_judges_vectors_once(
+    lake: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    night = ("embeddings", "--new", "--run-date", "2014-03-01")
+    write(lake, EMBEDDINGS, ROWS[EMBEDDINGS])
+    run(monkeypatch, *night)
+    assert "expectations hold on" in caplog.text
+    caplog.clear()
+    run(monkeypatch, *night)
+    assert "nothing that was not judged before" in caplog.text
+    row = ROWS[EMBEDDINGS][0] | {"content_hash": "f" * 64}
+    delta.append(EMBEDDINGS, pa.Table.from_pylist([row], arrow_schema(EMBEDDINGS)))
+    run(monkeypatch, *night)
+    assert "expectations hold on 1 rows" in caplog.text
+
+
+@pytest.mark.parametrize("vector", [[0.0, 0.0], [1.0, 2.0, 3.0]])  # of no length; of a width that the others have not
+def test_new_vectors_that_fail_are_judged_again(
+    lake: Path, monkeypatch: pytest.MonkeyPatch, vector: list[float]
+) -> None:
+    night = ("embeddings", "--new", "--run-date", "2014-03-01")
+    write(lake, EMBEDDINGS, ROWS[EMBEDDINGS])
+    run(monkeypatch, *night)
+    row = ROWS[EMBEDDINGS][0] | {"content_hash": "f" * 64, "vector": vector}
+    delta.append(EMBEDDINGS, pa.Table.from_pylist([row], arrow_schema(EMBEDDINGS)))
+    for _ in range(2):
+        with pytest.raises(JobError, match="embeddings of 2014-03-01 fails its gate"):
+            run(monkeypatch, *night)
+
+
+def test_new_is_of_embeddings_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="a night judges what is new before it enters"):
+        run(monkeypatch, "reviews", "--new", "--run-date", "2014-03-01")
