@@ -61,8 +61,10 @@ def launch(job: Job, environment: Mapping[str, str]) -> Launch:
 
 
 def process(job: Job, environment: Mapping[str, str]) -> Launch:
-    """A process of this interpreter, tied to the life of this one."""
-    return Launch([*_with_parent_death_signal(), job.module, *job.arguments], [])
+    """A process of this interpreter, tied to the life of this one: a warm one's fork, or with RECSYS_WARM=0 new."""
+    is_warm = sys.platform == "linux" and environment.get("RECSYS_WARM") != "0"
+    run = [sys.executable, "-m", "plugins.warm_job", str(os.getpid())] if is_warm else _with_parent_death_signal()
+    return Launch([*run, job.module, *job.arguments], [])
 
 
 def docker(job: Job, environment: Mapping[str, str]) -> Launch:

@@ -1,0 +1,147 @@
+"""A process with the heavy libraries imported, which forks jobs: `python -m plugins.warm_worker SOCKET`.
+
+Half of a small night is imports: torch, MLflow and Great Expectations take seconds each, a dozen steps anew. The worker
+imports them once, one after the other while nobody asks, and never code of our own: a job reads that from its files.
+A forked job has its own session, the output, arguments, environment and folder of whoever asked (plugins/warm_job.py),
+and dies with them. The worker ends when it was idle for a while.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import json
+import os
+import runpy
+import selectors
+import signal
+import socket
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+IDLE = 60.0  # seconds without a job, after which the worker ends
+MESSAGE = 1 << 20  # bytes of a request at most
+LIBRARIES = (
+    *("pyarrow.dataset", "pyarrow.compute", "pyarrow.parquet", "deltalake", "duckdb", "pandas", "great_expectations"),
+    *("mlflow", "mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store"),
+    *("torch", "scipy.sparse", "matplotlib.pyplot", "torch_geometric.nn", "faiss", "safetensors.torch", "transformers"),
+)
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Request:
+    """A job as it was asked for: `python -m argv[0] argv[1:]`, its environment, folder, and files 0, 1, 2."""
+
+    argv: list[str]
+    environment: dict[str, str]
+    folder: str
+    files: list[int]
+
+    def become(self) -> None:
+        """Run the job in this process, as `python -m` would."""
+        for number, file in enumerate(self.files):
+            os.dup2(file, number)
+            os.close(file)
+        os.environ.clear()
+        os.environ.update(self.environment)
+        os.chdir(self.folder)
+        sys.path[0] = self.folder
+        sys.argv = list(self.argv)
+        runpy.run_module(self.argv[0], run_name="__main__", alter_sys=True)
+
+
+class Worker:
+    """Listens on a socket, imports while nobody asks, forks a job for each who does."""
+
+    def __init__(self, path: Path) -> None:
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._listener.bind(str(path))
+        self._listener.listen()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._listener, selectors.EVENT_READ, None)
+        self._jobs: dict[int, tuple[int, socket.socket]] = {}  # by process: the file that tells its end, who asked
+        self._waiting = list(LIBRARIES)
+
+    def serve(self) -> Request | None:
+        """Return None once idle; in a forked process, what that has to become."""
+        while True:
+            ready = self._selector.select(0 if self._waiting else IDLE)
+            if not ready and self._waiting:
+                _import(self._waiting.pop(0))
+            elif not ready and not self._jobs:
+                return None
+            for key, _ in ready:
+                if key.data is None:
+                    if request := self._accept():
+                        return request
+                elif key.fileobj == key.data[0]:
+                    self._end(*key.data)
+                else:
+                    self._pass_on(*key.data)
+
+    def _accept(self) -> Request | None:
+        """Fork the job that a client asks for; its request in the fork, None here."""
+        client, _ = self._listener.accept()
+        message, files, _, _ = socket.recv_fds(client, MESSAGE, 3)
+        process = os.fork()
+        if process == 0:
+            self._leave(client)
+            return Request(**json.loads(message), files=files)
+        for file in files:
+            os.close(file)
+        ended = os.pidfd_open(process)
+        self._jobs[process] = (ended, client)
+        for source in (ended, client):
+            self._selector.register(source, selectors.EVENT_READ, (ended, process, client))
+        return None
+
+    def _leave(self, client: socket.socket) -> None:
+        """What a fork does first: nothing of the worker's stays open, and it does not outlive the worker."""
+        os.setsid()
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        self._selector.close()
+        self._listener.close()
+        client.close()
+        for ended, other in self._jobs.values():
+            os.close(ended)
+            other.close()
+
+    def _pass_on(self, ended: int, process: int, client: socket.socket) -> None:
+        """End the job at its client's word, and for certain where that is gone."""
+        with suppress(ProcessLookupError):
+            os.killpg(process, signal.SIGTERM if client.recv(16) else signal.SIGKILL)
+
+    def _end(self, ended: int, process: int, client: socket.socket) -> None:
+        """Tell the client how the job ended: its exit status, or the signal's number, negative."""
+        _, status = os.waitpid(process, 0)
+        with suppress(OSError):
+            client.send(str(os.waitstatus_to_exitcode(status)).encode())
+        for source in (ended, client):
+            self._selector.unregister(source)
+        os.close(ended)
+        client.close()
+        del self._jobs[process]
+
+
+def _import(library: str) -> None:
+    """Import it; a job that needs one that is absent will say so better."""
+    with suppress(Exception):
+        importlib.import_module(library)
+
+
+def main() -> None:
+    """Serve until idle; in a fork, be the job."""
+    path = Path(sys.argv[1])
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"  # before Great Expectations is imported; nothing leaves the machine
+    request = Worker(path).serve()
+    if request is None:
+        path.unlink(missing_ok=True)
+    else:
+        request.become()
+
+
+if __name__ == "__main__":
+    main()
