@@ -19,6 +19,7 @@ from recsys_jobs.contracts.tables import EMBEDDINGS
 from recsys_jobs.embed import needed
 from recsys_jobs.embed.from_scratch.sizes import ENCODER_SIZES
 from recsys_jobs.embed.registry import encoder_name
+from recsys_jobs.embed.static.names import parse_static
 from recsys_jobs.embed.store import VectorWriter
 from recsys_jobs.lake import delta
 
@@ -112,6 +113,12 @@ def load_encoder(settings: Settings, modality: str) -> Encode:
     from recsys_jobs.torch_common.devices import use_all_cores
 
     use_all_cores()
+    if modality == "text" and parse_static(settings.text_encoder):
+        from recsys_jobs.embed.static.encoder import encode_texts as encode_static
+        from recsys_jobs.embed.static.encoder import load_static_encoder
+
+        static_encoder = load_static_encoder(settings)
+        return lambda texts: encode_static(static_encoder, texts)
     if modality == "text":
         from recsys_jobs.embed.text import encode_texts, load_text_encoder
 

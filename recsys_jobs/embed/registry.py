@@ -1,7 +1,8 @@
 """Which encoder a configured name stands for, where its files are, and what its vectors are called.
 
-A name is one of the two models that travel inside wheels, a local folder, or a hub id. Whatever it is,
-it becomes a folder first, and all loading is done from there. Nothing here imports torch.
+A name is one of the two models that travel inside wheels, a local folder, or a hub id, or asks for the static vectors
+of one of them. Whatever it is, it becomes a folder first, and all loading is done from there. Nothing here imports
+torch.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from recsys_jobs.contracts.errors import JobError, UsageError
 from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.embed import cleaning
 from recsys_jobs.embed.from_scratch.sizes import ENCODER_SIZES as SCRATCH_NAMES
+from recsys_jobs.embed.static import names
 
 MODALITIES = ("text", "image")
 # Token lengths that a batch may have; the last is the longest text an encoder reads. Padding to another length may
@@ -61,17 +63,16 @@ def encoder_name(settings: Settings, modality: str) -> str:
     """Return the encoder's name in the `encoder` column: weights, configuration, preprocessing and precision.
 
     For example `minilm@53aa51172d14/a1b2c3d4/clean1/len128x7/float32`: the first part of the sha256 of the
-    weights, then of the configuration files. Two nights with equal names may share every vector.
+    weights, then of the configuration files; `static256-minilm@53aa51172d14/a1b2c3d4/distil1/clean1/len512/float32`
+    is distilled from these. Two nights with equal names may share every vector.
     Raises JobError where the name resolves to nothing, UsageError where it cannot be right.
     """
     if settings.precision not in PRECISIONS:
         raise UsageError(f"precision is {settings.precision!r}: write one of {', '.join(PRECISIONS)}")
+    if modality == "text" and (static := names.parse_static(settings.text_encoder)):
+        return _static_name(settings, static)
     source = find_source(settings, modality)
-    parts = [f"{source.label}@{_digest(source.folder, source.weights)[:12]}"]
-    if configuration := _configuration_files(source):
-        parts.append(_digest(source.folder, configuration)[:8])
-    parts += _preprocessing(source, modality)
-    return "/".join([*parts, settings.precision])
+    return "/".join([_identity(source), *_preprocessing(source, modality), settings.precision])
 
 
 def find_source(settings: Settings, modality: str) -> Source:
@@ -83,6 +84,8 @@ def find_source(settings: Settings, modality: str) -> Source:
         return _from_wheel(name, modality)
     if name in SCRATCH_NAMES:
         raise JobError(f"encoder {name!r} was not made: no {modality} precedes its boundary; name another until then")
+    if modality == "image" and names.parse_static(name):
+        raise UsageError(f"image_encoder is {name!r}, which encodes text: name another")
     name = name if Path(name).is_dir() else HUB_NAMES.get(name, name)
     folder = Path(name) if Path(name).is_dir() else _from_hub(name)
     label = folder.absolute().name if Path(name).is_dir() else name
@@ -128,6 +131,20 @@ def raw_width(folder: Path) -> int:
 def read_json(path: Path) -> Any:
     """The JSON in `path`, or an empty dictionary where there is no such file."""
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _static_name(settings: Settings, static: names.StaticName) -> str:
+    """The name of vectors distilled from a teacher: always of float32, for there is no product to be sped up."""
+    teacher = find_source(replace(settings, text_encoder=static.teacher), "text")
+    recipe = [f"distil{names.VERSION}", f"clean{cleaning.VERSION}", f"len{names.MAX_TOKENS}", "float32"]
+    return "/".join([f"static{static.width}-{_identity(teacher)}", *recipe])
+
+
+def _identity(source: Source) -> str:
+    """The label with the digest of the weights, and that of the configuration where it has files."""
+    configuration = _configuration_files(source)
+    weights = f"{source.label}@{_digest(source.folder, source.weights)[:12]}"
+    return f"{weights}/{_digest(source.folder, configuration)[:8]}" if configuration else weights
 
 
 def _preprocessing(source: Source, modality: str) -> list[str]:

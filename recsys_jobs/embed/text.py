@@ -40,18 +40,23 @@ class TextEncoder:
 
 def load_text_encoder(settings: Settings) -> TextEncoder:
     """The encoder that `settings.text_encoder` names, on the device of this run."""
-    from transformers import AutoTokenizer
-
     folder = find_source(settings, "text").folder
     device = choose_device()
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    tokenizer = load_tokenizer(folder)
     lengths = buckets(folder)
 
     def tokenize(texts: list[str]) -> list[list[int]]:
         return tokenizer(texts, truncation=True, max_length=lengths[-1], padding=False)["input_ids"] if texts else []
 
     padding = tokenizer.pad_token_id or 0
-    return TextEncoder(tokenize, _forward(folder, device), lengths, padding, device, settings.precision)
+    return TextEncoder(tokenize, load_forward(folder, device), lengths, padding, device, settings.precision)
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer in a model's folder."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
 
 
 def encode_texts(encoder: TextEncoder, raw_texts: Sequence[str]) -> np.ndarray:
@@ -78,8 +83,8 @@ def _padded_batches(encoder: TextEncoder, tokens: list[list[int]]) -> Iterator[t
         yield positions, (ids_BL, mask_BL)
 
 
-def _forward(folder: Path, device: torch.device) -> Forward:
-    """The part from token ids to vectors, as the folder describes it."""
+def load_forward(folder: Path, device: torch.device) -> Forward:
+    """The part of an encoder from token ids to vectors, as its folder describes it."""
     if width := raw_width(folder):
         return lambda ids_BL, mask_BL: pad(ids_BL * mask_BL, (0, width - ids_BL.shape[1])).float()
     modules = read_json(folder / "modules.json")

@@ -7,12 +7,9 @@ again, and a changed corpus makes a new one.
 from __future__ import annotations
 
 import dataclasses
-import fcntl
 import hashlib
 import json
 import logging
-import shutil
-from collections.abc import Callable
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +24,7 @@ from recsys_jobs.embed.from_scratch.photos import save_processor, train_image_en
 from recsys_jobs.embed.from_scratch.sizes import ENCODER_SIZES, Size, get_size
 from recsys_jobs.embed.from_scratch.text import train_text_encoder
 from recsys_jobs.embed.from_scratch.wordpiece import train_tokenizer
+from recsys_jobs.embed.make_once import make_once
 from recsys_jobs.embed.registry import MODALITIES, mark_raw
 from recsys_jobs.torch_common.devices import choose_device
 
@@ -95,12 +93,12 @@ def _raw_encoder(modality: str, corpus: Corpus, size: Size, root: Path) -> Path:
             save_processor(folder, size.image_side)
         mark_raw(folder, size.text_length if modality == "text" else 3 * size.image_side**2)
 
-    return _make_once(root / f"{size.name}-{_RAW_KINDS[modality]}-{_digest(inputs, size, 0)}", make)
+    return make_once(root / f"{size.name}-{_RAW_KINDS[modality]}-{_digest(inputs, size, 0)}", make)
 
 
 def _text_encoder(corpus: Corpus, size: Size, root: Path, seed: int) -> Path:
     inputs = [corpus.identity(photos=False), sources_hash("recsys_jobs.embed.from_scratch.text")]
-    return _make_once(
+    return make_once(
         root / f"{size.name}-text-{_digest(inputs, size, seed)}",
         lambda folder: train_text_encoder(corpus, size, folder, seed, choose_device()),
     )
@@ -108,7 +106,7 @@ def _text_encoder(corpus: Corpus, size: Size, root: Path, seed: int) -> Path:
 
 def _image_encoder(corpus: Corpus, size: Size, text_encoder: Path, root: Path, seed: int) -> Path:
     inputs = [corpus.identity(photos=True), text_encoder.name, sources_hash("recsys_jobs.embed.from_scratch.photos")]
-    return _make_once(
+    return make_once(
         root / f"{size.name}-image-{_digest(inputs, size, seed)}",
         lambda folder: train_image_encoder(corpus, size, text_encoder, folder, seed, choose_device()),
     )
@@ -117,18 +115,3 @@ def _image_encoder(corpus: Corpus, size: Size, text_encoder: Path, root: Path, s
 def _digest(inputs: list[str], size: Size, seed: int) -> str:
     identity = [*inputs, dataclasses.asdict(size), seed, {name: version(name) for name in _PINS}]
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def _make_once(folder: Path, make: Callable[[Path], None]) -> Path:
-    """Return the folder, made by one process while others wait, and there only when it is whole."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with (folder.parent / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.is_dir():
-            partial = folder.with_name(f".{folder.name}.partial")
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir()
-            make(partial)
-            partial.rename(folder)
-            log.info("made encoder %s", folder)
-    return folder
