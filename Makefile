@@ -73,7 +73,7 @@ exam: $(READY) ## models on a data set: DATA=dir [MODELS=a,b] [PROTOCOL=name] [F
 		$(if $(filter 1 yes true,$(FINAL)),--final) $(if $(OUT),--out="$$OUT") $(if $(DATE),--date="$$DATE")
 
 bench: $(READY) ## speed, each figure beside its floor or a peer in the same run
-	@for each in ingest topk blend epoch encoders embedding_store peers; do $(BIN)/python -m benchmarks.$$each || exit 1; done
+	@for each in night ingest topk blend epoch encoders embedding_store peers; do $(BIN)/python -m benchmarks.$$each || exit 1; done
 
 prove: $(READY) ## the long proofs: what each modality is worth in the sample, kills at every write point, and orders of backfill with FROM=… TO=… LANDING=dir; hours
 	@$(BIN)/python -m pytest -m prove

@@ -107,7 +107,8 @@ def gate_new_embeddings(run_date: date) -> None:
         return
     described = embeddings.describe(new.to_batches(columns=EMBEDDINGS.names), judged.dimensions)
     validate(EMBEDDINGS, described, run_date)
-    dimensions = described.groupby("encoder")["encoder_dimension"].first().astype(int).to_dict()
+    firsts = described.drop_duplicates("encoder")
+    dimensions = dict(zip(firsts["encoder"], firsts["encoder_dimension"].astype(int).tolist(), strict=True))
     passed = present.paths & (judged.files.paths | frozenset(new.files))
     judged_files.save(Judged(Files(paths=passed), {**judged.dimensions, **dimensions}))
 

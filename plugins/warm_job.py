@@ -23,7 +23,7 @@ from types import FrameType
 from plugins.parent_death_signal import request_parent_death_signal
 
 _START = 5.0  # seconds for a new worker to listen
-_OF_A_TASK = re.compile("^_?AIRFLOW")  # variables that differ from task to task, and that no library reads
+_OF_A_TASK = re.compile("^_*AIRFLOW")  # variables that differ from task to task, and that no library reads
 
 
 def main() -> None:
@@ -37,6 +37,14 @@ def main() -> None:
     socket.send_fds(worker, [json.dumps(request).encode()], [0, 1, 2])
     signal.signal(signal.SIGTERM, lambda number, frame: _terminate(worker, number, frame))
     _end_alike(int(worker.recv(16) or -signal.SIGKILL))
+
+
+def stop_workers() -> None:
+    """Ask this user's workers to end as soon as they run no job: what started them is done."""
+    for path in _folder().glob("*.socket"):
+        if worker := _try(path):
+            worker.send(b"stop")
+            worker.close()
 
 
 def _terminate(worker: socket.socket, number: int, frame: FrameType | None) -> None:

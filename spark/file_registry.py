@@ -96,8 +96,9 @@ def _seen(record: Record, statuses: dict[str, os.stat_result]) -> Record:
 
 def unseen(registry: Registry, path: str) -> Registry:
     """The registry with the file in force at `path` to be hashed again."""
-    unknown = {"modified_ns": None, "inode": None}
-    return {key: replace(old, **unknown) if old.path == path else old for key, old in registry.items()}
+    return {
+        key: replace(old, modified_ns=None, inode=None) if old.path == path else old for key, old in registry.items()
+    }
 
 
 def _superseded(record: Record, paths: set[str], states: set[str]) -> Record:

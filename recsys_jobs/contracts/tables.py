@@ -1,4 +1,4 @@
-"""Every table of the lake: name, key, columns, units, partitioning and its one writer.
+"""Every table of the lake: name, key, columns, units, partitioning.
 
 Stages meet only here. The module needs nothing but the standard library, so that Airflow,
 Spark, Great Expectations and torch code can all import it at no cost.
@@ -29,12 +29,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One Delta table under `<lake>/<name>`; `writer` is the only engine that may write it."""
+    """One Delta table under `<lake>/<name>`; delta-rs alone writes its log (recsys_jobs/lake)."""
 
     name: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
-    writer: str  # "spark" or "delta-rs"
     partitioned_by: tuple[str, ...] = ()
     published: bool = False  # offered to SQL users by `make sql`
 
@@ -86,7 +85,6 @@ INGEST_FILES = Table(
         ),
         Column("inode", "long", provenance=True),
     ),
-    writer="delta-rs",
     published=True,
 )
 
@@ -102,7 +100,6 @@ QUARANTINE = Table(
         Column("detail", "string", "the field and value that were wrong, or what breaks the line, where one can say"),
         Column("raw", "string", "the whole line as it stood; invalid UTF-8 replaced; null for a forgotten reviewer"),
     ),
-    writer="delta-rs",
     published=True,
 )
 
@@ -122,7 +119,6 @@ REVIEWS = Table(
         Column("text_hash", "string", "sha256 of title, newline, text; null where both are blank"),
         _key("path", note="the landed file it came from"),
     ),
-    writer="delta-rs",
     published=True,
 )
 
@@ -146,7 +142,6 @@ ITEMS = Table(
         Column("text_hash", "string", "sha256 of title, newline, description; null where both are blank"),
         _key("path", note="the landed file it came from"),
     ),
-    writer="delta-rs",
     published=True,
 )
 
@@ -165,7 +160,6 @@ ITEM_IMAGES = Table(
         Column("detail", "string", "what went wrong, in words"),
         Column("checked_on", "date", "run date of the last attempt", provenance=True),
     ),
-    writer="delta-rs",
     published=True,
 )
 
@@ -183,7 +177,6 @@ CUTS = Table(
             "inputs", "string", "sha256 of what the snapshots were made from: tables, settings, code", provenance=True
         ),
     ),
-    writer="delta-rs",
     partitioned_by=("run_date",),
     published=True,
 )
@@ -202,7 +195,6 @@ INTERACTIONS = Table(
         _key("review_hash", note="of the first event; closes the total order of events"),
         Column("text_hash", "string", "of the first event's review"),
     ),
-    writer="spark",
     partitioned_by=("as_of",),
     published=True,
 )
@@ -217,7 +209,6 @@ ITEM_EDGES = Table(
         _key("kind", note="also_bought, also_viewed, bought_together, co_review"),
         _key("weight", "double", "co-occurrences: users for co_review, listings (1 or 2) for the others"),
     ),
-    writer="spark",
     partitioned_by=("as_of",),
     published=True,
 )
@@ -234,7 +225,6 @@ CONTENTS = Table(
         Column("dataset", "string", "of the item version in force at the cut; null without one"),
         Column("item_hash", "string", "of the item version in force at the cut; null without one"),
     ),
-    writer="spark",
     partitioned_by=("as_of",),
     published=True,
 )
@@ -247,7 +237,6 @@ EMBEDDINGS = Table(
         _key("content_hash"),
         _key("vector", "array<float>"),
     ),
-    writer="delta-rs",
     partitioned_by=("encoder",),
 )
 
@@ -272,7 +261,6 @@ MODEL_METRICS = Table(
         Column("high", "double", "upper end"),
         _key("users", "long", "users the value rests on"),
     ),
-    writer="delta-rs",
     partitioned_by=("run_date",),
     published=True,
 )
@@ -302,7 +290,6 @@ PROMOTIONS = Table(
         Column("moves_alias", "boolean", "whether champion goes to model_version (null: is removed)", provenance=True),
         Column("completed_at", "timestamp", "null while tables and alias do not follow yet", provenance=True),
     ),
-    writer="delta-rs",
     published=True,
 )
 
@@ -323,7 +310,6 @@ RECOMMENDATIONS = Table(
         _key("score", "double", "the model's; comparable within a user only"),
         *_MODEL_COLUMNS,
     ),
-    writer="delta-rs",
     partitioned_by=("run_date",),
     published=True,
 )
@@ -344,7 +330,6 @@ PUBLICATIONS = Table(
         Column("code_version", "string", provenance=True),
         Column("published_at", "timestamp", provenance=True),
     ),
-    writer="delta-rs",
     partitioned_by=("run_date",),
     published=True,
 )
@@ -360,7 +345,6 @@ SIMILAR_ITEMS = Table(
         _key("score", "double", "cosine of the model's item vectors, or the floor's item weight"),
         *_MODEL_COLUMNS,
     ),
-    writer="delta-rs",
     partitioned_by=("run_date",),
     published=True,
 )
@@ -374,7 +358,6 @@ POPULAR_ITEMS = Table(
         _key("item_id"),
         _key("users", "long", "people with an event before the cut"),
     ),
-    writer="delta-rs",
     partitioned_by=("run_date",),
     published=True,
 )

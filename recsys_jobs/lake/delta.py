@@ -1,4 +1,4 @@
-"""The one place where the torch side talks to Delta: delta-rs, no JVM.
+"""The one place that talks to Delta, with table_files beside it: delta-rs, no JVM.
 
 Reads go through Arrow; a write replaces what it owns (a date, or rows by key) in one atomic commit.
 Inside `pinned` the lake's tables are read at fixed versions: a concurrent writer changes nothing.
@@ -314,8 +314,6 @@ def explain_conflict(table: Table) -> Iterator[None]:
 
 def _conformed(table: Table, rows: pa.Table) -> pa.Table:
     """`rows` with exactly the table's columns and types; JobError where they do not fit."""
-    if table.writer != "delta-rs":
-        raise JobError(f"{table.name} is written by {table.writer} alone")
     try:
         return rows.select(table.names).cast(arrow_schema(table))
     except (KeyError, pa.ArrowInvalid, ValueError) as error:

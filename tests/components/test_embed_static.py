@@ -23,7 +23,7 @@ __all__ = ["places"]  # an empty lake for each test
 @pytest.fixture(scope="module")
 def static(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Encode]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RECSYS_VAR", str(tmp_path_factory.mktemp("var")))
+        patch.setenv("RECSYS_ENCODERS", str(tmp_path_factory.mktemp("encoders")))
         yield load_encoder(Settings(text_encoder="static"), "text")
 
 

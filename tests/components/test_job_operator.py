@@ -11,9 +11,12 @@ import sys
 import textwrap
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from plugins.warm_job import stop_workers
 
 pytestmark = pytest.mark.slow
 
@@ -31,14 +34,16 @@ JOBS = {
 }
 
 
-@pytest.fixture
-def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of tiny jobs on the path of whatever the operator launches."""
+@pytest.fixture(params=["1", "0"], ids=["warm", "new"])
+def jobs(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder of tiny jobs on the path of whatever the operator launches: a warm process's fork, or a new one."""
+    monkeypatch.setenv("RECSYS_WARM", request.param)
     for name, body in JOBS.items():
         (tmp_path / f"job_{name}.py").write_text(textwrap.dedent(body), encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "airflow"))
-    return tmp_path
+    yield tmp_path
+    stop_workers()
 
 
 def operator(module: str, *arguments: str):  # noqa: ANN201 - the import is slow, and needs AIRFLOW_HOME set
@@ -91,6 +96,42 @@ def test_a_job_does_not_outlive_a_task_that_was_killed_with_sigkill(jobs: Path) 
     os.kill(task.pid, signal.SIGKILL)
     task.wait()
     assert _gone(job)
+
+
+def test_a_fork_dies_with_its_client_and_takes_along_what_it_started(jobs: Path) -> None:
+    root = Path(__file__).resolve().parents[2]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), os.environ["PYTHONPATH"]])}
+    command = [sys.executable, "-m", "plugins.warm_job", str(os.getpid()), "job_sleeper"]
+    client = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    assert client.stdout is not None
+    started = int(client.stdout.readline().split()[-1])
+    client.kill()
+    client.wait()
+    assert _gone(started)
+
+
+def test_a_fork_that_kills_itself_is_a_killed_job(jobs: Path) -> None:
+    from airflow.sdk.exceptions import AirflowException
+
+    (jobs / "job_suicide.py").write_text("import os; print('now', flush=True); os.kill(os.getpid(), 9)")
+    with pytest.raises(AirflowException, match="was ended by signal 9; its last line was: now"):
+        operator("job_suicide").execute({})
+
+
+def test_a_job_sees_its_own_environment_and_waits_for_its_threads(
+    jobs: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    body = """
+        import atexit, os, threading, time
+        atexit.register(lambda: print('at the end'))
+        threading.Thread(target=lambda: (time.sleep(0.5), print('a thread of', os.environ['AIRFLOW_CTX_WHO']))).start()
+    """
+    (jobs / "job_threads.py").write_text(textwrap.dedent(body), encoding="utf-8")
+    for who in ("ann", "bob"):
+        monkeypatch.setenv("AIRFLOW_CTX_WHO", who)  # no other worker for it
+        with caplog.at_level(logging.INFO):
+            assert operator("job_threads").execute({}) == "at the end"
+        assert f"a thread of {who}" in caplog.text
 
 
 def test_a_container_that_no_engine_runs_may_be_tried_again(jobs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,14 +35,14 @@ def var(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Where the tests' encoders are kept, for all that need no place of their own."""
     folder = tmp_path_factory.mktemp("var")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RECSYS_VAR", str(folder))
+        patch.setenv("RECSYS_ENCODERS", str(folder))
         patch.setenv("RECSYS_DEVICE", "cpu")
         yield folder
 
 
 @pytest.fixture
 def own_var(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("RECSYS_VAR", str(tmp_path / "var"))
+    monkeypatch.setenv("RECSYS_ENCODERS", str(tmp_path / "var"))
     return tmp_path / "var"
 
 
@@ -202,7 +202,7 @@ def test_vectors_made_again_are_the_same_whatever_the_threads(
     torch.set_num_threads(1)
     first = static_folder(settings)
     torch.set_num_threads(2)
-    monkeypatch.setenv("RECSYS_VAR", str(own_var / "elsewhere"))
+    monkeypatch.setenv("RECSYS_ENCODERS", str(own_var / "elsewhere"))
     again = static_folder(settings)
     torch.set_num_threads(threads)
     assert first != again
@@ -233,7 +233,7 @@ static_folder(Settings(text_encoder={settings.text_encoder!r}))
 """
     killed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, timeout=120, check=False, capture_output=True)
     assert killed.returncode == -9
-    kept = own_var / "encoders"
+    kept = own_var
     assert [path.name for path in kept.iterdir() if not path.name.startswith(".")] == []
     folder = static_folder(settings)
     assert sorted(path.name for path in kept.iterdir()) == [".lock", folder.name]

@@ -38,8 +38,10 @@ def after(command: list[str], option: str) -> list[str]:
 
 
 def test_a_process_is_the_default_and_leaves_nothing_to_clean_up() -> None:
-    how = launch(JOB, {})
+    how = launch(JOB, {"RECSYS_WARM": "0"})
     assert how.command[:3] == [sys.executable, "-m", "plugins.parent_death_signal"]
+    assert launch(JOB, {}).command[:3] == [sys.executable, "-m", "plugins.warm_job"]
+    assert launch(JOB, {}).command[4:] == how.command[4:]
     assert how.command[4:] == ["recsys_jobs.night.train", "--run-date", "2014-03-01", "--recipe=a; rm -rf /"]
     assert how.cleanup == []
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn.functional import embedding_bag
 
 from recsys_jobs.contracts.errors import JobError, UsageError
-from recsys_jobs.contracts.settings import Settings, var_dir
+from recsys_jobs.contracts.settings import Settings, encoders_dir
 from recsys_jobs.embed.cleaning import clean
 from recsys_jobs.embed.make_once import make_once
 from recsys_jobs.embed.registry import encoder_name, find_source
@@ -50,12 +50,12 @@ def load_static_encoder(settings: Settings) -> StaticEncoder:
 
 
 def static_folder(settings: Settings) -> Path:
-    """The folder under `encoders` of `var_dir` that holds the vectors, named by all that decides them; made once."""
+    """The folder in `encoders_dir` that holds the vectors, named by all that decides them; made once."""
     static = parse_static(settings.text_encoder)
     if static is None:
         raise UsageError(f"text_encoder is {settings.text_encoder!r}, which is no static one")
     name = encoder_name(settings, "text")
-    folder = var_dir() / "encoders" / f"static{static.width}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
+    folder = encoders_dir() / f"static{static.width}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
     def make(partial: Path) -> None:
         from recsys_jobs.embed.static.distillation import distil
