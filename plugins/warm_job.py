@@ -17,38 +17,54 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
 from plugins.parent_death_signal import request_parent_death_signal
 
-_START = 5.0  # seconds for a new worker to listen
-_OF_A_TASK = re.compile("^_*AIRFLOW")  # variables that differ from task to task, and that no library reads
+STOP, FORKED = b"stop", b"forked"
+_START, _STOP = 5.0, 20.0  # seconds for a new worker to listen, and for one to end, which may be importing
+_OURS = re.compile("^_*AIRFLOW|^RECSYS_")  # variables that differ from job to job, and that no library reads
 
 
 def main() -> None:
     """Ask for the job, wait for its end, and end alike."""
+    if sys.argv[1] == "--stop":
+        return stop_workers()
     parent, *argv = sys.argv[1:]
     request_parent_death_signal(int(parent))
     worker = _connect()
-    if worker is None:
+    answer = _ask(worker, argv) if worker else b""
+    if worker is None or not answer:
         os.execv(sys.executable, [sys.executable, "-m", *argv])
-    request = {"argv": argv, "environment": dict(os.environ), "folder": str(Path.cwd())}
-    socket.send_fds(worker, [json.dumps(request).encode()], [0, 1, 2])
-    signal.signal(signal.SIGTERM, lambda number, frame: _terminate(worker, number, frame))
-    _end_alike(int(worker.recv(16) or -signal.SIGKILL))
-
-
-def stop_workers() -> None:
-    """Ask this user's workers to end as soon as they run no job: what started them is done."""
-    for path in _folder().glob("*.socket"):
-        if worker := _try(path):
-            worker.send(b"stop")
-            worker.close()
+    signal.signal(signal.SIGTERM, partial(_terminate, worker))
+    return _end_alike(int((worker.recv(16) if answer == FORKED else answer) or -signal.SIGKILL))
 
 
 def _terminate(worker: socket.socket, number: int, frame: FrameType | None) -> None:
     worker.send(b"terminate")
+
+
+def _ask(worker: socket.socket, argv: list[str]) -> bytes:
+    """Send the request; return the answer, nothing from a worker that was about to end."""
+    request = {"argv": argv, "environment": dict(os.environ), "folder": str(Path.cwd())}
+    try:
+        socket.send_fds(worker, [json.dumps(request).encode()], [0, 1, 2])
+        return worker.recv(16)
+    except OSError:
+        return b""
+
+
+def stop_workers() -> None:
+    """End this user's workers that run no job, and wait for that: what started them is done."""
+    for path in _folder().glob("*.socket"):
+        if worker := _try(path):
+            with worker, suppress(OSError):  # one that ends meanwhile has ended
+                worker.settimeout(_STOP)
+                worker.send(STOP)
+                worker.recv(16)
 
 
 def _end_alike(status: int) -> None:
@@ -79,7 +95,7 @@ def _folder() -> Path:
 
 def _identity() -> str:
     """A worker is shared by jobs of one environment: libraries read variables when they are imported."""
-    variables = sorted((name, value) for name, value in os.environ.items() if not _OF_A_TASK.match(name))
+    variables = sorted((name, value) for name, value in os.environ.items() if not _OURS.match(name))
     identity = json.dumps([sys.executable, str(Path.cwd()), variables])
     return hashlib.sha256(identity.encode()).hexdigest()[:16]
 

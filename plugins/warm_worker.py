@@ -26,8 +26,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from plugins.warm_job import FORKED, STOP
+
 IDLE = 60.0  # seconds without a job, after which the worker ends
-STOP = b"stop"  # a request to end as soon as no job runs
 MESSAGE = 1 << 20  # bytes of a request at most
 LIBRARIES = (
     *("pyarrow.dataset", "pyarrow.compute", "pyarrow.parquet", "deltalake", "duckdb", "pandas", "great_expectations"),
@@ -94,16 +95,18 @@ class Worker:
         self._selector.register(self._listener, selectors.EVENT_READ, None)
         self._jobs: dict[int, tuple[int, socket.socket]] = {}  # by process: the file that tells its end, who asked
         self._waiting = list(LIBRARIES)
-        self._is_stopped = False
+        self._stopping: list[socket.socket] = []  # who asked the worker to end, and waits for it
 
     def serve(self) -> Request | None:
         """Return None once idle; in a forked process, what that has to become."""
         while True:
-            ready = self._selector.select(0 if self._waiting else IDLE)
-            if not self._jobs and (self._is_stopped or not ready and not self._waiting):
+            if self._stopping and not self._jobs:
                 return None
+            ready = self._selector.select(0 if self._waiting else IDLE)
             if not ready and self._waiting:
                 _import(self._waiting.pop(0))
+            elif not ready and not self._jobs:
+                return None
             for key, _ in ready:
                 if key.data is None:
                     if request := self._accept():
@@ -117,8 +120,10 @@ class Worker:
         """Fork the job that a client asks for; its request in the fork, None here."""
         client, _ = self._listener.accept()
         message, files, _, _ = socket.recv_fds(client, MESSAGE, 3)
-        if message == STOP:
-            self._is_stopped = True
+        if message == STOP and not self._jobs:
+            self._stopping.append(client)
+            return None
+        if message in (STOP, b""):
             client.close()
             return None
         gc.freeze()  # what is there stays there: a collection in the fork would copy every page of it
@@ -128,6 +133,8 @@ class Worker:
             return Request(**json.loads(message), files=files)
         for file in files:
             os.close(file)
+        with suppress(OSError):
+            client.send(FORKED)
         ended = os.pidfd_open(process)
         self._jobs[process] = (ended, client)
         for source in (ended, client):

@@ -61,6 +61,7 @@ class VectorWriter:
     def __init__(self, encoder: str, seen: delta.Files, lake_folder: Path | None = None) -> None:
         self.encoder = encoder
         self._seen, self._lake_folder = seen, lake_folder
+        self._added_by_others: set[str] = set()
         self._pending: list[pa.Table] = []
         self._pending_bytes, self._committed_at = 0, time.monotonic()
 
@@ -84,7 +85,7 @@ class VectorWriter:
             return 0
         rows = pa.concat_tables(self._pending)
         with delta.writer_lock("embeddings", self._lake_folder):
-            rows = rows.filter(pc.invert(self._is_added_meanwhile(rows["content_hash"])))
+            rows = rows.filter(pa.array(self._are_new(rows["content_hash"].to_pylist()), pa.bool_()))
             if rows.num_rows:
                 encoder_column = pa.repeat(self.encoder, rows.num_rows)
                 delta.append(EMBEDDINGS, rows.append_column("encoder", encoder_column), self._lake_folder)
@@ -92,12 +93,14 @@ class VectorWriter:
         self._pending, self._pending_bytes, self._committed_at = [], 0, time.monotonic()
         return rows.num_rows
 
-    def _is_added_meanwhile(self, hashes: pa.ChunkedArray) -> pa.Array:
-        """Which of these hashes are in files that this writer has not seen: a mask."""
-        is_added_N = np.zeros(len(hashes), dtype=bool)
+    def _are_new(self, hashes: list[str]) -> list[bool]:
+        """Which of these hashes no other writer has added since this one looked.
+
+        What others added is remembered: a later chunk may want what was there at an earlier commit.
+        """
         for batch in _scan(self.encoder, self._seen, self._lake_folder, ["content_hash"]):
-            is_added_N |= pc.is_in(hashes, batch["content_hash"]).to_numpy()
-        return pa.array(is_added_N)
+            self._added_by_others.update(batch["content_hash"].to_pylist())
+        return [content_hash not in self._added_by_others for content_hash in hashes]
 
 
 def append_new(encoder: str, hashes: list[str], vectors_ND: np.ndarray, lake_folder: Path | None = None) -> int:

@@ -358,6 +358,15 @@ def test_compaction_between_look_up_and_commit_hides_no_row() -> None:
     assert embedded() == [("e", "a"), ("e", "b"), ("e", "c")]
 
 
+def test_what_another_added_before_an_earlier_commit_is_left_out_of_a_later_one() -> None:
+    writer = store.VectorWriter("e", delta.files(EMBEDDINGS))
+    store.append_new("e", ["c"], vectors([5, 6]))
+    for content_hash in ("a", "b", "c"):
+        writer.add([content_hash], vectors([1, 2]))
+        writer.commit()
+    assert embedded() == [("e", "a"), ("e", "b"), ("e", "c")]
+
+
 def test_a_commit_is_due_by_size_or_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr(store.time, "monotonic", lambda: now)

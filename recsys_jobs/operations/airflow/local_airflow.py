@@ -12,6 +12,7 @@ import secrets
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ from typing import Any
 import httpx
 
 from recsys_jobs.contracts.errors import JobError, UsageError
-from recsys_jobs.contracts.settings import lake_root, landing_zone, tracking_uri, var_dir
+from recsys_jobs.contracts.settings import ROOT, lake_root, landing_zone, tracking_uri, var_dir
 from recsys_jobs.operations.airflow.airflow_api import DAG, Airflow, parse_time
 from recsys_jobs.operations.airflow.night_runner import airflow_environment, prepare_airflow
 
@@ -158,6 +159,12 @@ def _started_airflow() -> Iterator[str]:
     finally:
         (_home() / _STAMP).unlink(missing_ok=True)
         terminate_session(process)
+        stop_warm_workers(environment)
+
+
+def stop_warm_workers(environment: dict[str, str]) -> None:
+    """End the processes that jobs were forked from (plugins/warm_worker.py), as far as none runs."""
+    subprocess.run([sys.executable, "-m", "plugins.warm_job", "--stop"], env=environment, cwd=ROOT, check=False)
 
 
 def _wait_until_healthy(process: subprocess.Popen[Any], url: str, log: Path) -> None:

@@ -52,6 +52,7 @@ def serve(ports: Ports) -> None:
     finally:
         for process in processes:
             local_airflow.terminate_session(process)
+        local_airflow.stop_warm_workers(dict(os.environ))
 
 
 def _require_free_ports(ports: Ports) -> None:
