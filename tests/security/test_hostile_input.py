@@ -449,12 +449,12 @@ def dump(data: Callable[[], bytes]) -> Attempt:
     """A landed gzip, seen before anything parses it."""
 
     def attempt(world: World) -> None:
-        from spark.arrivals import arrivals
+        from spark.arrivals import look
         from spark.landing import LandedFile
 
         path = world.folder / "a.json.gz"
         path.write_bytes(data())
-        (arrival,) = arrivals([LandedFile("shop/reviews/a.json.gz", "shop", "reviews", None, path)], {})
+        (arrival,) = look([LandedFile("shop/reviews/a.json.gz", "shop", "reviews", None, path)], {}).arrivals
         if arrival.problem:
             raise JobError(arrival.problem)
 

@@ -108,7 +108,9 @@ def written(lake: Path, *days: date) -> dict[str, list[dict[str, Any]]]:
     """Everything that stands at `days`, as the torch side reads it."""
     tables = {INTERACTIONS: days, ITEM_EDGES: days, CONTENTS: days, CUTS: days[-1:]}
     return {
-        f"{table.name} {day}": torch_side.read_date(table, day, lake=lake).to_pylist()
+        f"{table.name} {day}": torch_side.read_date(
+            table, day, [column.name for column in table.columns if not column.provenance], lake
+        ).to_pylist()
         for table, wanted in tables.items()
         for day in wanted
     }
