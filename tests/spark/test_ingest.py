@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from pyspark.sql import functions as F
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.contracts.tables import INGEST_FILES, ITEMS, QUARANTINE, REVIEWS, Table
 from spark.file_registry import Registry
+from spark.integrity import fingerprint
+from spark.rehash import rehash
 from tests.spark.zones import Zone, review
 
 pytestmark = pytest.mark.slow
@@ -189,6 +192,35 @@ def test_night_without_new_files_reads_nothing(zone: Zone, monkeypatch: pytest.M
     zone.ingest()
     monkeypatch.setattr("spark.staging.stage", None)  # would fail if anything were to be parsed
     assert zone.ingest() == []
+
+
+def test_a_file_is_hashed_again_where_its_times_say_so_alone(zone: Zone, monkeypatch: pytest.MonkeyPatch) -> None:
+    zone.land(A, review())
+    zone.ingest()
+    hashed: list[Path] = []
+    monkeypatch.setattr("spark.arrivals.fingerprint", lambda path: hashed.append(path) or fingerprint(path))
+    zone.ingest()
+    assert hashed == []
+    place = zone.root / "landing" / A
+    os.utime(place, (1, 1))
+    assert zone.ingest() == []
+    assert hashed == [place]
+    zone.ingest()
+    assert hashed == [place], "the new time is remembered"
+
+
+def test_a_file_that_changed_and_does_not_show_it_is_found_by_rehashing(zone: Zone) -> None:
+    zone.land(A, review("A1"))
+    zone.ingest()
+    place = zone.root / "landing" / A
+    before = place.stat()
+    place.write_bytes(place.read_bytes().replace(b"A1", b"A2"))
+    os.utime(place, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert zone.ingest() == []
+    assert rehash(zone.root / "landing", zone.lake) == [A]
+    zone.ingest()
+    assert zone.rows(REVIEWS, "user_id") == [("A2",)]
+    assert rehash(zone.root / "landing", zone.lake) == []
 
 
 def test_rows_that_fail_their_gate_do_not_enter(zone: Zone) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from recsys_jobs.contracts.errors import JobError
@@ -217,3 +219,21 @@ def test_a_date_before_the_first_review_is_one_clear_sentence(spark, tmp_path):
         snapshot(spark, date(2014, 2, 28), SETTINGS, tmp_path)
     with pytest.raises(JobError, match="no review before the end of 2014-03-05 in "):
         snapshot(spark, D, SETTINGS, tmp_path / "empty")
+
+
+def test_snapshots_stand_until_what_they_are_made_from_changes(spark, tmp_path: Path) -> None:
+    from spark.snapshots import is_current, snapshot
+
+    write(spark, tmp_path, REVIEWS, PAST + HOLDOUT)
+    write(spark, tmp_path, ITEMS, CATALOGUE)
+    assert not is_current(D, SETTINGS, tmp_path)
+    snapshot(spark, D, SETTINGS, tmp_path)
+    assert is_current(D, SETTINGS, tmp_path)
+    assert not is_current(NEXT, SETTINGS, tmp_path)
+    assert not is_current(D, replace(SETTINGS, item_core=3), tmp_path)
+    assert is_current(D, replace(SETTINGS, recipe="ease"), tmp_path)
+    torch_side.remove_rows(INTERACTIONS, pc.field("as_of") == H, tmp_path)
+    assert not is_current(D, SETTINGS, tmp_path), "a cut was dropped"
+    snapshot(spark, D, SETTINGS, tmp_path)
+    write(spark, tmp_path, REVIEWS, FUTURE)
+    assert not is_current(D, SETTINGS, tmp_path)
