@@ -9,7 +9,6 @@ machine takes to start a Java machine with a Spark session, and to import the li
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ import time
 from datetime import date
 from pathlib import Path
 
+from recsys_jobs.commands.demo import print_times, set_environment
 from recsys_jobs.contracts.errors import run_main
 from recsys_jobs.operations.airflow.night_runner import Night, run_night
 from recsys_jobs.sample.dates import DEFAULT_USERS, FIRST_NIGHT, SECOND_NIGHT
@@ -33,39 +33,20 @@ def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        _set_environment(home)
+        set_environment(home)
         nights = {
             "first": _night(home, FIRST_NIGHT),
             "again": run_night(FIRST_NIGHT),
             "next day": _night(home, SECOND_NIGHT),
         }
-        _print_table(nights)
+        print_times(nights)
         for name, code in YARDSTICKS.items():
             print(f"{name:42}{_seconds(code):8.1f}")
-
-
-def _set_environment(home: Path) -> None:
-    os.environ.update(
-        RECSYS_VAR=str(home),
-        RECSYS_LANDING=str(home / "landing"),
-        RECSYS_LAKE=str(home / "lake"),
-        RECSYS_CONFIG="demo",
-        RECSYS_SPARK_JAVA_OPTIONS="-XX:TieredStopAtLevel=1",
-        MLFLOW_TRACKING_URI=f"sqlite:///{home / 'mlflow' / 'mlflow.db'}",
-    )
 
 
 def _night(home: Path, day: date) -> Night:
     write(home / "landing", DEFAULT_USERS, seed=0, until=day)
     return run_night(day)
-
-
-def _print_table(nights: dict[str, Night]) -> None:
-    seconds = {name: {task.task: task.seconds for task in night.tasks} for name, night in nights.items()}
-    print(f"{'seconds':24}" + "".join(f"{name:>10}" for name in nights))
-    for task in next(iter(seconds.values())):
-        print(f"{task:24}" + "".join(f"{of_night.get(task, 0.0):10.1f}" for of_night in seconds.values()))
-    print(f"{'all':24}" + "".join(f"{sum(of_night.values()):10.1f}" for of_night in seconds.values()))
 
 
 def _seconds(code: str) -> float:

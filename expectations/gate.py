@@ -58,7 +58,10 @@ def main() -> None:
     if args.new and args.table != EMBEDDINGS.name:
         raise UsageError(f"--new is for {EMBEDDINGS.name}: of {args.table} a night judges what is new before it enters")
     run_date = parse_date(args.run_date)
-    gate_new_embeddings(run_date) if args.new else gate_stored(TABLES[args.table], run_date)
+    if args.new:
+        gate_new_embeddings(run_date)
+    else:
+        gate_stored(TABLES[args.table], run_date)
 
 
 def validate(table: Table, frame: Frame, run_date: date, *, suite: ExpectationSuite | None = None) -> None:

@@ -38,16 +38,16 @@ def load() -> Judged:
 
 def save(judged: Judged) -> None:
     """Keep it, in one step."""
-    path = _path()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    from expectations.atomic_files import (
+        write_atomically,  # with it comes Great Expectations, for a look at nothing new
+    )
+
     record = {
         "suite": sources_hash(_SUITE),
         "files": sorted(judged.files.paths),
         "dimensions": dict(judged.dimensions),
     }
-    partial = path.with_suffix(".part")
-    partial.write_text(json.dumps(record), encoding="utf-8")
-    partial.replace(path)
+    write_atomically(_path(), json.dumps(record).encode(), _path().parent)
 
 
 def _path() -> Path:

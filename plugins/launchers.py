@@ -63,8 +63,8 @@ def launch(job: Job, environment: Mapping[str, str]) -> Launch:
 def process(job: Job, environment: Mapping[str, str]) -> Launch:
     """A process of this interpreter, tied to the life of this one: a warm one's fork, or with RECSYS_WARM=0 new."""
     is_warm = sys.platform == "linux" and environment.get("RECSYS_WARM") != "0"
-    run = [sys.executable, "-m", "plugins.warm_job", str(os.getpid())] if is_warm else _with_parent_death_signal()
-    return Launch([*run, job.module, *job.arguments], [])
+    runner = "plugins.warm_job" if is_warm else "plugins.parent_death_signal"
+    return Launch([*_tied_to_this_process(runner), job.module, *job.arguments], [])
 
 
 def docker(job: Job, environment: Mapping[str, str]) -> Launch:
@@ -80,7 +80,15 @@ def docker(job: Job, environment: Mapping[str, str]) -> Launch:
         options += ["--env", variable]
     options += ["--gpus", str(gpus)] if gpus else []
     image = environment.get("RECSYS_JOB_IMAGE") or _IMAGE
-    command = [*_with_parent_death_signal(), "--", "docker", "run", *options, image, *job.command]
+    command = [
+        *_tied_to_this_process(),
+        "--",
+        "docker",
+        "run",
+        *options,
+        image,
+        *job.command,
+    ]
     return Launch(command, cleanup=["docker", "rm", "--force", name])
 
 
@@ -93,7 +101,7 @@ def kubernetes(job: Job, environment: Mapping[str, str]) -> Launch:
     options = ["--namespace", namespace, "--image", container["image"], "--restart=Never"]
     options += ["--rm", "--attach", "--quiet", "--pod-running-timeout=30m", "--overrides", json.dumps(manifest)]
     cleanup = ["kubectl", "delete", "pod", name, "--namespace", namespace, "--ignore-not-found", "--wait=false"]
-    return Launch([*_with_parent_death_signal(), "--", "kubectl", "run", name, *options], cleanup)
+    return Launch([*_tied_to_this_process(), "--", "kubectl", "run", name, *options], cleanup)
 
 
 def pod(job: Job, name: str, environment: Mapping[str, str]) -> dict[str, Any]:
@@ -128,8 +136,8 @@ def pod(job: Job, name: str, environment: Mapping[str, str]) -> dict[str, Any]:
 _LAUNCHERS = {"process": process, "docker": docker, "kubernetes": kubernetes}
 
 
-def _with_parent_death_signal() -> list[str]:
-    return [sys.executable, "-m", "plugins.parent_death_signal", str(os.getpid())]
+def _tied_to_this_process(runner: str = "plugins.parent_death_signal") -> list[str]:
+    return [sys.executable, "-m", runner, str(os.getpid())]
 
 
 def _name(job: Job) -> str:

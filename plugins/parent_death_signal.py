@@ -15,10 +15,10 @@ import sys
 _PR_SET_PDEATHSIG = 1
 
 
-def request_parent_death_signal(parent: int) -> None:
-    """Ask the kernel for SIGTERM at the parent's death; leave at once if it is dead already."""
+def request_parent_death_signal(parent: int, number: signal.Signals = signal.SIGTERM) -> None:
+    """Ask the kernel for a signal at the parent's death; leave at once if it is dead already."""
     if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
     if os.getppid() != parent:
         sys.exit(1)
 

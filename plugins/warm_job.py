@@ -70,7 +70,8 @@ def stop_workers() -> None:
 def _end_alike(status: int) -> None:
     if status >= 0:
         sys.exit(status)
-    signal.signal(-status, signal.SIG_DFL) if -status != signal.SIGKILL else None
+    if -status != signal.SIGKILL:
+        signal.signal(-status, signal.SIG_DFL)
     os.kill(os.getpid(), -status)
 
 

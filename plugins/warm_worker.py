@@ -9,7 +9,6 @@ and dies with them. The worker ends when it was idle for a while.
 from __future__ import annotations
 
 import atexit
-import ctypes
 import gc
 import importlib
 import json
@@ -26,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from plugins.parent_death_signal import request_parent_death_signal
 from plugins.warm_job import FORKED, STOP
 
 IDLE = 60.0  # seconds without a job, after which the worker ends
@@ -35,7 +35,6 @@ LIBRARIES = (
     *("mlflow", "mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store"),
     *("torch", "scipy.sparse", "matplotlib.pyplot", "torch_geometric.nn", "faiss", "safetensors.torch", "transformers"),
 )
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -94,6 +93,7 @@ class Worker:
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ, None)
         self._jobs: dict[int, tuple[int, socket.socket]] = {}  # by process: the file that tells its end, who asked
+        self._process = os.getpid()
         self._waiting = list(LIBRARIES)
         self._stopping: list[socket.socket] = []  # who asked the worker to end, and waits for it
 
@@ -144,7 +144,7 @@ class Worker:
     def _leave(self, client: socket.socket) -> None:
         """What a fork does first: nothing of the worker's stays open, and it does not outlive the worker."""
         os.setsid()
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        request_parent_death_signal(self._process, signal.SIGKILL)
         self._selector.close()
         self._listener.close()
         client.close()

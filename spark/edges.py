@@ -18,7 +18,7 @@ def co_review(interactions: DataFrame, history: int, per_item: int) -> DataFrame
     """
     event = F.struct("interacted_at", "item_id", "review_hash")  # in the total order of events
     newest = F.slice(F.sort_array(F.collect_list(event), asc=False), 1, history)
-    items = F.sort_array(F.transform(newest, lambda one: one["item_id"]))
+    items = F.sort_array(F.transform(newest, lambda event: event["item_id"]))
     firsts = (
         interactions.groupBy("as_of", "user_id")
         .agg(items.alias("items"))

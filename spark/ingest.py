@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,13 +23,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from expectations.gate import validate_rows
 from recsys_jobs.contracts.erased_users import load_erased_users
 from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.contracts.lake_lock import run_step
 from recsys_jobs.contracts.settings import Settings, lake_root, landing_zone, load_settings, parse_date
 from recsys_jobs.contracts.tables import ITEMS, QUARANTINE, REVIEWS, Table
 from recsys_jobs.lake import delta, table_files
-from spark import file_registry, staged_lines
+from spark import file_registry, staged_lines, staging
 from spark.arrivals import Arrival, look
 from spark.dump_shape import describe_shape
 from spark.file_registry import ACCEPTED, REFUSED, Record, Registry
@@ -37,6 +38,7 @@ from spark.landing import KINDS, discover
 from spark.lines import Source, readable_copy
 from spark.merge import Merge, Outcome
 from spark.report import log_accounting
+from spark.session import get_spark
 from spark.staged_lines import Tally
 
 if TYPE_CHECKING:
@@ -69,19 +71,7 @@ def main() -> None:
     args = parser.parse_args()
     run_date, settings = parse_date(args.run_date), load_settings()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    ingest(_start_spark, run_date, settings, allow_refused=args.allow_refused)
-
-
-def _start_spark() -> SparkSession:
-    from spark.session import get_spark
-
-    return get_spark("ingest")
-
-
-def _validate(table: Table, rows: ds.Dataset, run_date: date) -> None:
-    from expectations.gate import validate_rows
-
-    validate_rows(table, rows, run_date)
+    ingest(partial(get_spark, "ingest"), run_date, settings, allow_refused=args.allow_refused)
 
 
 def ingest(
@@ -92,7 +82,7 @@ def ingest(
     landing: Path | None = None,
     lake: Path | None = None,
     allow_refused: bool = False,
-    gate: Gate = _validate,
+    gate: Gate = validate_rows,
 ) -> list[Record]:
     """Bring the lake up to what has landed; return the records of the files that were read or refused.
 
@@ -102,9 +92,9 @@ def ingest(
     night = Night(start_spark, landing or landing_zone(), lake or lake_root(), run_date, now, settings, gate)
     before = file_registry.load(night.lake)
     landed = discover(night.landing)
-    found = look(landed, before)
-    new_arrivals = found.arrivals
-    after = file_registry.seen(file_registry.restored(before, set(found.stored)), found.stored)
+    zone = look(landed, before)
+    new_arrivals = zone.arrivals
+    after = file_registry.seen(file_registry.restored(before, set(zone.stored)), zone.stored)
     if new_arrivals:
         size = sum(arrival.inspection.size for arrival in new_arrivals)
         log.info("%d files to read, %.1f MB", len(new_arrivals), size / 1e6)
@@ -122,8 +112,6 @@ def ingest(
 
 def _ingest_arrivals(night: Night, new_arrivals: list[Arrival], before: Registry) -> Registry:
     """Stage the files, accept or refuse each, gate and commit; return the new registry."""
-    from spark import staging
-
     with staging.workplace(night.lake, "ingest") as folder, ExitStack() as opened:
         for kind in KINDS:
             _stage(night, kind, new_arrivals, folder)
@@ -142,8 +130,6 @@ def _ingest_arrivals(night: Night, new_arrivals: list[Arrival], before: Registry
 
 
 def _stage(night: Night, kind: str, new_arrivals: list[Arrival], folder: Path) -> None:
-    from spark import staging
-
     sources = [
         _source(night, file, arrival, folder)
         for file, arrival in enumerate(new_arrivals)

@@ -98,9 +98,10 @@ def snapshot(spark: SparkSession, run_date: date, settings: Settings, lake: Path
         interactions = stage(interactions, INTERACTIONS, folder)
         versions = in_force(read(spark, ITEMS, lake), cuts).cache()
         items = eligible(interactions, versions).cache()
-        _log_interactions(staged_rows(INTERACTIONS, folder / INTERACTIONS.name))
+        rows = staged_rows(INTERACTIONS, folder / INTERACTIONS.name)
+        _log_interactions(rows)
         for cut in cuts:
-            gate.validate_date(INTERACTIONS, staged_rows(INTERACTIONS, folder / INTERACTIONS.name), interactions, cut)
+            gate.validate_date(INTERACTIONS, rows, interactions, cut)
         stage(_edges(interactions, versions, items, settings), ITEM_EDGES, folder)
         _log_counts(ITEM_EDGES, _EDGES, folder)
         stage(_contents(spark, items, versions, cuts, lake), CONTENTS, folder)

@@ -15,6 +15,7 @@ import pyarrow as pa
 from recsys_jobs.contracts.erased_users import ErasedUsers
 from recsys_jobs.contracts.tables import QUARANTINE, Table
 from recsys_jobs.lake.delta import arrow_schema
+from recsys_jobs.lake.sql import spilling_connection
 from spark.dump_shape import describe_line
 from spark.erased_users import redacted
 from spark.quarantine_reasons import INVALID_JSON, MAX_RAW
@@ -74,11 +75,8 @@ def open_staged(table: Table, folder: Path) -> Iterator[duckdb.DuckDBPyConnectio
 
     Where nothing was staged there are none.
     """
-    with duckdb.connect() as lines:
-        lines.execute("SET enable_progress_bar = false")  # it writes over the log's lines
+    with spilling_connection(MEMORY, folder / "_spill") as lines:
         lines.execute("SET TimeZone = 'UTC'")
-        lines.execute("SET memory_limit = $limit", {"limit": MEMORY})
-        lines.execute("SET temp_directory = $folder", {"folder": str(folder / "_spill")})
         if folder.is_dir():
             lines.read_parquet(f"{folder}/*.parquet").create_view("staged")
         else:

@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> None:
     from recsys_jobs.sample.landing import write
 
     home = var_dir() / "demo"
-    _set_environment(home)
+    set_environment(home)
     nights = []
     for day in (FIRST_NIGHT, SECOND_NIGHT):
         print(f"\n=== dumps up to {day} land, and the night of {day} begins", flush=True)
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
     _print_summary(nights, home)
 
 
-def _set_environment(home: Path) -> None:
+def set_environment(home: Path) -> None:
     """Point every place at the demo's own folder, whatever the environment says: it must not touch a real lake."""
     os.environ.update(
         RECSYS_VAR=str(home),
@@ -64,7 +64,7 @@ def _print_summary(nights: list[Night], home: Path) -> None:
     from recsys_jobs.lake.sql import show
 
     print("\n=== time by step, in seconds (the second night reads and encodes only what is new)")
-    _print_times(nights)
+    print_times({str(night.run_date): night for night in nights})
     print("\n=== encoded per night")
     for night in nights:
         print(f"  {night.run_date}  {', '.join(_encoded_counts(night))}")
@@ -77,12 +77,12 @@ def _print_summary(nights: list[Night], home: Path) -> None:
     print(_WHERE_NEXT.format(home=home))
 
 
-def _print_times(nights: list[Night]) -> None:
-    names = [task.task for task in nights[0].tasks]
-    seconds_by_night = [{task.task: task.seconds for task in night.tasks} for night in nights]
-    print(f"  {'':<22}" + "".join(f"{night.run_date!s:>12}" for night in nights))
-    for name in names:
-        print(f"  {name:<22}" + "".join(f"{seconds.get(name, 0.0):>12.1f}" for seconds in seconds_by_night))
+def print_times(nights: dict[str, Night]) -> None:
+    """Print each task's seconds, a row a task, a column a night under its name."""
+    seconds_by_night = [{task.task: task.seconds for task in night.tasks} for night in nights.values()]
+    print(f"  {'':<22}" + "".join(f"{name:>12}" for name in nights))
+    for task in seconds_by_night[0]:
+        print(f"  {task:<22}" + "".join(f"{seconds.get(task, 0.0):>12.1f}" for seconds in seconds_by_night))
     print(f"  {'all':<22}" + "".join(f"{sum(seconds.values()):>12.1f}" for seconds in seconds_by_night))
 
 

@@ -21,6 +21,7 @@ from recsys_jobs.contracts.errors import JobError
 from recsys_jobs.contracts.settings import Settings, lake_root, var_dir
 from recsys_jobs.contracts.tables import CONTENTS, CUTS, EMBEDDINGS, INTERACTIONS, ITEM_IMAGES, ITEMS, REVIEWS
 from recsys_jobs.lake import delta
+from recsys_jobs.lake.sql import quiet_connection, spilling_connection
 
 MEMORY = "1GB"  # DuckDB's limit, beyond which it spills
 
@@ -88,10 +89,7 @@ def open_tables() -> Iterator[duckdb.DuckDBPyConnection]:
     spill = var_dir() / "tmp"
     spill.mkdir(parents=True, exist_ok=True)
     # a folder of its own: two DuckDBs would write over each other's spill files
-    with TemporaryDirectory(dir=spill) as spill_folder, duckdb.connect() as tables:
-        tables.execute("SET enable_progress_bar = false")  # it writes over the log's lines
-        tables.execute("SET memory_limit = $limit", {"limit": MEMORY})
-        tables.execute("SET temp_directory = $folder", {"folder": spill_folder})
+    with TemporaryDirectory(dir=spill) as spill_folder, spilling_connection(MEMORY, Path(spill_folder)) as tables:
         for table in (CONTENTS, CUTS, EMBEDDINGS, INTERACTIONS, ITEM_IMAGES, ITEMS, REVIEWS):
             delta_table = delta.open_table(table)
             empty = delta.arrow_schema(table).empty_table()
@@ -109,8 +107,7 @@ def needed_reviews(events: pa.Table, contents: pa.Table, settings: Settings) -> 
     cuts = pc.unique(events["as_of"]).to_pylist()
     if len(cuts) != 1:
         raise ValueError(f"events must be those of one cut, not of {cuts}")
-    with duckdb.connect() as tables:
-        tables.execute("SET enable_progress_bar = false")
+    with quiet_connection() as tables:
         tables.register("interactions", events.append_column("position", pa.array(range(len(events)), pa.int64())))
         tables.register("contents", contents)
         _mark_reviews(tables, cuts[0], cuts[0], settings)

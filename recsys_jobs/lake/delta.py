@@ -91,19 +91,29 @@ def dataset(delta: DeltaTable, schema: pa.Schema | None = None) -> ds.Dataset:
     ends while one of them closes a file is aborted, its work done and its exit status -6 (apache/arrow#34314).
     """
     schema = schema or pa.schema(delta.schema().to_arrow())
-    filesystem, parquet = _filesystem(delta), ds.ParquetFileFormat()
+    folder, parquet = filesystem(delta), ds.ParquetFileFormat()
     fragments = [
-        parquet.make_fragment(unquote(action["path"]), filesystem, _partition(action, schema))
-        for action in pa.table(delta.get_add_actions(flatten=True)).to_pylist()
+        parquet.make_fragment(unquote(action["path"]), folder, _partition(action, schema))
+        for action in add_actions(delta)
     ]
-    return ds.FileSystemDataset(fragments, schema, parquet, filesystem)
+    return ds.FileSystemDataset(fragments, schema, parquet, folder)
 
 
-def _filesystem(delta: DeltaTable) -> fs.FileSystem:
-    """The table's folder."""
+def add_actions(delta: DeltaTable) -> list[dict[str, Any]]:
+    """What the log says of each file: `path` (with escapes), `num_records`, `partition.<column>`, bounds."""
+    return pa.table(delta.get_add_actions(flatten=True)).to_pylist()
+
+
+def local_folder(delta: DeltaTable) -> Path | None:
+    """The table's folder, None where it is not on this machine's disks."""
     address = urlsplit(delta.table_uri)
-    if address.scheme == "file":
-        return fs.SubTreeFileSystem(url2pathname(address.path), fs.LocalFileSystem())
+    return Path(url2pathname(address.path)) if address.scheme == "file" else None
+
+
+def filesystem(delta: DeltaTable) -> fs.FileSystem:
+    """The table's folder, as Arrow sees it."""
+    if folder := local_folder(delta):
+        return fs.SubTreeFileSystem(str(folder), fs.LocalFileSystem())
     return fs.PyFileSystem(DeltaStorageHandler.from_table(delta._table, None, delta._table.get_add_file_sizes()))
 
 

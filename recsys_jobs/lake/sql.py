@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -88,9 +89,25 @@ def _csv_field(text: str | None) -> str:
     return text if is_plain else '"' + text.replace('"', '""') + '"'
 
 
-def query_rows(text: str, rows: ds.Dataset) -> list[tuple[Any, ...]]:
-    """The answer of one SELECT over `rows`."""
+@contextmanager
+def quiet_connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection of its own, for a step: a progress bar would write over the log's lines."""
     with duckdb.connect() as connection:
         connection.execute("SET enable_progress_bar = false")
+        yield connection
+
+
+@contextmanager
+def spilling_connection(memory: str, folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A quiet connection that keeps to so much memory, and beyond it writes into `folder`, which is its alone."""
+    with quiet_connection() as connection:
+        connection.execute("SET memory_limit = $limit", {"limit": memory})
+        connection.execute("SET temp_directory = $folder", {"folder": str(folder)})
+        yield connection
+
+
+def query_rows(text: str, rows: ds.Dataset) -> list[tuple[Any, ...]]:
+    """The answer of one SELECT over `rows`."""
+    with quiet_connection() as connection:
         connection.register("rows", rows)
         return connection.execute(text).fetchall()

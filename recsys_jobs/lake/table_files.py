@@ -8,15 +8,12 @@ from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.fs as fs
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
-from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction, RemoveAction
 
 from recsys_jobs.contracts import fault_injection
@@ -28,8 +25,8 @@ _BOUND = 32  # characters of a text that the log keeps
 _AFTER_ALL = "\U0010ffff"  # no text is later
 
 
-def write_files(table: Table, batches: Iterable[pa.RecordBatch], folder: Path) -> int:
-    """Write the rows as files of the table's columns into `folder`; return how many rows. No row, no file."""
+def write_files(table: Table, batches: Iterable[pa.RecordBatch], folder: Path) -> None:
+    """Write the rows as files of the table's columns into `folder`. No row, no file."""
     schema = delta.arrow_schema(table)
     folder.mkdir(parents=True, exist_ok=True)
     rows = 0
@@ -41,7 +38,6 @@ def write_files(table: Table, batches: Iterable[pa.RecordBatch], folder: Path) -
         rows += batch.num_rows
     if writer:
         writer.close()
-    return rows
 
 
 def _next_writer(writer: pq.ParquetWriter | None, folder: Path, schema: pa.Schema) -> pq.ParquetWriter:
@@ -69,8 +65,7 @@ def count_rows(table: Table, lake: Path | None = None) -> int:
     delta_table = delta.open_table(table, lake)
     if delta_table is None:
         return 0
-    actions = pa.table(delta_table.get_add_actions(flatten=True))
-    return int(sum(actions["num_records"].to_pylist()))
+    return sum(action["num_records"] for action in delta.add_actions(delta_table))
 
 
 def files(table: Table, days: Iterable[date] | None = None, lake: Path | None = None) -> list[str]:
@@ -78,11 +73,11 @@ def files(table: Table, days: Iterable[date] | None = None, lake: Path | None = 
     delta_table = delta.open_table(table, lake)
     if delta_table is None:
         return []
-    actions = pa.table(delta_table.get_add_actions(flatten=True)).to_pylist()
-    if days is None:
-        return [action["path"] for action in actions]
-    wanted = set(days)
-    return [action["path"] for action in actions if action[f"partition.{table.partitioned_by[0]}"] in wanted]
+    actions = delta.add_actions(delta_table)
+    if days is not None:
+        column, requested_days = f"partition.{table.partitioned_by[0]}", set(days)
+        actions = [action for action in actions if action[column] in requested_days]
+    return [action["path"] for action in actions]
 
 
 def staged_rows(table: Table, folder: Path) -> ds.Dataset:
@@ -143,13 +138,13 @@ def _bounded_columns(table: Table) -> list[str]:
 
 
 def _move(delta_table: DeltaTable, path: Path, place: Path) -> None:
-    if delta_table.table_uri.startswith("file:"):
-        target = Path(url2pathname(urlsplit(delta_table.table_uri).path)) / place
+    if folder := delta.local_folder(delta_table):
+        target = folder / place
         target.parent.mkdir(exist_ok=True)
         path.replace(target)
         return
-    remote = fs.PyFileSystem(DeltaStorageHandler.from_table(delta_table._table))
-    fs.copy_files(str(path), place.as_posix(), source_filesystem=fs.LocalFileSystem(), destination_filesystem=remote)
+    local, remote = fs.LocalFileSystem(), delta.filesystem(delta_table)
+    fs.copy_files(str(path), place.as_posix(), source_filesystem=local, destination_filesystem=remote)
     path.unlink()
 
 
