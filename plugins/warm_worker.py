@@ -179,11 +179,11 @@ def main() -> None:
     """Serve until idle; in a fork, be the job."""
     path = Path(sys.argv[1])
     os.environ["GX_ANALYTICS_ENABLED"] = "false"  # before Great Expectations is imported; nothing leaves the machine
-    request = Worker(path).serve()
-    if request is None:
-        path.unlink(missing_ok=True)
-    else:
+    worker = Worker(path)
+    if request := worker.serve():
         request.become()
+    path.unlink(missing_ok=True)
+    _leave_with(0)  # closes the sockets last: who waits for the worker's end sees it then, not before
 
 
 if __name__ == "__main__":

@@ -35,6 +35,15 @@ def shared_data() -> Path:
     return folder
 
 
+@pytest.fixture(autouse=True)
+def tracking_server_of_the_test() -> Iterator[None]:
+    """MLflow sets its address in the environment, whoever named it: the next test names its own."""
+    name = "MLFLOW_TRACKING_URI"
+    before = os.environ.get(name)
+    yield
+    os.environ.pop(name, None) if before is None else os.environ.update({name: before})
+
+
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
     """The one Spark session of all tests: a start costs ten seconds and more."""

@@ -46,27 +46,35 @@ def registered_name() -> str:
     return settings.registered_name(lake_root())
 
 
-@cache
 def client() -> MlflowClient:
-    """Return MLflow's client of the tracking server in use."""
+    """Return MLflow's client of the tracking server in use, which MLflow's own functions use from here on, too."""
     uri = tracking_uri()
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
+    return _client(uri)
+
+
+@cache
+def _client(uri: str) -> MlflowClient:
     if uri.startswith("sqlite:///"):
         Path(uri.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_registry_uri(uri)
     return MlflowClient(uri)
 
 
-@cache
 def experiment_id(name: str | None = None) -> str:
     """Return the experiment of this name, else the lake's; make it where there is none."""
-    name = name or lake_root().name
+    uri = tracking_uri()
+    local = uri.startswith("sqlite:")  # a server decides where artifacts go; a file does not
+    location = (var_dir() / "mlflow" / "artifacts").as_uri() if local else None
+    return _experiment_id(uri, name or lake_root().name, location)
+
+
+@cache
+def _experiment_id(uri: str, name: str, location: str | None) -> str:
     experiment = client().get_experiment_by_name(name)
     if experiment is not None:
         return str(experiment.experiment_id)
-    local = tracking_uri().startswith("sqlite:")  # a server decides where artifacts go; a file does not
-    location = (var_dir() / "mlflow" / "artifacts").as_uri() if local else None
     return client().create_experiment(name, artifact_location=location)
 
 

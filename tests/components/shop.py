@@ -38,10 +38,6 @@ def place(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, value in {"VAR": home, "LAKE": home / "shop", "CONFIG": toml, "LANDING": home / "landing"}.items():
         monkeypatch.setenv(f"RECSYS_{name}", str(value))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{home / 'mlflow' / 'mlflow.db'}")
-    from recsys_jobs.registry import mlflow_client
-
-    mlflow_client.client.cache_clear()
-    mlflow_client.experiment_id.cache_clear()
     return home / "shop"
 
 

@@ -59,19 +59,12 @@ def places(home: Path) -> dict[str, str]:
 
 @contextmanager
 def at_home(home: Path, nights: list[date] | None = None) -> Iterator[Path]:
-    """Let this process live in a shop under `home` for a while: its environment, and nothing remembered of another."""
+    """Let this process live in a shop under `home` for a while: its environment."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in places(home).items():
             patch.setenv(name, value)
-        _forget_tracking()
         open_shop(home, nights or NIGHTS)
         yield home
-    _forget_tracking()
-
-
-def _forget_tracking() -> None:
-    for cached in (mlflow_client.client, mlflow_client.experiment_id):
-        cached.cache_clear()
 
 
 def open_shop(home: Path, nights: list[date] = NIGHTS) -> None:

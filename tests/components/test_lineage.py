@@ -61,7 +61,6 @@ def recipe(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         patch.setenv("RECSYS_CONFIG", str(home / "small.toml"))
         patch.setenv("RECSYS_DEVICE", "cpu")
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        forget_mlflow()
         snapshot(home / "shop", shift=0)
         for step, more in (
             (train, []),
@@ -74,12 +73,6 @@ def recipe(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             run(step.main, patch, more)
         change_everything(home / "shop")
         yield request.param
-    forget_mlflow()
-
-
-def forget_mlflow() -> None:
-    mlflow_client.client.cache_clear()
-    mlflow_client.experiment_id.cache_clear()
 
 
 def run(main: Callable[[], None], patch: pytest.MonkeyPatch, more: list[str]) -> None:
