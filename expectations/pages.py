@@ -11,12 +11,14 @@ import html
 import json
 import re
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
 from great_expectations.render import RenderedDocumentContent
 from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
 from great_expectations.render.view import DefaultJinjaPageView
+from jinja2.bccache import Bucket, BytecodeCache
 
 LISTED = 200  # results on the index page, newest first; older pages stay on disk
 
@@ -53,8 +55,30 @@ class EscapedResults(ValidationResultsPageRenderer):
         return super().render(validation_results, suite_parameters)
 
 
+class CompiledTemplates(BytecodeCache):
+    """Jinja's compiled templates in this process: Great Expectations would compile its fifty for every page."""
+
+    def __init__(self) -> None:
+        self._code: dict[tuple[str, str], CodeType | None] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Give the bucket its template's code, if it was compiled before."""
+        bucket.code = self._code.get((bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep the code of the bucket's template."""
+        self._code[bucket.key, bucket.checksum] = bucket.code
+
+
+_COMPILED = CompiledTemplates()
+
+
 class SelfContainedPage(DefaultJinjaPageView):
     """A page that fetches nothing and runs nothing."""
+
+    def __init__(self, **folders: Any) -> None:
+        super().__init__(**folders)
+        self.env.bytecode_cache = _COMPILED
 
     def render(self, document: Any, template: Any = None, **kwargs: Any) -> str:
         """The page's HTML."""

@@ -26,7 +26,8 @@ from plugins.parent_death_signal import request_parent_death_signal
 
 STOP, FORKED = b"stop", b"forked"
 _START, _STOP = 5.0, 20.0  # seconds for a new worker to listen, and for one to end, which may be importing
-_OURS = re.compile("^_*AIRFLOW|^RECSYS_")  # variables that differ from job to job, and that no library reads
+# variables that differ from job to job, and that no library reads when it is imported
+_OURS = re.compile("^_*AIRFLOW|^RECSYS_|^MLFLOW_TRACKING_URI$")
 
 
 def main() -> None:

@@ -120,7 +120,7 @@ def draw_attention(datasets: EvaluationDatasets, recipe: SageFMRecipe, path: Pat
         variant = replace(recipe, centred=centred, unit_parts=centred)
         fitted = families.fit(datasets.for_fit(recipe), variant, seed=0, device=choose_device())
         picture = path.with_name(f"{path.stem}-{name}.png")
-        plots.save_png(plots.attention_curves(fitted.history), str(picture))
+        plots.save_png(plots.attention_curves(fitted.history), picture)
         print(f"plot: {picture}", flush=True)
 
 

@@ -11,6 +11,7 @@ import hashlib
 import importlib.util
 import json
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -228,7 +229,14 @@ def _limits(folder: Path) -> list[int]:
 def _digest(folder: Path, paths: tuple[Path, ...]) -> str:
     """The sha256 of one file, as `sha256sum` prints it; of several, that of their names and hashes."""
     if len(paths) == 1:
-        with paths[0].open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        status = paths[0].stat()
+        return _file_digest(paths[0], status.st_size, status.st_mtime_ns, status.st_ino)
     lines = [f"{path.relative_to(folder).as_posix()} {_digest(folder, (path,))}\n" for path in paths]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+@cache
+def _file_digest(path: Path, size: int, modified_ns: int, inode: int) -> str:
+    """The file's sha256: a process asks several times for the name of one encoder, whose weights are 90 MB."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -46,5 +46,5 @@ def write_plot(curves: dict[str, list[dict[str, Row]]], title: str, path: Path) 
         for model, points in curves.items()
     }
     picture = path.with_name(f"{path.stem}-variety.png")
-    plots.save_png(plots.trade_off_curves(lines, title), str(picture))
+    plots.save_png(plots.trade_off_curves(lines, title), picture)
     return picture

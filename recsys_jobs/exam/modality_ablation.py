@@ -107,5 +107,5 @@ def write_plot(curves: dict[str, list[tuple[float, Row]]], title: str, path: Pat
         for name, points in curves.items()
     }
     picture = path.with_name(f"{path.stem}-removed.png")
-    plots.save_png(plots.share_curves(lines, title, "NDCG"), str(picture))
+    plots.save_png(plots.share_curves(lines, title, "NDCG"), picture)
     return picture

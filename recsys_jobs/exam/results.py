@@ -105,7 +105,7 @@ def write_plots(options: ExamOptions, prepared: PreparedExam, rows: Sequence[Row
             at_k = f"@{bars[0]['k']}" if bars[0]["k"] else ""
             title = f"{prepared.data}, {prepared.protocol}, {part_name(options)}: {metric}{at_k}"
             picture = path.with_name(f"{path.stem}-{metric}.png")
-            plots.save_png(plots.metric_bars(bars, title), str(picture))
+            plots.save_png(plots.metric_bars(bars, title), picture)
             written.append(picture)
     return written
 
@@ -116,7 +116,7 @@ def write_curves(fits: Sequence[FitSummary], path: Path) -> list[Path]:
     for fit in fits:
         if fit.history:
             picture = path.with_name(f"{path.stem}-{fit.recipe.name}-training.png")
-            plots.save_png(plots.training_curves(fit.history), str(picture))
+            plots.save_png(plots.training_curves(fit.history), picture)
             written.append(picture)
     return written
 

@@ -30,7 +30,7 @@ from recsys_jobs.promotion.floor import strongest_floor, validation_ndcg
 from recsys_jobs.promotion.gate import Decision, Difference, GateMetrics, decide
 from recsys_jobs.promotion.measure import evaluate_fit, metric_rows, ndcg_difference
 from recsys_jobs.promotion.night_context import NightContext, parse_night
-from recsys_jobs.registry import mlflow_client, plots
+from recsys_jobs.registry import mlflow_client
 from recsys_jobs.registry.fits import Fit, exam_fit
 
 log = logging.getLogger(__name__)
@@ -126,16 +126,23 @@ def _publish_report(
         "ranking": "full, over every item eligible at H; what a user had is masked",
         "models": ", ".join(f"{fit.recipe.name} {fit.fingerprint}" for fit in fits),
     }
-    page = report_page.render(f"The night of {night.run_date}", decision, facts, rows, night.settings.k)
+    pictures = report_page.metric_pictures(rows, night.settings.k)
+    page = report_page.render(f"The night of {night.run_date}", decision, facts, rows, night.settings.k, pictures)
     path = var_dir() / "reports" / f"night-{night.run_date}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
     log.info("report: %s", path)
-    _log_evaluation(night, cut, fits, rows, decision, path)
+    _log_evaluation(night, cut, fits, rows, decision, path, pictures)
 
 
 def _log_evaluation(
-    night: NightContext, cut: date, fits: list[Fit], rows: list[dict[str, Any]], decision: Decision, page: Path
+    night: NightContext,
+    cut: date,
+    fits: list[Fit],
+    rows: list[dict[str, Any]],
+    decision: Decision,
+    page: Path,
+    pictures: dict[str, bytes],
 ) -> None:
     fingerprint = "-".join(fit.fingerprint for fit in fits)
     if mlflow_client.find_run(fingerprint, "evaluation"):
@@ -146,18 +153,15 @@ def _log_evaluation(
         of_all = [row for row in rows if row["slice"] == "all"]
         mlflow_client.log_metrics({f"{row['recipe']}_{row['metric']}_at_{row['k']}": row["value"] for row in of_all})
         mlflow_client.log_file(page)
-        at_k = [row for row in of_all if row["k"] == night.settings.k]
-        for metric in ("ndcg", "recall"):
-            _log_bars([row for row in at_k if row["metric"] == metric], metric)
+        _log_pictures(pictures)
 
 
-def _log_bars(rows: list[dict[str, Any]], metric: str) -> None:
+def _log_pictures(pictures: dict[str, bytes]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{metric}.png"
-        bars = [row | {"model": row["recipe"]} for row in rows]
-        figure = plots.metric_bars(bars, f"{metric}@{rows[0]['k']}")
-        plots.save_png(figure, str(path))
-        mlflow_client.log_file(path, "plots")
+        for name, picture in pictures.items():
+            path = Path(folder) / f"{name.partition('@')[0]}.png"
+            path.write_bytes(picture)
+            mlflow_client.log_file(path, "plots")
 
 
 def main() -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment
@@ -115,10 +113,14 @@ def render(
     facts: Mapping[str, Any],
     rows: Sequence[Mapping[str, Any]],
     k: int,
+    pictures: Mapping[str, bytes],
     sections: Sequence[Section] = (),
     alerts: Sequence[str] = (),
 ) -> str:
-    """The report as HTML. `rows` are rows of `model_metrics`; those at `k` are shown, by slice, then the sections."""
+    """The report as HTML. `rows` are rows of `model_metrics`; those at `k` are shown, by slice, then the sections.
+
+    `pictures` are PNGs by their headings, as `metric_pictures` draws them.
+    """
     rows_at_k = [row for row in rows if row["k"] == k]
     slices: dict[str, dict[str, Any]] = {}
     for name in dict.fromkeys(row["slice"] for row in rows_at_k):
@@ -129,7 +131,7 @@ def render(
         decision=decision,
         facts=facts,
         slices=slices,
-        pictures=_pictures(rows_at_k),
+        pictures={heading: _base64(picture) for heading, picture in pictures.items()},
         colour=_COLOURS.get(decision.decision, "#888"),
         sections=[_template_section(section) for section in sections],
         alerts=alerts,
@@ -138,7 +140,7 @@ def render(
 
 def _template_section(section: Section) -> dict[str, Any]:
     """The section's fields as the template reads them, its plot as base64 of a PNG."""
-    image = None if section.picture is None else _png_base64(section.picture)
+    image = None if section.picture is None else _base64(plots.png(section.picture))
     fields = {name: getattr(section, name) for name in ("heading", "note", "columns", "rows")}
     return fields | {"image": image}
 
@@ -162,19 +164,17 @@ def _cell(row: Mapping[str, Any] | None) -> str:
     return f"{row['value']:.4f}{interval}"
 
 
-def _pictures(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """The main metrics of slice `all` as bars, as base64 of a PNG."""
+def metric_pictures(rows: Sequence[Mapping[str, Any]], k: int) -> dict[str, bytes]:
+    """The main metrics at `k` of slice `all` as bars: PNGs by names such as ndcg@20."""
     pictures = {}
-    with_interval = [row for row in rows if row["slice"] == "all" and row["low"] is not None]
+    with_interval = [row for row in rows if row["slice"] == "all" and row["k"] == k and row["low"] is not None]
     for metric in ("ndcg", "recall"):
         bars = [dict(row, model=row["recipe"]) for row in with_interval if row["metric"] == metric]
         if bars:
-            title = f"{metric}@{bars[0]['k']}"
-            pictures[title] = _png_base64(plots.metric_bars(bars, title))
+            title = f"{metric}@{k}"
+            pictures[title] = plots.png(plots.metric_bars(bars, title))
     return pictures
 
 
-def _png_base64(figure: Any) -> str:
-    with tempfile.NamedTemporaryFile(suffix=".png") as file:
-        plots.save_png(figure, file.name)
-        return base64.b64encode(Path(file.name).read_bytes()).decode()
+def _base64(picture: bytes) -> str:
+    return base64.b64encode(picture).decode()

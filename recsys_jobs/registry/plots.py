@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
+
 import matplotlib
 
 matplotlib.use("Agg")
 
 from collections.abc import Mapping, Sequence  # noqa: E402
 from itertools import accumulate  # noqa: E402
+from pathlib import Path  # noqa: E402
 
 import matplotlib.pyplot as plt  # noqa: E402
 import mlflow  # noqa: E402
@@ -114,10 +117,17 @@ def search_history(values: Sequence[float | None], title: str) -> Figure:
     return figure
 
 
-def save_png(figure: Figure, path: str) -> None:
-    """Write the figure and close it."""
-    figure.savefig(path, dpi=120, bbox_inches="tight")
+def png(figure: Figure) -> bytes:
+    """Draw the figure as a PNG and close it."""
+    file = io.BytesIO()
+    figure.savefig(file, dpi=120, bbox_inches="tight", format="png")
     plt.close(figure)
+    return file.getvalue()
+
+
+def save_png(figure: Figure, path: Path) -> None:
+    """Write the figure as a PNG and close it."""
+    path.write_bytes(png(figure))
 
 
 def log_figure(figure: Figure, path: str) -> None:

@@ -7,8 +7,6 @@ do at night, in this process or, to be killed, in one of their own.
 from __future__ import annotations
 
 import importlib
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,12 +20,13 @@ import pyarrow as pa
 import pytest
 
 from recsys_jobs.contracts.night_steps import STEPS
-from recsys_jobs.contracts.settings import ROOT, Settings
+from recsys_jobs.contracts.settings import Settings
 from recsys_jobs.contracts.tables import CONTENTS, CUTS, INTERACTIONS, RECOMMENDATIONS
 from recsys_jobs.embed import store
 from recsys_jobs.embed.registry import encoder_name
 from recsys_jobs.lake import delta
 from recsys_jobs.registry import mlflow_client
+from tests.processes import run_module
 from tests.unit.test_exam_data import delta_table
 
 NIGHTS = [date(2024, 5, day) for day in range(20, 27)]
@@ -97,10 +96,7 @@ def run_job(task: str, night: date, *arguments: str) -> None:
 
 def killed(point: str, *command: str) -> None:
     """Run a module in a process of its own that dies at `point`, and see that it did."""
-    environment = os.environ | {"RECSYS_KILL_AT": point, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-m", *command], env=environment, capture_output=True, text=True, check=False, cwd=ROOT
-    )
+    done = run_module(*command, environment={"RECSYS_KILL_AT": point})
     assert done.returncode == -9, f"{command} was to die at {point}, but ended with {done.returncode}: {done.stderr}"
 
 

@@ -16,15 +16,14 @@ import pytest
 from recsys_jobs.contracts.night_steps import STEPS
 from recsys_jobs.contracts.settings import ROOT
 from tests.components.shop_nights import JOBS, NIGHTS, open_shop, places, run_job, run_night, slates
+from tests.processes import run_module
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 FIRST, SECOND = NIGHTS[:2]
 
 
 def job(task: str, **more: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", *STEPS[task].command(str(SECOND))]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)} | more
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, cwd=ROOT)
+    return run_module(*STEPS[task].command(str(SECOND)), environment=more)
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def test_a_change_in_a_shard_changes_the_name(tmp_path: Path) -> None:
     (folder / "one.safetensors").write_bytes(b"1")
     (folder / "two.safetensors").write_bytes(b"2")
     before = name_of(folder)
-    (folder / "two.safetensors").write_bytes(b"3")
+    (folder / "two.safetensors").write_bytes(b"33")
     assert name_of(folder) != before
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from recsys_jobs.contracts.settings import ROOT
 from tests.components.test_pretrained_names import LANGUAGE, VISION, put_in_cache
+from tests.processes import run_module_elsewhere
 from tests.unit.test_exam_data import put
 from tests.unit.test_scratch import photo
 
@@ -20,10 +18,8 @@ pytestmark = pytest.mark.slow
 
 
 def exam(var: Path, data: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    environment = {"PYTHONPATH": str(ROOT), "RECSYS_VAR": str(var), "RECSYS_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "recsys_jobs.commands.cli", "exam", str(data), *options]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("RECSYS_", "MLFLOW_"))}
-    return subprocess.run(command, env=kept | environment, capture_output=True, text=True, check=False)
+    environment = {"RECSYS_VAR": str(var), "RECSYS_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
+    return run_module_elsewhere("recsys_jobs.commands.cli", "exam", str(data), *options, environment=environment)
 
 
 def shop(folder: Path) -> Path:

@@ -196,7 +196,8 @@ def test_markup_in_titles_ids_and_messages_stays_text(shop: Path) -> None:
     timed = stages(connect(), NIGHT, {MARKUP: 1.0})
     found = list(sections(connect(), NIGHTS, 3, drift(connect(), NIGHTS), timed))
     rows = delta.read_date(MODEL_METRICS, NIGHT).to_pylist()
-    page = report_page.render(MARKUP, Decision("passed", MARKUP, MARKUP), {MARKUP: MARKUP}, rows, 3, found, [MARKUP])
+    decision, pictures = Decision("passed", MARKUP, MARKUP), report_page.metric_pictures(rows, 3)
+    page = report_page.render(MARKUP, decision, {MARKUP: MARKUP}, rows, 3, pictures, found, [MARKUP])
     assert "<script" not in page and page.count("&lt;script&gt;") > 10
     assert not re.search(r'(src|href)="(?!data:image/png;base64,)', page)  # nothing is fetched from elsewhere
     assert all(section.heading in page for section in found if "<" not in section.heading)
@@ -208,6 +209,6 @@ def test_a_lake_without_anything_but_slates_still_has_a_report(tmp_path: Path, m
     delta_table(tmp_path, RECOMMENDATIONS, tables()["recommendations"][:1])
     assert all(run_query(connect(), name, [BEFORE], 3).columns for name in QUERIES)
     page = report_page.render(
-        "t", Decision("passed", "r", "w"), {}, [], 3, list(sections(connect(), [BEFORE], 3, None, []))
+        "t", Decision("passed", "r", "w"), {}, [], 3, {}, list(sections(connect(), [BEFORE], 3, None, []))
     )
     assert "This is the first night." in page and "Nothing is in quarantine." in page

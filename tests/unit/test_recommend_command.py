@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,15 +11,13 @@ import pytest
 from recsys_jobs.commands.cli import parser
 from recsys_jobs.commands.recommend.options import options_of
 from recsys_jobs.contracts.errors import UsageError
-from recsys_jobs.contracts.settings import ROOT
+from tests.processes import run_module_elsewhere
 from tests.unit.test_exam_command import shop
 
 
 def recsys(var: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = {"PYTHONPATH": str(ROOT), "RECSYS_VAR": str(var), "RECSYS_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("RECSYS_", "MLFLOW_"))}
-    command = [sys.executable, "-m", "recsys_jobs.commands.cli", *words]
-    return subprocess.run(command, env=kept | environment, capture_output=True, text=True, check=False)
+    environment = {"RECSYS_VAR": str(var), "RECSYS_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
+    return run_module_elsewhere("recsys_jobs.commands.cli", *words, environment=environment)
 
 
 @pytest.mark.slow

@@ -46,13 +46,15 @@ def write(night: NightContext, seconds: dict[str, float]) -> dict[str, Any]:
     path = var_dir() / "reports" / f"night-{night.run_date}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     decision = decision_log.gate_decision(night.run_date, night.recipe)
+    rows, k = model_metrics.rows_of(night.run_date), night.settings.k
     page = report_page.render(
         f"The night of {night.run_date}",
         Decision(decision["decision"], decision["publishes"], decision["reason"]),
         _facts(night),
-        model_metrics.rows_of(night.run_date),
-        night.settings.k,
-        sections=list(sections(connection, nights, night.settings.k, night_drift, night_stages)),
+        rows,
+        k,
+        report_page.metric_pictures(rows, k),
+        sections=list(sections(connection, nights, k, night_drift, night_stages)),
         alerts=alerts,
     )
     path.write_text(page, encoding="utf-8")
