@@ -1,6 +1,6 @@
 """The pages to look at recommendations, in Airflow's navigation and on its API server.
 
-Airflow imports this file in each of its processes, the tasks' too: what the pages need is imported by the first request.
+Airflow imports this file in each of its processes, the tasks' too: the first request imports what the pages need.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class Jobs:
             return Answer(seconds=time.monotonic() - running.began if running else 0.0)
 
     def _start(self, job: Job) -> None:
-        output = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
+        output = tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")  # noqa: SIM115 - the job's, until it ends
         try:
             environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
             command = launch(job, environment).command

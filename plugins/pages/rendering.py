@@ -74,4 +74,10 @@ _ENVIRONMENT.filters |= {
     "clip": text.clip,
     "thousands": lambda value: f"{value:,}",
 }
-_ENVIRONMENT.globals |= {"mlflow_run": links.mlflow_run, "data_docs": links.data_docs, "min": min, "max": max, "abs": abs}
+_ENVIRONMENT.globals |= {
+    "mlflow_run": links.mlflow_run,
+    "data_docs": links.data_docs,
+    "min": min,
+    "max": max,
+    "abs": abs,
+}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from plugins.no_running_nights import NIGHTS
@@ -28,8 +27,12 @@ def runs_by_night() -> dict[date, NightRun]:
         for run in sorted(session.scalars(newest_first), key=_began):
             if day := _day(run):
                 by_night[day] = run
-        tasks = _tasks(session, [run.run_id for run in by_night.values()])
-        return {day: _night_run(day, run, tasks.get(run.run_id, [])) for day, run in by_night.items()}
+        run_ids = [run.run_id for run in by_night.values()]
+        tasks, minutes = _tasks(session, run_ids), _minutes(session, run_ids)
+        return {
+            day: _night_run(day, run, tasks.get(run.run_id, []), minutes.get(run.run_id))
+            for day, run in by_night.items()
+        }
 
 
 def _began(run: Any) -> Any:
@@ -44,9 +47,9 @@ def _day(run: Any) -> date | None:
         return None
 
 
-def _tasks(session: Session, run_ids: Iterable[str]) -> dict[str, list[tuple[str, str]]]:
+def _tasks(session: Session, run_ids: list[str]) -> dict[str, list[tuple[str, str]]]:
     """Task and state of each task that failed or runs, by run."""
-    of_runs = (TaskInstance.dag_id == NIGHTS) & TaskInstance.run_id.in_(list(run_ids))
+    of_runs = (TaskInstance.dag_id == NIGHTS) & TaskInstance.run_id.in_(run_ids)
     query = select(TaskInstance.run_id, TaskInstance.task_id, TaskInstance.state)
     found: dict[str, list[tuple[str, str]]] = {}
     for run_id, task, state in session.execute(query.where(of_runs, TaskInstance.state.in_(_TOLD))):
@@ -54,8 +57,15 @@ def _tasks(session: Session, run_ids: Iterable[str]) -> dict[str, list[tuple[str
     return found
 
 
-def _night_run(day: date, run: Any, tasks: list[tuple[str, str]]) -> NightRun:
-    ended = (run.end_date - run.start_date).total_seconds() / 60 if run.start_date and run.end_date else None
+def _minutes(session: Session, run_ids: list[str]) -> dict[str, float]:
+    """From the first task's start to the last one's end: `airflow dags test` starts its runs at their logical date."""
+    span = (func.min(TaskInstance.start_date), func.max(TaskInstance.end_date))
+    of_runs = (TaskInstance.dag_id == NIGHTS) & TaskInstance.run_id.in_(run_ids)
+    query = select(TaskInstance.run_id, *span).where(of_runs).group_by(TaskInstance.run_id)
+    return {run: (end - start).total_seconds() / 60 for run, start, end in session.execute(query) if start and end}
+
+
+def _night_run(day: date, run: Any, tasks: list[tuple[str, str]], minutes: float | None) -> NightRun:
     failed = tuple(sorted(task for task, state in tasks if state == "failed"))
     running = tuple(sorted(task for task, state in tasks if state != "failed"))
-    return NightRun(day, run.run_id, str(getattr(run.state, "value", run.state)), ended, failed, running)
+    return NightRun(day, run.run_id, str(getattr(run.state, "value", run.state)), minutes, failed, running)

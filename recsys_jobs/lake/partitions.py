@@ -58,6 +58,11 @@ class Partitions:
         fragments = dataset.get_fragments(filter=_of_day(source))
         return [group for fragment in fragments for group in fragment.split_by_row_group()]
 
+    def bounds(self, source: Source, column: str) -> list[tuple[Any, Any]]:
+        """The least and the largest value of each row group, from the files' footers; of a text, maybe cut short."""
+        groups = [group.row_groups[0].statistics or {} for group in self.row_groups(source)]
+        return [(known[column]["min"], known[column]["max"]) for known in groups if column in known]
+
     def random_value(self, source: Source, column: str, generator: random.Random) -> Any:
         """The column's value in a row drawn at random; None where there is no row."""
         groups = self.row_groups(source)

@@ -10,11 +10,12 @@ from datetime import date
 
 from recsys_jobs.lake.partitions import Partitions, Source
 from recsys_jobs.pages.cards import Card, cards
-from recsys_jobs.pages.people import SLICES, people_rows
+from recsys_jobs.pages.people import SLICES, people_of_histories, people_rows
 from recsys_jobs.pages.sources import histories, slates
 
-PEOPLE, BLOCKS = 1200, 6  # people looked at, and runs of ids that they are taken from
+PEOPLE, BLOCKS = 1200, 3  # people looked at, and runs of ids that they are taken from
 _ITEMS, _PEOPLE, _BINS = 12, 24, 10
+_PLACES = 64  # of a slate, at most, as far as finding where a block ends goes
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,6 @@ _SLATES = """
     SELECT user_id, list(item_id ORDER BY rank) AS items FROM slates
     WHERE user_id BETWEEN $first AND $last GROUP BY user_id ORDER BY user_id LIMIT $most
 """
-_BLOCK_END = """
-    SELECT max(user_id) AS last FROM (
-        SELECT user_id FROM slates WHERE rank = 1 AND user_id >= $first ORDER BY user_id LIMIT $most
-    )
-"""
 _HAD = """
     SELECT user_id, list(item_id) AS items FROM histories WHERE user_id BETWEEN $first AND $last GROUP BY user_id
 """
@@ -71,36 +67,37 @@ def compare_nights(partitions: Partitions, before: date, now: date) -> Compariso
     old: Slates = {}
     new: Slates = {}
     had: Slates = {}
-    for first in _block_starts(partitions, slates(now)):
-        last = partitions.rows(_BLOCK_END, {"slates": slates(now)}, first=first, most=PEOPLE // BLOCKS)[0]["last"]
+    for first, last in _blocks(partitions, slates(now)):
         span = {"first": first, "last": last}
         old |= _by_person(partitions.rows(_SLATES, {"slates": slates(before)}, **span, most=PEOPLE))
         new |= _by_person(partitions.rows(_SLATES, {"slates": slates(now)}, **span, most=PEOPLE))
         had |= _by_person(partitions.rows(_HAD, {"histories": histories(now)}, **span))
     wanted = {user: [item for item in items if item not in had.get(user, ())] for user, items in old.items()}
     k = max(map(len, new.values()), default=1)
-    return comparison(partitions, now, wanted, new, partitions.count(slates(now)) // k)
+    return comparison(partitions, now, wanted, new, partitions.count(slates(now)) // k, had)
 
 
-def _block_starts(partitions: Partitions, source: Source) -> list[str]:
-    """Ids at which a block of people begins: evenly spread over the rows, which stand in order of their ids."""
+def _blocks(partitions: Partitions, source: Source) -> list[tuple[str, str]]:
+    """The first and the last id of each block: spread over the row groups, which are in order of the ids."""
     groups = partitions.row_groups(source)
     chosen = groups if len(groups) <= BLOCKS else [groups[n * len(groups) // BLOCKS] for n in range(BLOCKS)]
-    starts = {value for group in chosen for value in _spread_ids(group, -(-BLOCKS // len(chosen)))}
-    return sorted(starts)
-
-
-def _spread_ids(group: object, most: int) -> list[str]:
-    ids = group.to_table(columns=["user_id"])["user_id"]  # type: ignore[attr-defined]
-    return [ids[n * len(ids) // most].as_py() for n in range(most)] if len(ids) else []
+    blocks = []
+    for group in chosen:
+        people = PEOPLE // len(chosen)
+        ids = group.to_table(columns=["user_id"])["user_id"].slice(0, people * _PLACES).unique()
+        last = min(people, len(ids)) - 1
+        blocks += [(ids[0].as_py(), ids[last].as_py())] if len(ids) else []
+    return blocks
 
 
 def _by_person(rows: list[dict[str, object]]) -> Slates:
     return {str(row["user_id"]): list(row["items"]) for row in rows}  # type: ignore[call-overload]
 
 
-def comparison(partitions: Partitions, night: date, old: Slates, new: Slates, of: int) -> Comparison:
-    """The slates of people who have both; titles, pictures and slices are those of the night."""
+def comparison(
+    partitions: Partitions, night: date, old: Slates, new: Slates, of: int, had: Slates | None = None
+) -> Comparison:
+    """The slates of people who have both; titles, pictures and slices are of the night, whose histories `had` is."""
     overlap_of = {user: _overlap(old[user], new[user]) for user in sorted(old.keys() & new.keys()) if old[user]}
     values = list(overlap_of.values())
     moved = _moved(partitions, night, [old[user] for user in overlap_of], [new[user] for user in overlap_of])
@@ -114,7 +111,7 @@ def comparison(partitions: Partitions, night: date, old: Slates, new: Slates, of
         bins=bins,
         rose=[item for item in moved if item.now > item.before][:_ITEMS],
         fell=[item for item in reversed(moved) if item.now < item.before][:_ITEMS],
-        slices=_slices(partitions, night, overlap_of),
+        slices=_slices(partitions, night, overlap_of, had),
         most_changed=sorted(overlap_of.items(), key=lambda pair: (pair[1], pair[0]))[:_PEOPLE],
     )
 
@@ -140,8 +137,13 @@ def _shares(slates_of_people: list[list[str]]) -> dict[str, float]:
     return {item: count / len(slates_of_people) for item, count in counts.items()}
 
 
-def _slices(partitions: Partitions, night: date, overlap_of: dict[str, float]) -> list[SliceOverlap]:
-    people = people_rows(partitions, night, list(overlap_of))
+def _slices(
+    partitions: Partitions, night: date, overlap_of: dict[str, float], had: Slates | None
+) -> list[SliceOverlap]:
+    if had is None:
+        people = people_rows(partitions, night, list(overlap_of))
+    else:
+        people = people_of_histories(partitions, night, {user: had.get(user, []) for user in overlap_of})
     found = []
     for name, (note, belongs) in SLICES.items():
         values = [overlap_of[person.user_id] for person in people if belongs(person)]

@@ -9,13 +9,15 @@ from typing import Any
 from recsys_jobs.contracts.errors import UsageError
 from recsys_jobs.lake.partitions import Partitions
 from recsys_jobs.pages.cards import Card, cards
-from recsys_jobs.pages.sources import IMAGE_ATTEMPTS, ITEM_VERSIONS, contents, histories, similar, slates
+from recsys_jobs.pages.exposure import Exposure, exposure
+from recsys_jobs.pages.sources import IMAGE_ATTEMPTS, ITEM_VERSIONS, contents, similar, slates
 from recsys_jobs.pages.text import LONG_TEXT, TITLE, clip, title_of
 
 PAGE = 48  # items of one page of results
 SHOWN_TO = 30  # people of one page
 NIGHTS = 7  # whose exposure one page counts
 _VERSIONS, _ATTEMPTS, _WORDS = 20, 12, 8
+_GROUPS = 3  # row groups, of a million rows at most, in which one page looks for people
 
 
 @dataclass(frozen=True)
@@ -39,15 +41,6 @@ class Version:
 
 
 @dataclass(frozen=True)
-class Exposure:
-    """On how many slates of a night an item stands, and at what rank on average."""
-
-    night: date
-    slates: int
-    mean_rank: float | None
-
-
-@dataclass(frozen=True)
 class Item:
     """An item at a night's cut."""
 
@@ -57,7 +50,7 @@ class Item:
     text_state: str
     attempts: list[dict[str, Any]]
     similar: list[tuple[float, Card]]
-    events: int
+    had: int | None
     shown_to: list[tuple[str, int]]
     after: str
     exposure: list[Exposure]
@@ -79,11 +72,10 @@ _TRIED = """
     ORDER BY source LIMIT $most
 """
 _SIMILAR = "SELECT similar_item_id AS item_id, score FROM alike WHERE item_id = $item ORDER BY rank LIMIT 12"
-_EVENTS = "SELECT count(*) AS events FROM histories WHERE item_id = $item"
 _SHOWN_TO = """
-    SELECT user_id, rank FROM slates WHERE item_id = $item AND user_id > $after ORDER BY user_id LIMIT $most
+    SELECT user_id, rank FROM slates WHERE item_id = $item AND user_id > $after AND user_id <= $last
+    ORDER BY user_id LIMIT $most
 """
-_EXPOSURE = "SELECT count(*) AS slates, avg(rank) AS mean_rank FROM slates WHERE item_id = $item"
 
 
 def find_items(partitions: Partitions, night: date, words: str, after: str = "") -> ItemsPage:
@@ -103,7 +95,8 @@ def item(partitions: Partitions, nights: list[date], night: date, item_id: str, 
     if not landed and not states:
         raise UsageError(f"No item has the id {clip(item_id, 60)!r}: find one by words of its title.")
     alike = partitions.rows(_SIMILAR, {"alike": similar(night)}, item=item_id)
-    people = partitions.rows(_SHOWN_TO, {"slates": slates(night)}, item=item_id, after=after, most=SHOWN_TO + 1)
+    people, go_on = _shown_to(partitions, night, item_id, after)
+    shown_on = [exposure(partitions, day, item_id) for day in [day for day in nights if day <= night][:NIGHTS]]
     card_of = cards(partitions, night, [item_id, *(row["item_id"] for row in alike)])
     text = next((row for row in states if row["modality"] == "text"), {})
     return Item(
@@ -113,10 +106,10 @@ def item(partitions: Partitions, nights: list[date], night: date, item_id: str, 
         text_state=text.get("reason") or ("there" if text.get("content_hash") else "none"),
         attempts=_attempts(partitions, item_id),
         similar=[(row["score"], card_of[row["item_id"]]) for row in alike],
-        events=partitions.rows(_EVENTS, {"histories": histories(night)}, item=item_id)[0]["events"],
-        shown_to=[(row["user_id"], row["rank"]) for row in people[:SHOWN_TO]],
-        after=people[SHOWN_TO - 1]["user_id"] if len(people) > SHOWN_TO else "",
-        exposure=_exposure(partitions, [day for day in nights if day <= night][:NIGHTS], item_id),
+        had=shown_on[0].had if shown_on else None,
+        shown_to=people,
+        after=go_on,
+        exposure=shown_on,
     )
 
 
@@ -132,7 +125,15 @@ def _attempts(partitions: Partitions, item_id: str) -> list[dict[str, Any]]:
     return [row | {"source": clip(row["source"], TITLE), "detail": clip(row["detail"] or "", TITLE)} for row in tried]
 
 
-def _exposure(partitions: Partitions, nights: list[date], item_id: str) -> list[Exposure]:
-    """The item on the slates of these nights."""
-    counted = [(day, partitions.rows(_EXPOSURE, {"slates": slates(day)}, item=item_id)[0]) for day in nights]
-    return [Exposure(day, row["slates"], row["mean_rank"]) for day, row in counted]
+def _shown_to(partitions: Partitions, night: date, item_id: str, after: str) -> tuple[list[tuple[str, int]], str]:
+    """Some of the people who are shown it, with its rank, and where to go on: a few row groups are looked through."""
+    groups = [(first, last) for first, last in partitions.bounds(slates(night), "user_id") if last > after]
+    if not groups:
+        return [], ""
+    end = groups[min(_GROUPS, len(groups)) - 1][1]
+    values = {"item": item_id, "after": after, "last": end, "most": SHOWN_TO + 1}
+    rows = partitions.rows(_SHOWN_TO, {"slates": slates(night)}, **values)
+    people = [(row["user_id"], row["rank"]) for row in rows[:SHOWN_TO]]
+    if len(rows) > SHOWN_TO:
+        return people, people[-1][0]
+    return people, end if len(groups) > _GROUPS else ""

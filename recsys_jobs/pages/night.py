@@ -74,7 +74,9 @@ def odd_files(partitions: Partitions, night: date, before: date | None) -> list[
     sources = {"files": Source(INGEST_FILES)}
     values: dict[str, Any] = {"night": night, "before": before or date.min, "most": _FILES}
     rows = partitions.rows(_FILES_OF_NIGHT, sources, **values)
-    return [OddFile(row["path"], row["state"], row["rows_quarantined"], clip(row["message"] or "", 300)) for row in rows]
+    return [
+        OddFile(row["path"], row["state"], row["rows_quarantined"], clip(row["message"] or "", 300)) for row in rows
+    ]
 
 
 def odd_lines(partitions: Partitions, files: list[OddFile]) -> list[OddLine]:

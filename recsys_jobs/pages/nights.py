@@ -122,7 +122,9 @@ _DECISIONS = """
     SELECT effective_date, kind, decision, reason, recipe, floor, decided_at FROM promotions
     WHERE effective_date BETWEEN $first AND $last AND kind IN ('gate', 'publish') ORDER BY decided_at
 """
-_METRICS = "SELECT recipe, k, value, low, high FROM one WHERE protocol = 'global_time' AND slice = 'all' AND metric = 'ndcg'"
+_METRICS = (
+    "SELECT recipe, k, value, low, high FROM one WHERE protocol = 'global_time' AND slice = 'all' AND metric = 'ndcg'"
+)
 
 
 def freshness(now: datetime, published: list[date]) -> Freshness:

@@ -1,4 +1,4 @@
-"""Finds people of a night: by the beginning of their id, at random, or by a slice; a few hundred are looked at a page."""
+"""Finds people of a night: by how their id begins, at random, or by a slice; a page looks at a thousand or so."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from recsys_jobs.lake.partitions import Partitions
 from recsys_jobs.pages.sources import contents, histories, slates
 
 PAGE = 40  # people shown
-_CHUNK, _CHUNKS = 400, 5  # people looked at in one read, and reads at most, for one page of a slice
+_CHUNK, _CHUNKS = 600, 2  # people looked at in one read, and reads at most, for one page of a slice
 FEW, MANY = 2, 12  # events of a cold and of a heavy person
 
 
@@ -58,6 +58,11 @@ _HISTORIES = """
     FROM events LEFT JOIN pictured USING (item_id) GROUP BY user_id ORDER BY user_id
 """
 
+_PICTURED = """
+    SELECT item_id FROM contents
+    WHERE item_id IN (SELECT unnest($items)) AND modality = 'image' AND content_hash IS NOT NULL
+"""
+
 
 def find_people(partitions: Partitions, night: date, prefix: str, slice_name: str, after: str) -> PeoplePage:
     """A page of the people whose id begins like this and who are of the slice; UsageError for an unknown slice."""
@@ -99,6 +104,14 @@ def _ids(partitions: Partitions, night: date, prefix: str, after: str, most: int
 def people_rows(partitions: Partitions, night: date, ids: list[str]) -> list[PersonRow]:
     """These people, in order of their ids, with what their histories are like."""
     return _with_histories(partitions, night, sorted(ids))
+
+
+def people_of_histories(partitions: Partitions, night: date, had: dict[str, list[str]]) -> list[PersonRow]:
+    """These people from the items that they had, which were read already."""
+    items = sorted({item for items in had.values() for item in items})
+    found = partitions.rows(_PICTURED, {"contents": contents(night)}, items=items)
+    pictured = {row["item_id"] for row in found}
+    return [PersonRow(user, len(items), len(pictured.intersection(items)), None) for user, items in had.items()]
 
 
 def _with_histories(partitions: Partitions, night: date, ids: list[str]) -> list[PersonRow]:

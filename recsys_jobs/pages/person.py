@@ -16,7 +16,7 @@ EVENTS = 24  # of a history on one page
 
 @dataclass(frozen=True)
 class Place:
-    """One place of a slate. `change` is against the slate beside it: new, same, up 3, down 2, gone; empty without one."""
+    """One place of a slate. `change` is against another slate: new, same, up 3, down 2, gone; empty without one."""
 
     rank: int
     score: float | None

@@ -36,7 +36,7 @@ def picture(name: str) -> Response:
 def _read(path: Path) -> bytes:
     """The file's bytes; none where there is no such file of its own: a link is not followed."""
     try:
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
             return file.read()
     except OSError:
         return b""

@@ -115,11 +115,13 @@ def recipes(request: Request, id: str, night: str = "") -> Response:
     return _asking_again(response, answer.is_waiting)
 
 
-def _columns(partitions: Partitions, day: date, result: dict[str, Any], user: str) -> list[tuple[str, str, list[Place]]]:
+def _columns(
+    partitions: Partitions, day: date, result: dict[str, Any], user: str
+) -> list[tuple[str, str, list[Place]]]:
     """Role, recipe and slate of each column; changes are against the first."""
     slates = [(recipe["role"], recipe["name"], recipe["slates"].get(user, [])) for recipe in result["recipes"]]
     card_of = cards(partitions, day, [item for *_, items in slates for item in items])
-    columns = []
+    columns: list[tuple[str, str, list[Place]]] = []
     for role, name, items in slates:
         places = [Place(rank, None, card_of[item]) for rank, item in enumerate(items, 1)]
         ranks = {item: rank for rank, item in enumerate(slates[0][2], 1)}
@@ -131,4 +133,3 @@ def _asking_again(response: Response, is_waiting: bool) -> Response:
     if is_waiting:
         response.headers.update(_WAIT)
     return response
-

@@ -35,7 +35,7 @@ _CHALLENGERS = 3  # of one night, the last
 
 
 def exam_slates(publication: Publication, user: str | None, sample: int = 0) -> dict[str, Any]:
-    """The JSON object for one person, or for so many, spread over all; UsageError where the person was not there yet."""
+    """The JSON object for one person, or for so many of all; UsageError where the person was not there yet."""
     with delta.pinned(publication.delta_versions):
         cut, _ = exam_cut(publication.run_date)
         dataset = load_dataset(cut, publication.settings)
@@ -62,7 +62,9 @@ def _judged_fits(night: date) -> list[tuple[str, str, str]]:
     gates = [row for row in decisions if row["kind"] == "gate" and row["effective_date"] == night][-1:]
     fits = [("judged", row["recipe"], row["model_fingerprint"]) for row in gates]
     fits += [("floor", row["floor"], row["floor_fingerprint"]) for row in gates]
-    challenges = [row for row in decisions if row["kind"] == "challenge" and _night_of(row) == str(night)][-_CHALLENGERS:]
+    challenges = [row for row in decisions if row["kind"] == "challenge" and _night_of(row) == str(night)][
+        -_CHALLENGERS:
+    ]
     fits += [("challenger", row["recipe"], row["model_fingerprint"]) for row in challenges]
     runs = [(role, name, mlflow_client.find_run(fingerprint, EXAM)) for role, name, fingerprint in fits if fingerprint]
     found = [(role, str(name), str(run.info.run_id)) for role, name, run in runs if run is not None]

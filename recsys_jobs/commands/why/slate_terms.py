@@ -32,7 +32,7 @@ _TERMS = 12  # of a group; the rest is one term
 
 
 def slate_terms(publication: Publication, user: str) -> dict[str, Any]:
-    """The JSON object of a person's slate; UsageError where they have none, JobError where the night's files are gone."""
+    """The JSON object of a person's slate; UsageError where there is none, JobError where its inputs are gone."""
     with delta.pinned(publication.delta_versions), files_must_be_there(publication):
         slate = slate_of(connect(), publication.run_date, user)
         if not slate:
