@@ -87,9 +87,9 @@ async def _denied(request: Request) -> Refusal | None:
     try:
         user = await get_user(request, None, await bearer_scheme(request))
         await run_in_threadpool(requires_access_dag("GET", param_dag_id=NIGHTS), request, user)
-    except HTTPException as error:
+    except (HTTPException, KeyError) as error:  # the simple auth manager raises KeyError for a role it does not know
         login = get_auth_manager().get_url_login(next_url=str(request.url))
-        if error.status_code == 401:
+        if isinstance(error, HTTPException) and error.status_code == 401:
             return Refusal(401, "Only people who are logged in to Airflow may look.", login, "Log in")
         return Refusal(403, f"Airflow does not let you read the DAG {NIGHTS}.", login, "Log in as someone else")
     return None

@@ -29,9 +29,9 @@ def title_of(title: str | None) -> str:
 
 
 def reference(identifier: str) -> str:
-    """What a link says for an id: the id itself, or its hash where it is very long or looks like one."""
+    """What a link says for an id: itself, or its hash where it is very long, does not print, or looks like one."""
     raw = identifier.encode()
-    if len(raw) <= _LINK_BYTES and not _HASHED.fullmatch(identifier):
+    if len(raw) <= _LINK_BYTES and identifier.isprintable() and not _HASHED.fullmatch(identifier):
         return identifier
     return f"sha256:{hashlib.sha256(raw).hexdigest()}"
 

@@ -2,7 +2,8 @@
 
 `python -m recsys_jobs.night.report --run-date D [--recipe NAME]`. The page goes to `var/reports/night-<date>.html`
 and to the night's run in MLflow; its numbers, as JSON, and how often each item was shown stand beside it. The last
-line of output is JSON: where the page is, and the sentences of the alert, if there is one. Airflow passes in `RECSYS_STAGE_SECONDS`, a JSON object, the seconds of each task.
+line of output is JSON: where the page is, and the sentences of the alert, if there is one. Airflow passes in
+`RECSYS_STAGE_SECONDS`, a JSON object, the seconds of each task.
 """
 
 from __future__ import annotations
