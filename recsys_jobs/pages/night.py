@@ -59,14 +59,20 @@ _LINES_OF_FILES = """
 
 
 def stages(night: date, published: list[date]) -> list[Stage]:
-    """The night's tasks, the slowest against its usual time first; none while its report is not written."""
+    """The night's tasks with their usual times; none while its report is not written."""
+    usual = usual_seconds(night, published)
     seconds = report_numbers(night).get("seconds", {})
-    earlier = [report_numbers(day).get("seconds", {}) for day in published if day < night][:_EARLIER]
-    found = []
-    for task, taken in seconds.items():
-        before = [numbers[task] for numbers in earlier if task in numbers]
-        found.append(Stage(task, taken, statistics.median(before) if before else None))
-    return found
+    return [Stage(task, taken, usual.get(task)) for task, taken in seconds.items()]
+
+
+def usual_seconds(night: date, published: list[date]) -> dict[str, float]:
+    """The median seconds of each task over the nights before, as their reports have them."""
+    before = sorted((day for day in published if day < night), reverse=True)[:_EARLIER]
+    taken: dict[str, list[float]] = {}
+    for day in before:
+        for task, seconds in report_numbers(day).get("seconds", {}).items():
+            taken.setdefault(task, []).append(seconds)
+    return {task: statistics.median(values) for task, values in taken.items()}
 
 
 def odd_files(partitions: Partitions, night: date, before: date | None) -> list[OddFile]:
