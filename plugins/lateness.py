@@ -1,4 +1,8 @@
-"""Rings for a night whose slates are not published in time, and names the stage that is slow against its usual time."""
+"""Rings for a night whose slates are not published in time, and names the stage that is slow against its usual time.
+
+Airflow imports this to look whether the callback is one, whenever it parses the DAG: what reads the lake is imported
+when it rings.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,6 @@ from typing import Any
 from plugins import stage_times
 from plugins.alerts import send_alert
 from plugins.run_date import run_date
-from recsys_jobs.pages.night import usual_seconds
-from recsys_jobs.pages.sources import published_nights
 
 _TIMES = ("logical_date", "run_after")
 
@@ -21,6 +23,8 @@ def alert_if_late(context: dict[str, Any]) -> None:
 
     A backfill's runs are queued all at once, and each waits for those before it: they have no deadline.
     """
+    from recsys_jobs.pages.sources import published_nights
+
     run = context["dag_run"]
     if run["run_type"] == "backfill":
         return
@@ -31,7 +35,9 @@ def alert_if_late(context: dict[str, Any]) -> None:
 
 
 def late_line(run: dict[str, Any], night: date, published: list[date], now: float) -> str:
-    """One line: which night is late, by whom it waits, and what people see meanwhile."""
+    """One line: which night is late, which stage it waits for, and what people see meanwhile."""
+    from recsys_jobs.pages.night import usual_seconds
+
     times = stage_times.seconds(run["dag_id"], run["dag_run_id"], now)
     stands = f"the slates of {max(published)} stand" if published else "no slates stand"
     return (

@@ -13,9 +13,10 @@ from recsys_jobs.pages.cards import Card, cards
 from recsys_jobs.pages.people import SLICES, people_of_histories, people_rows
 from recsys_jobs.pages.sources import histories, slates
 
-PEOPLE, BLOCKS = 1200, 3  # people looked at, and runs of ids that they are taken from
+PEOPLE, BLOCKS = 600, 3  # people looked at, and runs of ids that they are taken from
 _ITEMS, _PEOPLE, _BINS = 12, 24, 10
 _PLACES = 64  # of a slate, at most, as far as finding where a block ends goes
+_BATCH = 32_768  # rows
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def _blocks(partitions: Partitions, source: Source) -> list[tuple[str, str]]:
     blocks = []
     for group in chosen:
         people = PEOPLE // len(chosen)
-        ids = group.to_table(columns=["user_id"])["user_id"].slice(0, people * _PLACES).unique()
+        ids = group.head(people * _PLACES, columns=["user_id"], batch_size=_BATCH)["user_id"].unique()
         last = min(people, len(ids)) - 1
         blocks += [(ids[0].as_py(), ids[last].as_py())] if len(ids) else []
     return blocks

@@ -17,7 +17,7 @@ PAGE = 48  # items of one page of results
 SHOWN_TO = 30  # people of one page
 NIGHTS = 7  # whose exposure one page counts
 _VERSIONS, _ATTEMPTS, _WORDS = 20, 12, 8
-_GROUPS = 3  # row groups, of a million rows at most, in which one page looks for people
+_GROUPS = 2  # row groups, of a million rows at most, in which one page looks for people
 
 
 @dataclass(frozen=True)

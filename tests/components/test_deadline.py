@@ -19,6 +19,7 @@ from plugins import lateness, stage_times
 from recsys_jobs.contracts.settings import ROOT
 from recsys_jobs.operations.airflow.airflow_api import Airflow
 from recsys_jobs.operations.airflow.local_airflow import running_airflow
+from recsys_jobs.pages import sources
 
 ON_TIME, LATE = date(2014, 3, 1), date(2014, 3, 2)
 RUN = {"dag_id": "nightly", "dag_run_id": "scheduled__1", "run_type": "scheduled", "conf": {}}
@@ -31,7 +32,7 @@ def rung(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     monkeypatch.setenv("RECSYS_VAR", str(tmp_path))
     lines: list[str] = []
     monkeypatch.setattr(lateness, "send_alert", lines.append)
-    monkeypatch.setattr(lateness, "published_nights", lambda: [ON_TIME])
+    monkeypatch.setattr(sources, "published_nights", lambda: [ON_TIME])
     return lines
 
 
