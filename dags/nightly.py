@@ -22,6 +22,9 @@ a run replaces its own date in one commit a table, and what was done once is fou
 | green, but the slates are wrong | | `recsys rollback`: the version before serves, and nights publish it until `recsys promote --release` |
 | `recommend.report` | MLflow down | retried. The night is published; this is its report, and *Report of the night* on the task leads to it |
 
+**A late night** rings as a red task does: slates that are not published `RECSYS_PUBLISH_WITHIN` minutes (360) after the
+night was queued are told, with the stage that is slow against its usual time.
+
 Nothing downstream of a red task runs, and the last published night stays as it is.
 
 **A manual run**: *Trigger*, with a date; without one it means the run's logical date, and without that
@@ -37,6 +40,7 @@ from datetime import datetime, timedelta
 from airflow.sdk import Asset, CronDataIntervalTimetable, Param, TaskGroup, dag
 
 from plugins.alerts import alert_failure
+from plugins.deadline import publish_deadline
 from plugins.job_operator import JobOperator
 from plugins.report_operator import ReportOperator, alert_drift
 from plugins.run_date import run_date
@@ -72,6 +76,7 @@ def job(task: str, *arguments: str, operator=JobOperator, **how) -> JobOperator:
     start_date=datetime(1996, 1, 1),
     catchup=False,
     max_active_runs=1,
+    deadline=publish_deadline(),
     doc_md=__doc__,
     tags=["recommender"],
     default_args={

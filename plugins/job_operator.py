@@ -15,6 +15,7 @@ from typing import Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from plugins import stage_times
 from plugins.launchers import Job, launch
 from recsys_jobs.contracts.errors import sanitize
 
@@ -61,6 +62,13 @@ class JobOperator(BaseOperator):
         self._process: subprocess.Popen[str] | None = None
 
     def execute(self, context: Any) -> str:
+        stage_times.note(context, stage_times.BEGAN)
+        try:
+            return self._run()
+        finally:
+            stage_times.note(context, stage_times.ENDED)
+
+    def _run(self) -> str:
         self._process = self._launch()
         last = verdict = ""
         assert self._process.stdout is not None

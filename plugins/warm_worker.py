@@ -179,6 +179,7 @@ def main() -> None:
     """Serve until idle; in a fork, be the job."""
     path = Path(sys.argv[1])
     os.environ["GX_ANALYTICS_ENABLED"] = "false"  # before Great Expectations is imported; nothing leaves the machine
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # as recsys_jobs/registry has it
     worker = Worker(path)
     if request := worker.serve():
         request.become()

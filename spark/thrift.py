@@ -17,7 +17,7 @@ from delta.tables import DeltaTable
 
 from recsys_jobs.contracts.errors import run_main
 from recsys_jobs.contracts.settings import lake_root, table_uri, var_dir
-from recsys_jobs.contracts.tables import RECOMMENDATIONS, RECOMMENDATIONS_LATEST, TABLES
+from recsys_jobs.contracts.tables import RECOMMENDATIONS, RECOMMENDATIONS_LATEST_SPARK, TABLES
 from spark.session import get_spark
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def register_tables(spark: SparkSession, lake: Path, registered: set[str]) -> se
     for name in sorted(new):
         spark.catalog.createTable(name, path=table_uri(name, lake), source="delta")
     if RECOMMENDATIONS.name in new:
-        spark.sql(f"CREATE OR REPLACE VIEW recommendations_latest AS {RECOMMENDATIONS_LATEST}")
+        spark.sql(f"CREATE OR REPLACE VIEW recommendations_latest AS {RECOMMENDATIONS_LATEST_SPARK}")
     return registered | new
 
 

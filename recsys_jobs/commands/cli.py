@@ -23,6 +23,7 @@ from recsys_jobs.commands import (
     rollback,
     sample,
     sql,
+    status,
     tune,
     ui,
 )
@@ -72,6 +73,7 @@ SUBCOMMANDS: tuple[Subcommand, ...] = (
     embeddings,
     checkpoints,
     ui,
+    status,
     challenge,
     promote,
     rollback,

@@ -362,8 +362,14 @@ POPULAR_ITEMS = Table(
     published=True,
 )
 
-# the query of the view `recommendations_latest`, in the SQL of DuckDB and of Spark
-RECOMMENDATIONS_LATEST = "SELECT * FROM recommendations WHERE run_date = (SELECT max(run_date) FROM recommendations)"
+# the query of the view `recommendations_latest`; `days_old`, days since the night's date, is the one word in which the
+# SQL of DuckDB and of Spark differ
+_LATEST = (
+    "SELECT *, CAST({days} AS INT) AS days_old FROM recommendations "
+    "WHERE run_date = (SELECT max(run_date) FROM recommendations)"
+)
+RECOMMENDATIONS_LATEST = _LATEST.format(days="current_date - run_date")
+RECOMMENDATIONS_LATEST_SPARK = _LATEST.format(days="datediff(current_date(), run_date)")
 
 TABLES: dict[str, Table] = {
     table.name: table

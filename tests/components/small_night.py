@@ -1,11 +1,13 @@
 """A night that publishes one row: `python -m tests.components.small_night --run-date D`.
 
-It notes that it ran in `<var>/ran.txt`, and fails where `<var>/broken-D` exists.
+It notes that it ran in `<var>/ran.txt`, fails where `<var>/broken-D` exists, and
+first waits as many seconds as `<var>/slow-D` says.
 """
 
 from __future__ import annotations
 
 import sys
+import time
 
 import pyarrow as pa
 
@@ -20,6 +22,8 @@ def main() -> None:
     day = parse_date(sys.argv[sys.argv.index("--run-date") + 1])
     with (var_dir() / "ran.txt").open("a", encoding="utf-8") as ran:
         ran.write(f"{day}\n")
+    if (slow := var_dir() / f"slow-{day}").exists():
+        time.sleep(float(slow.read_text(encoding="utf-8")))
     if (var_dir() / f"broken-{day}").exists():
         raise JobError(f"no review before the end of {day}")
     row = {"run_date": day, "user_id": "ann", "rank": 1, "item_id": "cup", "score": 1.0}

@@ -92,7 +92,7 @@ def trace_row(user: str, item: str, run_date: date | None = None) -> Trace:
     Raises UsageError where there is no such row, JobError where what made it is no longer kept.
     """
     publication = lineage.load_publication(run_date)
-    with delta.pinned(publication.delta_versions), _files_must_be_there(publication):
+    with delta.pinned(publication.delta_versions), files_must_be_there(publication):
         connection = connect()
         slate = slate_of(connection, publication.run_date, user)
         rank, score = find_row(connection, publication, user, item, slate)
@@ -115,7 +115,7 @@ def trace_row(user: str, item: str, run_date: date | None = None) -> Trace:
 
 
 @contextmanager
-def _files_must_be_there(publication: Publication) -> Iterator[None]:
+def files_must_be_there(publication: Publication) -> Iterator[None]:
     """Raise JobError of one line where a file of the recorded versions is gone."""
     try:
         yield
@@ -136,11 +136,18 @@ def _rank_again(publication: Publication, dataset: Dataset, user: int, item: int
     [slates] = top_k(served, dataset, publication.settings.k, users=np.array([user]))
     return {
         "rebuilt": [dataset.items[row] for row in slates.item_BK[0] if row >= 0],
+        "nearest": _nearest_of_history(model, dataset, user, item),
+        **split_score(model, recipe, dataset, user, item),
+    }
+
+
+def split_score(model: Model, recipe: Any, dataset: Dataset, user: int, item: int) -> dict[str, Any]:
+    """Return the terms of a pair's score by the names of Trace's fields; None for a split that the model has not."""
+    return {
         "modalities": model.modality_terms(user, item) if isinstance(model, SplitsByModality) else None,
         "events": _event_terms(model, dataset, user, item),
         "recent_popularity": model.prior_term(item) if isinstance(model, HasPopularityTerm) else None,
         "parts": _part_terms(model, recipe, dataset, user, item),
-        "nearest": _nearest_of_history(model, dataset, user, item),
     }
 
 

@@ -1,8 +1,9 @@
 """Writes the report of a published night, and warns of drift beyond the configured bounds.
 
 `python -m recsys_jobs.night.report --run-date D [--recipe NAME]`. The page goes to `var/reports/night-<date>.html`
-and to the night's run in MLflow. The last line of output is JSON: where the page is, and the sentences of the
-alert, if there is one. Airflow passes in `RECSYS_STAGE_SECONDS`, a JSON object, the seconds of each task.
+and to the night's run in MLflow; its numbers, as JSON, and how often each item was shown stand beside it. The last
+line of output is JSON: where the page is, and the sentences of the alert, if there is one. Airflow passes in
+`RECSYS_STAGE_SECONDS`, a JSON object, the seconds of each task.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from recsys_jobs.night.report.drift import Drift, drift
 from recsys_jobs.night.report.numbers import last_nights
 from recsys_jobs.night.report.sections import sections
 from recsys_jobs.night.report.stages import Stage, parse_seconds, stages
+from recsys_jobs.pages.exposure import write_exposure
 from recsys_jobs.promotion import decision_log
 from recsys_jobs.promotion.gate import Decision
 from recsys_jobs.promotion.night_context import NightContext, parse_night
@@ -59,7 +61,21 @@ def write(night: NightContext, seconds: dict[str, float]) -> dict[str, Any]:
     )
     path.write_text(page, encoding="utf-8")
     run_id = _log_night(night, path, night_drift, night_stages)
-    return {"report": str(path), "experiment_id": mlflow_client.experiment_id(), "run_id": run_id, "alerts": alerts}
+    summary = {"experiment_id": mlflow_client.experiment_id(), "run_id": run_id, "alerts": alerts}
+    write_exposure(night.run_date)
+    _write_numbers(path.with_suffix(".json"), summary, night_drift, night_stages)
+    return {"report": str(path), **summary}
+
+
+def _write_numbers(path: Path, summary: dict[str, Any], night_drift: Drift | None, night_stages: list[Stage]) -> None:
+    """Keep the numbers beside the page: drift reads every slate of two nights, and the table of nights needs many."""
+    numbers = dict(summary)
+    numbers["seconds"] = {stage.task: stage.seconds for stage in night_stages if stage.seconds is not None}
+    numbers["overlap"] = night_drift.overlap if night_drift else None
+    numbers["score_distance"] = night_drift.score_distance if night_drift else None
+    partial = path.with_suffix(".json.part")
+    partial.write_text(json.dumps(numbers), encoding="utf-8")
+    partial.replace(path)
 
 
 def _facts(night: NightContext) -> dict[str, object]:

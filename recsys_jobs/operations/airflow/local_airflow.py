@@ -63,7 +63,7 @@ def running_airflow() -> Iterator[Airflow]:
     Our own starts no live nights, and leaves the DAG paused or not as it was. UsageError where another command runs
     an Airflow on this home for other places, or with the DAG paused.
     """
-    running = _running_url()
+    running = running_url()
     if running is not None:
         with httpx.Client(timeout=60) as client:
             yield _require_unpaused(Airflow(running, client, _home() / _PASSWORDS))
@@ -93,7 +93,12 @@ def _places() -> dict[str, str]:
     }
 
 
-def _running_url() -> str | None:
+def passwords_file() -> Path:
+    """Where the password of `admin` stands."""
+    return _home() / _PASSWORDS
+
+
+def running_url() -> str | None:
     """The address of the Airflow that serves this home; None where none does."""
     try:
         serving = json.loads((_home() / _STAMP).read_text(encoding="utf-8"))

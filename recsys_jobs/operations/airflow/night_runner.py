@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
+import shlex
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
@@ -27,6 +30,8 @@ _JOB = re.compile(r" \[airflow\.task\.operators\.plugins\.job_operator\.JobOpera
 _START = re.compile(r"^\[DAG TEST\] starting task_id=(\S+)")
 _END = re.compile(r"^\[DAG TEST\] end task task_id=(\S+)")
 _FAILED = re.compile(r"nightly \S+: (?P<task>\S+) failed: (?P<why>.*?) +\[plugins\.alerts\]")
+
+_JWT_BYTES = 64
 
 
 @dataclass
@@ -57,10 +62,24 @@ def airflow_environment() -> dict[str, str]:
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "false",
+        "AIRFLOW__API_AUTH__JWT_SECRET_CMD": f"cat {shlex.quote(str(_jwt_secret(home)))}",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
         "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])),
     }
     return {**project, **os.environ, "PATH": project["PATH"], "PYTHONPATH": project["PYTHONPATH"]}
+
+
+def _jwt_secret(home: Path) -> Path:
+    """The file of the key that signs logins, made once and its owner's alone; Airflow reads it when it needs it.
+
+    HS512 wants 64 bytes; the key that Airflow writes into its own configuration has 24.
+    """
+    path = home / "jwt_secret"
+    home.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError), os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_hex(_JWT_BYTES // 2))
+    return path
 
 
 def prepare_airflow(environment: dict[str, str]) -> None:

@@ -18,6 +18,8 @@ from recsys_jobs.contracts.settings import tracking_uri, var_dir
 from recsys_jobs.operations.airflow import local_airflow
 from recsys_jobs.operations.airflow.night_runner import airflow_environment, prepare_airflow
 
+_EXPERIMENTS = "#/experiments?workflowType=machine_learning"  # without it MLflow opens on agents and prompts
+
 
 class Ports(NamedTuple):
     """Where on localhost each of the three listens."""
@@ -36,6 +38,8 @@ def serve(ports: Ports) -> None:
     passwords = Path(environment["AIRFLOW_HOME"]) / "passwords.json"
     environment |= local_airflow.login_environment(passwords, ports.airflow)
     environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"  # nobody gives it jobs, and their workers hold memory
+    environment.setdefault("RECSYS_MLFLOW_URL", f"http://127.0.0.1:{ports.mlflow}")  # where the pages lead
+    environment.setdefault("RECSYS_DATA_DOCS_URL", f"http://127.0.0.1:{ports.docs}")
     _require_free_ports(ports)
     prepare_airflow(environment)
     for number in (signal.SIGINT, signal.SIGTERM):  # SIGINT too: a shell's background job starts with it ignored
@@ -82,6 +86,8 @@ def _docs_server(port: int) -> http.server.ThreadingHTTPServer:
 
 
 def _print_addresses(passwords: Path, ports: Ports) -> None:
-    print(f"Airflow    http://127.0.0.1:{ports.airflow}   user admin, password in {passwords}")
-    print(f"MLflow     http://127.0.0.1:{ports.mlflow}")
+    print(f"look here  http://127.0.0.1:{ports.airflow}/recommendations/   nights, people, items, and why")
+    print(f"log in     user admin, password in {passwords}")
+    print(f"Airflow    http://127.0.0.1:{ports.airflow}")
+    print(f"MLflow     http://127.0.0.1:{ports.mlflow}/{_EXPERIMENTS}")
     print(f"data docs  http://127.0.0.1:{ports.docs}", flush=True)

@@ -24,6 +24,10 @@ def _password() -> str:
     return secrets.token_urlsafe(32)  # 256 bits, of letters that need no quoting in URL, JSON, SQL and compose file
 
 
+def _signing_key() -> str:
+    return secrets.token_hex(32)  # the 64 bytes that HS512 wants
+
+
 def _access_key() -> str:
     return secrets.token_hex(10)
 
@@ -38,7 +42,7 @@ SECRETS: dict[str, Callable[[], str]] = {
     "MLFLOW_DB_PASSWORD": _password,
     "AIRFLOW_ADMIN_PASSWORD": _password,
     "AIRFLOW_API_SECRET_KEY": _password,
-    "AIRFLOW_JWT_SECRET": _password,
+    "AIRFLOW_JWT_SECRET": _signing_key,
     "AIRFLOW_FERNET_KEY": _fernet_key,
     "SPARK_AUTH_SECRET": _password,
     "LAKE_ACCESS_KEY": _access_key,

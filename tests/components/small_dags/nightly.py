@@ -6,6 +6,7 @@ from datetime import datetime
 
 from airflow.sdk import CronDataIntervalTimetable, Param, dag
 
+from plugins.deadline import publish_deadline
 from plugins.job_operator import JobOperator
 from plugins.run_date import run_date
 
@@ -16,6 +17,7 @@ from plugins.run_date import run_date
     start_date=datetime(1996, 1, 1),
     catchup=False,
     max_active_runs=1,
+    deadline=publish_deadline(),
     user_defined_macros={"run_date": run_date},
     params={
         "date": Param("", type=["string", "null"]),

@@ -1,0 +1,25 @@
+"""The deadline on a night's slates: Airflow's own alert, which the scheduler checks and an executor rings.
+
+`RECSYS_PUBLISH_WITHIN` is how many minutes a night may take from the moment it is queued, six hours without it.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+
+from airflow.sdk import DeadlineAlert, DeadlineReference, SyncCallback
+
+_MINUTES = "360"
+
+
+def publish_deadline() -> DeadlineAlert:
+    """The alert for the DAG; ValueError where RECSYS_PUBLISH_WITHIN is no number.
+
+    Airflow's deadline is on the whole run: the callback looks whether the slates stand (plugins/lateness.py).
+    """
+    return DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT,
+        interval=timedelta(minutes=float(os.environ.get("RECSYS_PUBLISH_WITHIN") or _MINUTES)),
+        callback=SyncCallback("plugins.lateness.alert_if_late"),
+    )

@@ -1,0 +1,1 @@
+"""Pages to look at recommendations: routes over recsys_jobs.pages, behind Airflow's login."""
