@@ -8,7 +8,7 @@ READY := .venv/.ready-$(EXTRA)
 TWO := --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check nightly backfill sql show why publish forget maintain ui exam bench prove up down clean
+.PHONY: help setup demo test check nightly backfill sql show why publish forget maintain status ui exam bench prove up down clean
 
 help: ## what there is
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -64,7 +64,10 @@ forget: $(READY) ## remove a reviewer from everything: WHO=id
 maintain: $(READY) ## compact, vacuum, drop what the retention lets go: [DRY=1]
 	@$(BIN)/recsys maintain $(if $(DRY),--dry-run)
 
-ui: $(READY) ## Airflow, MLflow and the data docs on localhost
+status: $(READY) ## one screen: last good night and its age, what runs, what is red, what serves, disk
+	@$(BIN)/recsys status
+
+ui: $(READY) ## the pages to look at recommendations, Airflow, MLflow and the data docs on localhost
 	@$(BIN)/recsys ui
 
 exam: $(READY) ## models on a data set: DATA=dir [MODELS=a,b] [PROTOCOL=name] [FINAL=1] [OUT=file.json] [DATE=…]

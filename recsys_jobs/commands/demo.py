@@ -97,7 +97,7 @@ _WHERE_NEXT = """
   with these in the environment:
     make sql Q="select * from recommendations_latest limit 20"
     make show WHO=<user_id>         another user's slate
-    make ui                         Airflow, MLflow and the data docs in the browser
+    make ui                         all of it in the browser: people, slates with pictures, and why
   the night's report:               {home}/reports/
   the gates' data docs:             {home}/data_docs/
   your own dumps:                   make nightly DATE=2014-03-01 LANDING=dir
