@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from plugins import lateness, stage_times
+from plugins.deadline import publish_deadline
 from recsys_jobs.contracts.settings import ROOT
 from recsys_jobs.operations.airflow.airflow_api import Airflow
 from recsys_jobs.operations.airflow.local_airflow import running_airflow
@@ -42,6 +43,15 @@ def test_a_night_that_is_not_published_rings_once(rung: list[str]) -> None:
         "nightly scheduled__1: late: the night of 2014-03-02 is not published; no stage has begun; "
         "the slates of 2014-03-01 stand"
     ]
+
+
+@pytest.mark.parametrize(("minutes", "seconds"), [("", 21_600), ("0.75", 45), ("0", None)])
+def test_a_night_has_so_many_minutes_or_no_deadline(
+    monkeypatch: pytest.MonkeyPatch, minutes: str, seconds: float | None
+) -> None:
+    monkeypatch.setenv("RECSYS_PUBLISH_WITHIN", minutes)
+    deadline = publish_deadline()
+    assert (deadline and deadline.interval.total_seconds()) == seconds
 
 
 @pytest.mark.parametrize("run", [{"conf": {"date": "2014-03-01"}}, {"run_type": "backfill"}])
