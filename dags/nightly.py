@@ -22,8 +22,9 @@ a run replaces its own date in one commit a table, and what was done once is fou
 | green, but the slates are wrong | | `recsys rollback`: the version before serves, and nights publish it until `recsys promote --release` |
 | `recommend.report` | MLflow down | retried. The night is published; this is its report, and *Report of the night* on the task leads to it |
 
-**A late night** rings as a red task does: slates that are not published `RECSYS_PUBLISH_WITHIN` minutes (360) after the
-night was queued are told, with the stage that is slow against its usual time.
+**A late night** rings as a red task does where `RECSYS_PUBLISH_WITHIN` is set: slates that are not published so many
+minutes after the night was queued are told, with the stage that is slow against its usual time. In Airflow 3.3 a run
+with a deadline cannot be cleared, so it is not set by itself.
 
 Nothing downstream of a red task runs, and the last published night stays as it is.
 

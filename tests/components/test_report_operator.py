@@ -55,7 +55,7 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
 
 def context(crumbs: Any) -> dict[str, Any]:
     """What Airflow hands to a task; its own comes with a scheduler, which tests/e2e has."""
-    ti = SimpleNamespace(get_task_breadcrumbs=crumbs)
+    ti = SimpleNamespace(get_task_breadcrumbs=crumbs, task_id="recommend.report", dag_id="nightly", run_id="r1")
     return {"ti": ti, "dag_run": SimpleNamespace(dag_id="nightly", run_id="r1"), "run_id": "r1"}
 
 
