@@ -191,7 +191,7 @@ def _wait_for(look, seconds: float = 60):  # noqa: ANN001, ANN202
     raise AssertionError("the job never started")
 
 
-def _gone(pid: int, seconds: float = 10) -> bool:
+def _gone(pid: int, seconds: float = 30) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         state = Path(f"/proc/{pid}/stat")

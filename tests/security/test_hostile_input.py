@@ -155,7 +155,7 @@ def report(world: World) -> None:
 
     row = {"slice": MARKUP, "metric": "ndcg", "k": 20, "recipe": MARKUP, "value": 0.1, "low": None, "high": None}
     decision = SimpleNamespace(decision=MARKUP, reason=MARKUP)
-    inert(render(MARKUP, decision, {MARKUP: MARKUP}, [row | {"users": 3}], 20), MARKUP)
+    inert(render(MARKUP, decision, {MARKUP: MARKUP}, [row | {"users": 3}], 20, {}), MARKUP)
 
 
 def gate_page(world: World) -> None:

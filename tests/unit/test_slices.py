@@ -99,6 +99,6 @@ def test_a_sampled_ranking_says_nothing_of_new_items_among_themselves() -> None:
 def test_the_report_says_what_the_slices_of_what_is_cold_are() -> None:
     found = evaluate_top_k(Table(SCORES), shop(), HOLDOUT, k_values=[3]).rows
     rows = [row._asdict() | {"recipe": "shop"} for row in found]
-    page = render("night", Decision("passed", "shop", "why"), {}, rows, 3)
+    page = render("night", Decision("passed", "shop", "why"), {}, rows, 3, {})
     for name, note in NOTES.items():
         assert f"The exam: {name}</h2>\n<p>{note}</p>" in page
