@@ -38,9 +38,7 @@ def load() -> Judged:
 
 def save(judged: Judged) -> None:
     """Keep it, in one step."""
-    from expectations.atomic_files import (
-        write_atomically,  # with it comes Great Expectations, for a look at nothing new
-    )
+    from expectations.atomic_files import write_atomically  # brings Great Expectations, which a look alone needs not
 
     record = {
         "suite": sources_hash(_SUITE),

@@ -80,15 +80,7 @@ def docker(job: Job, environment: Mapping[str, str]) -> Launch:
         options += ["--env", variable]
     options += ["--gpus", str(gpus)] if gpus else []
     image = environment.get("RECSYS_JOB_IMAGE") or _IMAGE
-    command = [
-        *_tied_to_this_process(),
-        "--",
-        "docker",
-        "run",
-        *options,
-        image,
-        *job.command,
-    ]
+    command = [*_tied_to_this_process(), "--", "docker", "run", *options, image, *job.command]
     return Launch(command, cleanup=["docker", "rm", "--force", name])
 
 

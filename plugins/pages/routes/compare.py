@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from plugins.pages.jobs import Answer
 from plugins.pages.rendering import render
-from plugins.pages.routes.people import jobs
+from plugins.pages.routes.people import asking_again, jobs
 from recsys_jobs.lake.partitions import open_partitions
 from recsys_jobs.pages.compare import PEOPLE, Comparison, compare_nights, comparison
 from recsys_jobs.pages.sources import choose_night, published_nights
@@ -43,9 +43,7 @@ def recipes(request: Request, night: str = "", old: int = 1, new: int = 0) -> Re
         request, "compare_recipes.html", title="Compare recipes", found=_compare(day, answer, pair), answer=answer,
         pair=pair, known=known, old=old, new=new, night=day, nights=published,
     )  # fmt: skip
-    if answer.is_waiting:
-        response.headers["Refresh"] = "3"
-    return response
+    return asking_again(response, answer.is_waiting)
 
 
 def _compare(day: date, answer: Answer, pair: list[dict[str, Any]]) -> Comparison | None:

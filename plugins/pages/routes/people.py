@@ -84,7 +84,7 @@ def why(request: Request, id: str, night: str = "") -> Response:
         request, "why.html", title="Why", person=shown, answer=answer, places=places, cards=card_of,
         largest=_largest(places), recipe=(answer.result or {}).get("recipe", ""),
     )  # fmt: skip
-    return _asking_again(response, answer.is_waiting)
+    return asking_again(response, answer.is_waiting)
 
 
 def _item_terms(places: list[dict[str, Any]]) -> list[list[Any]]:
@@ -112,7 +112,7 @@ def recipes(request: Request, id: str, night: str = "") -> Response:
         request, "recipes.html", title="Under each recipe", person=shown, answer=answer, columns=columns,
         taken=set(result["taken"].get(user, [])), cut=result["cut"],
     )  # fmt: skip
-    return _asking_again(response, answer.is_waiting)
+    return asking_again(response, answer.is_waiting)
 
 
 def _columns(
@@ -129,7 +129,8 @@ def _columns(
     return columns
 
 
-def _asking_again(response: Response, is_waiting: bool) -> Response:
+def asking_again(response: Response, is_waiting: bool) -> Response:
+    """The response, which the browser asks for again by itself while a job is at work."""
     if is_waiting:
         response.headers.update(_WAIT)
     return response
