@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from typing import Any
 
 from airflow.sdk import BaseOperatorLink
 
 from plugins.alerts import send_alert
 from plugins.job_operator import JobOperator
+from plugins.pages.links import mlflow_run
 
-_MLFLOW = "http://127.0.0.1:5000"  # where `make ui` serves it
 log = logging.getLogger(__name__)
 
 
@@ -29,10 +28,7 @@ class ReportLink(BaseOperatorLink):
         summary = getattr(operator, "summary", {})
         if "run_id" not in summary:
             return ""
-        tracking = os.environ.get("MLFLOW_TRACKING_URI", "")
-        base = os.environ.get("RECSYS_MLFLOW_URL") or (tracking if tracking.startswith("http") else _MLFLOW)
-        page = f"experiments/{summary['experiment_id']}/runs/{summary['run_id']}/artifacts/{_name(summary['report'])}"
-        return f"{base.rstrip('/')}/#/{page}"
+        return f"{mlflow_run(summary['experiment_id'], summary['run_id'])}/artifacts/{_name(summary['report'])}"
 
 
 class ReportOperator(JobOperator):
